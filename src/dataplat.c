@@ -1,0 +1,19 @@
+/*-------------------------------------------------------------------------
+ *
+ * dataplat.c
+ *	  The front door: each room's init in floor order, and nothing else.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+PG_MODULE_MAGIC;
+
+extern PGDLLEXPORT void _PG_init(void);
+
+void
+_PG_init(void)
+{
+}
