@@ -15,7 +15,9 @@ INSTALL_SQL = build/dataplat--$(EXTVERSION).sql
 DATA_built = $(INSTALL_SQL)
 EXTRA_CLEAN = build
 
-PG_CPPFLAGS = -Isrc -DDATAPLAT_VERSION='"$(EXTVERSION)"'
+# PostgreSQL 15 leaves PGDLLEXPORT empty, which would hide every function.
+PG_CPPFLAGS = -Isrc -DDATAPLAT_VERSION='"$(EXTVERSION)"' \
+	-DPGDLLEXPORT='__attribute__((visibility("default")))'
 PG_CFLAGS = -std=gnu99 -fvisibility=hidden -Wextra -Wno-unused-parameter -Wno-sign-compare \
 	-Wno-missing-field-initializers -Werror
 SHLIB_LINK += -lrdkafka -lcurl -lpthread
