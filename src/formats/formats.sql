@@ -1,0 +1,29 @@
+-- Room formats: the decoders as functions, for tests and for looking at a
+-- payload.  The workers call the same code without SQL.
+
+-- What a source with format json stores for this payload.
+CREATE OR REPLACE FUNCTION dataplat_internal.json_to_jsonb(payload bytea)
+RETURNS jsonb
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_json_to_jsonb_sql';
+COMMENT ON FUNCTION dataplat_internal.json_to_jsonb(bytea) IS 'decode a JSON payload as the workers do; the error names the byte';
+REVOKE ALL ON FUNCTION dataplat_internal.json_to_jsonb(bytea) FROM PUBLIC;
+
+-- What the headers column holds for these headers.
+CREATE OR REPLACE FUNCTION dataplat_internal.headers_to_jsonb(names text[], header_values bytea[])
+RETURNS jsonb
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_headers_to_jsonb_sql';
+COMMENT ON FUNCTION dataplat_internal.headers_to_jsonb(text[], bytea[]) IS 'message headers as an ordered jsonb array';
+REVOKE ALL ON FUNCTION dataplat_internal.headers_to_jsonb(text[], bytea[]) FROM PUBLIC;
+
+-- Compare our decoder with the server's on one document.
+CREATE OR REPLACE FUNCTION dataplat_internal.bench_json(doc text, loops integer, server boolean DEFAULT false)
+RETURNS double precision
+LANGUAGE c VOLATILE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_bench_json';
+COMMENT ON FUNCTION dataplat_internal.bench_json(text, integer, boolean) IS 'nanoseconds to convert a document to jsonb, with our decoder or the server''s; for benchmarks';
+REVOKE ALL ON FUNCTION dataplat_internal.bench_json(text, integer, boolean) FROM PUBLIC;

@@ -1,0 +1,363 @@
+/*-------------------------------------------------------------------------
+ *
+ * json.c
+ *	  JSON text to the bytes of a jsonb, as jsonb_in would make them.
+ *
+ * One pass makes a flat tree of the text, following the shapes of the objects
+ * seen before; a second writes the tree.  The parser keeps its own stack of
+ * open containers, so nesting costs no C stack.  It accepts what the server's
+ * parser accepts, except for the limits in DpJsonLimits.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include "formats/json.h"
+#include "formats/nodes.h"
+#include "formats/scan.h"
+
+#define BAD_JSON "22P02"
+
+static int
+limit_or(int value, int normal, int ceiling)
+{
+	if (value <= 0)
+		return normal;
+	return Min(value, ceiling);
+}
+
+DpJsonDecoder *
+dp_json_decoder_create(const DpJsonLimits *limits)
+{
+	static const DpJsonLimits none;
+	DpJsonDecoder *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		return NULL;
+	if (limits == NULL)
+		limits = &none;
+	d->limits.max_depth = limit_or(limits->max_depth, DP_JSON_MAX_DEPTH,
+								   DP_JSON_MAX_DEPTH_CEILING);
+	d->limits.max_exponent = limit_or(limits->max_exponent, DP_JSON_MAX_EXPONENT,
+									  DP_JSON_MAX_EXPONENT_CEILING);
+	d->limits.max_digits = limit_or(limits->max_digits, DP_JSON_MAX_DIGITS,
+									DP_JSON_MAX_DIGITS_CEILING);
+	d->limits.max_bytes = limits->max_bytes == 0 ? DP_JSON_MAX_BYTES :
+		Min(limits->max_bytes, DP_JSON_MAX_BYTES_CEILING);
+	d->frames = malloc((d->limits.max_depth + 1) * sizeof(DpFrame));
+	if (!dp_shapes_init(&d->shapes) || d->frames == NULL)
+	{
+		dp_json_decoder_destroy(d);
+		return NULL;
+	}
+	return d;
+}
+
+void
+dp_json_decoder_destroy(DpJsonDecoder *d)
+{
+	if (d == NULL)
+		return;
+	dp_buf_free(&d->text);
+	dp_buf_free(&d->out);
+	free(d->stack.items);
+	free(d->tape.items);
+	free(d->frames);
+	dp_shapes_free(&d->shapes);
+	free(d);
+}
+
+uint64
+dp_json_duplicate_keys(DpJsonDecoder *d)
+{
+	return d->duplicate_keys;
+}
+
+/* Does the text at p continue with this key and its closing quote? */
+static inline bool
+key_is(const DpShape *shape, const char *p)
+{
+#ifdef __SSE2__
+	__m128i		head = _mm_loadu_si128((const __m128i *) shape->head);
+	__m128i		text = _mm_loadu_si128((const __m128i *) p);
+
+	if ((~_mm_movemask_epi8(_mm_cmpeq_epi8(head, text)) & shape->headmask) != 0)
+		return false;
+	if (shape->keylen < DP_SHAPE_INLINE)
+		return true;
+#endif
+
+	/*
+	 * Text ends in a NUL, which no key holds, but memcmp may look further:
+	 * compare as strings.
+	 */
+	return strncmp(shape->key, p, shape->keylen + 1) == 0;
+}
+
+/*
+ * The key at p, after its opening quote: push its node, move the frame's
+ * shape on, and return where the text continues.
+ */
+static inline char *
+parse_key(DpJsonDecoder *d, DpFrame *frame, char *p, DpError *err)
+{
+	DpNode	   *node = dp_nodes_push(&d->stack);
+	uint32		guess = d->shapes.items[frame->shape].predicted;
+	size_t		len;
+	char	   *end;
+
+	if (node == NULL)
+	{
+		dp_out_of_memory(err);
+		return NULL;
+	}
+	node->kind = DP_NODE_STRING;
+	node->u.ptr = p;
+	if (guess != DP_SHAPE_NONE && key_is(&d->shapes.items[guess], p))
+	{
+		node->len = d->shapes.items[guess].keylen;
+		frame->shape = guess;
+		return p + node->len + 1;
+	}
+	end = dp_scan_string(p, d->text.data, &len, err);
+	if (end == NULL)
+		return NULL;
+	node->len = len;
+
+	/* A key with escapes has another spelling than its bytes: no shape. */
+	if (frame->shape != DP_SHAPE_NONE)
+		frame->shape = end - p - 1 == len ?
+			dp_shapes_step(&d->shapes, frame->shape, p, len) : DP_SHAPE_NONE;
+	return end;
+}
+
+static inline char *
+parse_string(DpJsonDecoder *d, char *p, DpError *err)
+{
+	DpNode	   *node = dp_nodes_push(&d->stack);
+	size_t		len;
+	char	   *end;
+
+	if (node == NULL)
+	{
+		dp_out_of_memory(err);
+		return NULL;
+	}
+	end = dp_scan_string(p + 1, d->text.data, &len, err);
+	if (end == NULL)
+		return NULL;
+	node->kind = DP_NODE_STRING;
+	node->len = len;
+	node->u.ptr = p + 1;
+	return end;
+}
+
+static inline char *
+parse_number(DpJsonDecoder *d, char *p, DpError *err)
+{
+	DpNode	   *node = dp_nodes_push(&d->stack);
+	DpScannedNumber number;
+	char	   *end;
+
+	if (node == NULL)
+	{
+		dp_out_of_memory(err);
+		return NULL;
+	}
+	end = dp_scan_number(p, d->text.data, &d->limits, &number, err);
+	if (end == NULL)
+		return NULL;
+	if (number.small)
+	{
+		node->kind = DP_NODE_SMALL;
+		node->negative = number.negative;
+		node->scale = number.scale;
+		node->u.mantissa = number.mantissa;
+	}
+	else
+	{
+		node->kind = DP_NODE_NUMBER;
+		node->len = end - p;
+		node->u.ptr = p;
+		d->number_bytes += end - p;
+	}
+	return end;
+}
+
+static inline char *
+parse_literal(DpJsonDecoder *d, char *p, DpError *err)
+{
+	int			n = dp_scan_literal(p);
+	DpNode	   *node;
+
+	if (n == 0)
+	{
+		if (*p == '\0')
+			dp_error_set(err, BAD_JSON, p - d->text.data,
+						 "invalid JSON: the text ends where a value is expected");
+		else
+			dp_error_set(err, BAD_JSON, p - d->text.data,
+						 "invalid JSON: a value is expected");
+		return NULL;
+	}
+	node = dp_nodes_push(&d->stack);
+	if (node == NULL)
+	{
+		dp_out_of_memory(err);
+		return NULL;
+	}
+	node->kind = *p == 't' ? DP_NODE_TRUE : *p == 'f' ? DP_NODE_FALSE : DP_NODE_NULL;
+	return p + n;
+}
+
+static bool
+expected(DpJsonDecoder *d, const char *p, const char *what, DpError *err)
+{
+	return dp_error_set(err, BAD_JSON, p - d->text.data, "invalid JSON: %s %s expected",
+						*p == '\0' ? "the text ends where" : "found something else where", what);
+}
+
+/* Open a container at p; returns its frame, or NULL. */
+static inline DpFrame *
+open_container(DpJsonDecoder *d, int depth, const char *p, DpError *err)
+{
+	DpFrame    *frame;
+
+	if (depth >= d->limits.max_depth)
+	{
+		dp_error_set(err, "54001", p - d->text.data,
+					 "JSON is nested deeper than the limit of %d levels",
+					 d->limits.max_depth);
+		return NULL;
+	}
+	frame = &d->frames[depth];
+	frame->base = d->stack.len;
+	frame->is_object = *p == '{';
+	frame->shape = frame->is_object ? DP_SHAPE_ROOT : DP_SHAPE_NONE;
+	return frame;
+}
+
+static inline bool
+close_container(DpJsonDecoder *d, const DpFrame *frame, DpError *err)
+{
+	if (likely(dp_nodes_close(d, frame->base,
+							  frame->is_object ? DP_NODE_OBJECT : DP_NODE_ARRAY,
+							  frame->shape)))
+		return true;
+	return dp_out_of_memory(err);
+}
+
+/*
+ * The states of the parser are labels: it is at a value, at a key, or behind
+ * a value.
+ */
+bool
+dp_json_parse_value(DpJsonDecoder *d, char **pp, DpError *err)
+{
+	char	   *p = *pp;
+	int			depth = 0;
+	DpFrame    *frame = NULL;
+
+at_value:
+	p = dp_scan_blanks(p);
+	switch (*p)
+	{
+		case '"':
+			p = parse_string(d, p, err);
+			break;
+		case '-':
+		case '0':
+		case '1':
+		case '2':
+		case '3':
+		case '4':
+		case '5':
+		case '6':
+		case '7':
+		case '8':
+		case '9':
+			p = parse_number(d, p, err);
+			break;
+		case '{':
+		case '[':
+			frame = open_container(d, depth, p, err);
+			if (frame == NULL)
+				return false;
+			depth++;
+			p = dp_scan_blanks(p + 1);
+			if (*p == (frame->is_object ? '}' : ']'))
+				goto at_end;
+			if (frame->is_object)
+				goto at_key;
+			goto at_value;
+		default:
+			p = parse_literal(d, p, err);
+			break;
+	}
+	if (unlikely(p == NULL))
+		return false;
+
+after_value:
+	if (depth == 0)
+	{
+		*pp = p;
+		return true;
+	}
+	p = dp_scan_blanks(p);
+	if (*p == ',')
+	{
+		p++;
+		if (!frame->is_object)
+			goto at_value;
+		p = dp_scan_blanks(p);
+		goto at_key;
+	}
+	if (*p != (frame->is_object ? '}' : ']'))
+		return expected(d, p, frame->is_object ? "a comma or a closing brace is" :
+						"a comma or a closing bracket is", err);
+
+at_end:
+	if (!close_container(d, frame, err))
+		return false;
+	p++;
+	depth--;
+	frame = depth > 0 ? &d->frames[depth - 1] : NULL;
+	goto after_value;
+
+at_key:
+	if (*p != '"')
+		return expected(d, p, "a quoted key is", err);
+	p = parse_key(d, frame, p + 1, err);
+	if (unlikely(p == NULL))
+		return false;
+	p = dp_scan_blanks(p);
+	if (*p != ':')
+		return expected(d, p, "a colon is", err);
+	p++;
+	goto at_value;
+}
+
+const char *
+dp_json_to_jsonb(DpJsonDecoder *d, const char *src, size_t len, size_t *outlen,
+				 DpError *err)
+{
+	char	   *p;
+
+	if (!dp_nodes_load(d, src, len, err))
+		return NULL;
+	p = d->text.data;
+	if (!dp_json_parse_value(d, &p, err))
+		return NULL;
+	p = dp_scan_blanks(p);
+	if (p != d->text.data + len)
+	{
+		dp_error_set(err, BAD_JSON, p - d->text.data,
+					 "invalid JSON: something follows the value");
+		return NULL;
+	}
+	return dp_jsonb_write(d, &d->stack.items[d->stack.len - 1], outlen, err);
+}
