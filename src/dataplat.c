@@ -9,6 +9,8 @@
 
 #include "fmgr.h"
 
+#include "ingest/dev_broker.h"
+
 PG_MODULE_MAGIC;
 
 extern PGDLLEXPORT void _PG_init(void);
@@ -16,4 +18,5 @@ extern PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+	dp_dev_broker_init();
 }
