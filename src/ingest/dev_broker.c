@@ -204,10 +204,11 @@ dev_broker_exit(int code, Datum arg)
 		shared->bootstrap[0] = '\0';
 	}
 	LWLockRelease(shared->lock);
+	ConditionVariableBroadcast(&shared->changed);
 
+	/* Its thread looks up once a second: nobody need wait for that. */
 	dp_mock_cluster_destroy(cluster);
 	cluster = NULL;
-	ConditionVariableBroadcast(&shared->changed);
 }
 
 static int
