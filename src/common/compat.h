@@ -1,0 +1,44 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *	  The one place that looks at PG_VERSION_NUM.
+ *
+ * Each difference between the supported servers (15 to 18) is a function
+ * with the newest shape, and one line on what changed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef DP_COMMON_COMPAT_H
+#define DP_COMMON_COMPAT_H
+
+#include "catalog/pg_database.h"
+#include "catalog/pg_extension.h"
+#include "utils/acl.h"
+#include "utils/wait_event.h"
+
+/* 16 replaced one check per object class by object_ownercheck(). */
+static inline bool
+dp_object_ownercheck(Oid classid, Oid objectid, Oid roleid)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(classid, objectid, roleid);
+#else
+	if (classid == DatabaseRelationId)
+		return pg_database_ownercheck(objectid, roleid);
+	Assert(classid == ExtensionRelationId);
+	return pg_extension_ownercheck(objectid, roleid);
+#endif
+}
+
+/* 17 lets extensions name their wait events. */
+static inline uint32
+dp_wait_event_new(const char *name)
+{
+#if PG_VERSION_NUM >= 170000
+	return WaitEventExtensionNew(name);
+#else
+	return PG_WAIT_EXTENSION;
+#endif
+}
+
+#endif							/* DP_COMMON_COMPAT_H */
