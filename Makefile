@@ -98,7 +98,7 @@ demo:
 	@test/kit/demo.sh
 
 test:
-	@test/kit/run.sh lint $(ALL_SUITES)
+	@test/kit/run.sh regress isolation pgtap lint tap kafka
 
 $(addprefix test-,$(ALL_SUITES) lint):
 	@test/kit/run.sh $(patsubst test-%,%,$@)
