@@ -273,8 +273,8 @@ for suite in "$@"; do
 done
 
 if [ $((passed + failed)) = 0 ]; then
-	echo "no test matches${T:+ \"$T\"}"
-	failed=1
+	echo "there is no such test${T:+: \"$T\"}"
+	[ -z "$T" ] || failed=1
 fi
 [ ${#failures[@]} = 0 ] || { echo "failed:"; printf '  %s\n' "${failures[@]}"; }
 echo "$passed passed, $failed failed"
