@@ -27,3 +27,30 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'dp_bench_json';
 COMMENT ON FUNCTION dataplat_internal.bench_json(text, integer, boolean) IS 'nanoseconds to convert a document to jsonb, with our decoder or the server''s; for benchmarks';
 REVOKE ALL ON FUNCTION dataplat_internal.bench_json(text, integer, boolean) FROM PUBLIC;
+
+-- What a source with format csv stores for this payload; names null for an array.
+CREATE OR REPLACE FUNCTION dataplat_internal.csv_to_jsonb(payload bytea, delimiter text DEFAULT ',', names text[] DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE c IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_csv_to_jsonb_sql';
+COMMENT ON FUNCTION dataplat_internal.csv_to_jsonb(bytea, text, text[]) IS 'decode one CSV record as the workers do: an object with names, an array without';
+REVOKE ALL ON FUNCTION dataplat_internal.csv_to_jsonb(bytea, text, text[]) FROM PUBLIC;
+
+-- What typed columns hold for this payload; delimiter null for JSON.
+CREATE OR REPLACE FUNCTION dataplat_internal.decode_columns(payload bytea, delimiter text, fields text[], types text[], not_null boolean[])
+RETURNS text[]
+LANGUAGE c STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_decode_columns';
+COMMENT ON FUNCTION dataplat_internal.decode_columns(bytea, text, text[], text[], boolean[]) IS 'values of typed columns as text; a tilde marks those that the input function of the type made';
+REVOKE ALL ON FUNCTION dataplat_internal.decode_columns(bytea, text, text[], text[], boolean[]) FROM PUBLIC;
+
+-- How long typed columns take for one document.
+CREATE OR REPLACE FUNCTION dataplat_internal.bench_columns(payload bytea, fields text[], types text[], not_null boolean[], loops integer)
+RETURNS double precision
+LANGUAGE c VOLATILE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_bench_columns';
+COMMENT ON FUNCTION dataplat_internal.bench_columns(bytea, text[], text[], boolean[], integer) IS 'nanoseconds to decode a JSON document to typed columns; for benchmarks';
+REVOKE ALL ON FUNCTION dataplat_internal.bench_columns(bytea, text[], text[], boolean[], integer) FROM PUBLIC;

@@ -22,6 +22,7 @@
 #include "formats/csv.h"
 #include "formats/headers.h"
 #include "formats/json.h"
+#include "formats/sql.h"
 
 PG_FUNCTION_INFO_V1(dp_json_to_jsonb_sql);
 PG_FUNCTION_INFO_V1(dp_headers_to_jsonb_sql);
@@ -52,9 +53,8 @@ decoder_for_call(void)
 	return d;
 }
 
-/* The decoder of a call site, kept between the rows of a query. */
-static DpJsonDecoder *
-decoder_for_site(FunctionCallInfo fcinfo)
+DpJsonDecoder *
+dp_sql_decoder(FunctionCallInfo fcinfo)
 {
 	FmgrInfo   *flinfo = fcinfo->flinfo;
 
@@ -68,8 +68,8 @@ decoder_for_site(FunctionCallInfo fcinfo)
 	return flinfo->fn_extra;
 }
 
-static void
-raise_error(const DpError *err)
+void
+dp_sql_raise(const DpError *err)
 {
 	ereport(ERROR,
 			(errcode(MAKE_SQLSTATE(err->sqlstate[0], err->sqlstate[1],
@@ -80,13 +80,13 @@ raise_error(const DpError *err)
 			 errdetail("At byte %zu.", err->position)));
 }
 
-static Datum
-copy_jsonb(const char *jsonb, size_t len, const DpError *err)
+Datum
+dp_sql_copy(const char *jsonb, size_t len, const DpError *err)
 {
 	char	   *copy;
 
 	if (jsonb == NULL)
-		raise_error(err);
+		dp_sql_raise(err);
 	copy = palloc(len);
 	memcpy(copy, jsonb, len);
 	PG_RETURN_POINTER(copy);
@@ -96,20 +96,20 @@ Datum
 dp_json_to_jsonb_sql(PG_FUNCTION_ARGS)
 {
 	bytea	   *src = PG_GETARG_BYTEA_PP(0);
-	DpJsonDecoder *d = decoder_for_site(fcinfo);
+	DpJsonDecoder *d = dp_sql_decoder(fcinfo);
 	DpError		err;
 	size_t		len;
 	const char *jsonb = dp_json_to_jsonb(d, VARDATA_ANY(src),
 										 VARSIZE_ANY_EXHDR(src), &len, &err);
 
-	return copy_jsonb(jsonb, len, &err);
+	return dp_sql_copy(jsonb, len, &err);
 }
 
 /* Arguments: names text[], values bytea[]. */
 Datum
 dp_headers_to_jsonb_sql(PG_FUNCTION_ARGS)
 {
-	DpJsonDecoder *d = decoder_for_site(fcinfo);
+	DpJsonDecoder *d = dp_sql_decoder(fcinfo);
 	Datum	   *names;
 	Datum	   *values;
 	bool	   *nulls;
@@ -151,7 +151,7 @@ dp_headers_to_jsonb_sql(PG_FUNCTION_ARGS)
 	jsonb = dp_headers_to_jsonb(d, headers, nnames, &len, &err);
 	if (jsonb == NULL && err.sqlstate[0] == '\0')
 		PG_RETURN_NULL();
-	return copy_jsonb(jsonb, len, &err);
+	return dp_sql_copy(jsonb, len, &err);
 }
 
 /* Nanoseconds one conversion of a document takes, ours or the server's. */
@@ -183,7 +183,7 @@ dp_bench_json(PG_FUNCTION_ARGS)
 			MemoryContextReset(work);
 		}
 		else if (dp_json_to_jsonb(d, src, srclen, &len, &err) == NULL)
-			raise_error(&err);
+			dp_sql_raise(&err);
 	}
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_SUBTRACT(end, start);

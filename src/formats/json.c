@@ -98,17 +98,44 @@ key_is(const DpShape *shape, const char *p)
 	return strncmp(shape->key, p, shape->keylen + 1) == 0;
 }
 
-/*
- * The key at p, after its opening quote: push its node, move the frame's
- * shape on, and return where the text continues.
- */
+static inline char *
+parse_key_text(DpJsonDecoder *d, uint32 *shape, char *p, uint32 *keylen,
+			   DpError *err)
+{
+	uint32		guess = d->shapes.items[*shape].predicted;
+	size_t		len;
+	char	   *end;
+
+	if (guess != DP_SHAPE_NONE && key_is(&d->shapes.items[guess], p))
+	{
+		*keylen = d->shapes.items[guess].keylen;
+		*shape = guess;
+		return p + *keylen + 1;
+	}
+	end = dp_scan_string(p, d->text.data, &len, err);
+	if (end == NULL)
+		return NULL;
+	*keylen = len;
+
+	/* A key with escapes has another spelling than its bytes: no shape. */
+	if (*shape != DP_SHAPE_NONE)
+		*shape = end - p - 1 == len ?
+			dp_shapes_step(&d->shapes, *shape, p, len) : DP_SHAPE_NONE;
+	return end;
+}
+
+char *
+dp_json_parse_key(DpJsonDecoder *d, uint32 *shape, char *p, uint32 *keylen,
+				  DpError *err)
+{
+	return parse_key_text(d, shape, p, keylen, err);
+}
+
+/* The same, pushing the node of the key. */
 static inline char *
 parse_key(DpJsonDecoder *d, DpFrame *frame, char *p, DpError *err)
 {
 	DpNode	   *node = dp_nodes_push(&d->stack);
-	uint32		guess = d->shapes.items[frame->shape].predicted;
-	size_t		len;
-	char	   *end;
 
 	if (node == NULL)
 	{
@@ -117,22 +144,7 @@ parse_key(DpJsonDecoder *d, DpFrame *frame, char *p, DpError *err)
 	}
 	node->kind = DP_NODE_STRING;
 	node->u.ptr = p;
-	if (guess != DP_SHAPE_NONE && key_is(&d->shapes.items[guess], p))
-	{
-		node->len = d->shapes.items[guess].keylen;
-		frame->shape = guess;
-		return p + node->len + 1;
-	}
-	end = dp_scan_string(p, d->text.data, &len, err);
-	if (end == NULL)
-		return NULL;
-	node->len = len;
-
-	/* A key with escapes has another spelling than its bytes: no shape. */
-	if (frame->shape != DP_SHAPE_NONE)
-		frame->shape = end - p - 1 == len ?
-			dp_shapes_step(&d->shapes, frame->shape, p, len) : DP_SHAPE_NONE;
-	return end;
+	return parse_key_text(d, &frame->shape, p, &node->len, err);
 }
 
 static inline char *
@@ -214,20 +226,13 @@ parse_literal(DpJsonDecoder *d, char *p, DpError *err)
 	return p + n;
 }
 
-static bool
-expected(DpJsonDecoder *d, const char *p, const char *what, DpError *err)
-{
-	return dp_error_set(err, BAD_JSON, p - d->text.data, "invalid JSON: %s %s expected",
-						*p == '\0' ? "the text ends where" : "found something else where", what);
-}
-
 /* Open a container at p; returns its frame, or NULL. */
 static inline DpFrame *
 open_container(DpJsonDecoder *d, int depth, const char *p, DpError *err)
 {
 	DpFrame    *frame;
 
-	if (depth >= d->limits.max_depth)
+	if (d->base_depth + depth >= d->limits.max_depth)
 	{
 		dp_error_set(err, "54001", p - d->text.data,
 					 "JSON is nested deeper than the limit of %d levels",
@@ -317,7 +322,7 @@ after_value:
 		goto at_key;
 	}
 	if (*p != (frame->is_object ? '}' : ']'))
-		return expected(d, p, frame->is_object ? "a comma or a closing brace is" :
+		return dp_json_expected(p, d->text.data, frame->is_object ? "a comma or a closing brace is" :
 						"a comma or a closing bracket is", err);
 
 at_end:
@@ -330,13 +335,13 @@ at_end:
 
 at_key:
 	if (*p != '"')
-		return expected(d, p, "a quoted key is", err);
+		return dp_json_expected(p, d->text.data, "a quoted key is", err);
 	p = parse_key(d, frame, p + 1, err);
 	if (unlikely(p == NULL))
 		return false;
 	p = dp_scan_blanks(p);
 	if (*p != ':')
-		return expected(d, p, "a colon is", err);
+		return dp_json_expected(p, d->text.data, "a colon is", err);
 	p++;
 	goto at_value;
 }

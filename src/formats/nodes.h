@@ -76,6 +76,7 @@ struct DpJsonDecoder
 	DpNodes		stack;
 	DpNodes		tape;
 	DpFrame    *frames;			/* limits.max_depth + 1 of them */
+	int			base_depth;		/* containers around the values that are parsed */
 	DpShapes	shapes;
 	DpBuf		out;
 	size_t		number_bytes;	/* bound of what the long numbers need */
@@ -125,5 +126,23 @@ extern const char *dp_jsonb_write(DpJsonDecoder *d, const DpNode *root,
  * node as the top of the stack.
  */
 extern bool dp_json_parse_value(DpJsonDecoder *d, char **pp, DpError *err);
+
+/*
+ * The key at p, after its opening quote, of an object at *shape: moves *shape
+ * on and returns where the text continues, or NULL.
+ */
+extern char *dp_json_parse_key(DpJsonDecoder *d, uint32 *shape, char *p,
+							   uint32 *keylen, DpError *err);
+
+/*
+ * Check the value at p without changing the text or making nodes; returns its
+ * end, or NULL.  Positions count from "base".
+ */
+extern char *dp_json_skip_value(DpJsonDecoder *d, char *p, const char *base,
+								DpError *err);
+
+/* "A <what> expected" as an error at p. */
+extern bool dp_json_expected(const char *p, const char *base, const char *what,
+							 DpError *err);
 
 #endif							/* DP_FORMATS_NODES_H */

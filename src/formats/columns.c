@@ -1,0 +1,417 @@
+/*-------------------------------------------------------------------------
+ *
+ * columns.c
+ *	  A message to the values of typed columns, without a jsonb in between.
+ *
+ * The keys of a message are followed in the tree of shapes, which remembers
+ * for each place in a sequence of keys what column it belongs to: while
+ * messages look alike, finding the column of a member is one comparison.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "formats/columns.h"
+#include "formats/csv.h"
+#include "formats/csv_record.h"
+#include "formats/nodes.h"
+#include "formats/scan.h"
+#include "formats/values.h"
+
+/* The C library's: this file must link without the server. */
+#undef snprintf
+
+#define NO_COLUMN (-1)
+#define NOT_LOOKED_UP (-2)
+#define FIRST_BUCKETS 16		/* of the table of fields; a power of two */
+
+struct DpColumnProgram
+{
+	DpJsonDecoder *d;
+	DpArena		arena;
+	DpColumn   *columns;
+	int			ncolumns;
+	int		   *by_field;		/* hash of field names, open addressing */
+	uint32		nbuckets;
+	int		   *by_index;		/* first column of each position */
+	int			nindexes;
+	uint32		shapes_len;		/* of column_of that are filled in */
+	int			column_of[DP_SHAPE_MAX_NODES];
+};
+
+static uint32
+hash_field(const char *s, uint32 len)
+{
+	uint32		h = 2166136261u;
+
+	for (uint32 i = 0; i < len; i++)
+		h = (h ^ (unsigned char) s[i]) * 16777619u;
+	return h ^ (h >> 15);
+}
+
+/* The bucket where a field is, or where it would go. */
+static int *
+field_bucket(const DpColumnProgram *p, const char *field, uint32 len)
+{
+	uint32		b = hash_field(field, len) & (p->nbuckets - 1);
+
+	while (p->by_field[b] != NO_COLUMN)
+	{
+		const DpColumn *col = &p->columns[p->by_field[b]];
+
+		if (col->fieldlen == len && memcmp(col->label, field, len) == 0)
+			break;
+		b = (b + 1) & (p->nbuckets - 1);
+	}
+	return &p->by_field[b];
+}
+
+static bool
+compile_column(DpColumnProgram *p, int i, const DpColumnSpec *spec)
+{
+	DpColumn   *col = &p->columns[i];
+	char		place[32];
+
+	snprintf(place, sizeof(place), "column %d", spec->csv_index + 1);
+	col->has_field = spec->field != NULL;
+	col->label = strdup(spec->field ? spec->field : place);
+	if (col->label == NULL)
+		return false;
+	col->fieldlen = strlen(col->label);
+	col->csv_index = spec->csv_index < DP_CSV_MAX_FIELDS ? spec->csv_index : -1;
+	col->type = spec->type;
+	col->typmod = spec->typmod;
+	col->not_null = spec->not_null;
+	col->next_same = NO_COLUMN;
+	col->next_index = NO_COLUMN;
+	p->nindexes = Max(p->nindexes, col->csv_index + 1);
+	return true;
+}
+
+/* Hang column i into both directories, in front of its namesakes. */
+static void
+register_column(DpColumnProgram *p, int i)
+{
+	DpColumn   *col = &p->columns[i];
+
+	if (col->has_field)
+	{
+		int		   *bucket = field_bucket(p, col->label, col->fieldlen);
+
+		col->next_same = *bucket;
+		*bucket = i;
+	}
+	if (col->csv_index >= 0)
+	{
+		col->next_index = p->by_index[col->csv_index];
+		p->by_index[col->csv_index] = i;
+	}
+}
+
+DpColumnProgram *
+dp_columns_compile(const DpColumnSpec *specs, int n, const DpJsonLimits *limits)
+{
+	DpColumnProgram *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return NULL;
+	p->d = dp_json_decoder_create(limits);
+	p->columns = calloc(Max(n, 1), sizeof(DpColumn));
+	if (p->d == NULL || p->columns == NULL)
+		goto fail;
+	p->d->base_depth = 1;
+	for (p->ncolumns = 0; p->ncolumns < n; p->ncolumns++)
+	{
+		if (!compile_column(p, p->ncolumns, &specs[p->ncolumns]))
+			goto fail;
+	}
+	p->nbuckets = FIRST_BUCKETS;
+	while (p->nbuckets < 2 * (uint32) n)
+		p->nbuckets *= 2;
+	p->by_field = malloc(p->nbuckets * sizeof(int));
+	p->by_index = malloc(Max(p->nindexes, 1) * sizeof(int));
+	if (p->by_field == NULL || p->by_index == NULL)
+		goto fail;
+	for (uint32 b = 0; b < p->nbuckets; b++)
+		p->by_field[b] = NO_COLUMN;
+	for (int k = 0; k < p->nindexes; k++)
+		p->by_index[k] = NO_COLUMN;
+	for (int i = n - 1; i >= 0; i--)
+		register_column(p, i);
+	return p;
+
+fail:
+	dp_columns_free(p);
+	return NULL;
+}
+
+void
+dp_columns_free(DpColumnProgram *p)
+{
+	if (p == NULL)
+		return;
+	for (int i = 0; i < p->ncolumns; i++)
+		free(p->columns[i].label);
+	free(p->columns);
+	free(p->by_field);
+	free(p->by_index);
+	dp_arena_free(&p->arena);
+	dp_json_decoder_destroy(p->d);
+	free(p);
+}
+
+/* The first column of a member, by the place of its key or by its name. */
+static inline int
+column_of_key(DpColumnProgram *p, uint32 shape, const char *key, uint32 keylen)
+{
+	/* The tree was emptied or has grown. */
+	if (unlikely(p->shapes_len > p->d->shapes.len))
+		p->shapes_len = 0;
+	while (p->shapes_len < p->d->shapes.len)
+		p->column_of[p->shapes_len++] = NOT_LOOKED_UP;
+	if (shape == DP_SHAPE_NONE)
+		return *field_bucket(p, key, keylen);
+	if (unlikely(p->column_of[shape] == NOT_LOOKED_UP))
+		p->column_of[shape] = *field_bucket(p, key, keylen);
+	return p->column_of[shape];
+}
+
+/*
+ * The value of a member that several columns want: all but the last work on
+ * copies, because reading a string changes the text.
+ */
+static bool
+fill_from_copy(DpColumnProgram *p, const DpColumn *col, const char *start,
+			   const char *end, DpColumnValue *out, DpError *err)
+{
+	size_t		len = end - start;
+	char	   *copy = dp_arena_alloc(&p->arena, len + DP_TEXT_PADDING);
+	DpValueContext ctx = {p->d, &p->arena, copy};
+
+	if (copy == NULL)
+		return dp_out_of_memory(err);
+	memcpy(copy, start, len);
+	memset(copy + len, 0, DP_TEXT_PADDING);
+	if (dp_value_from_json(&ctx, col, &copy, out, err))
+		return true;
+	err->position = start - p->d->text.data;
+	return false;
+}
+
+/* Read the value at p into all columns of the chain that starts at "first". */
+static char *
+fill_columns(DpColumnProgram *p, int first, bool by_index, char *at,
+			 DpColumnValue *out, DpError *err)
+{
+	DpJsonDecoder *d = p->d;
+	DpValueContext ctx = {d, &p->arena, d->text.data};
+	char	   *end = NULL;
+
+	at = dp_scan_blanks(at);
+	if (first == NO_COLUMN)
+		return dp_json_skip_value(d, at, d->text.data, err);
+	for (;;)
+	{
+		const DpColumn *col = &p->columns[first];
+		int			next = by_index ? col->next_index : col->next_same;
+
+		if (next == NO_COLUMN)
+			return dp_value_from_json(&ctx, col, &at, &out[first], err) ? at : NULL;
+		if (end == NULL)
+			end = dp_json_skip_value(d, at, d->text.data, err);
+		if (end == NULL || !fill_from_copy(p, col, at, end, &out[first], err))
+			return NULL;
+		first = next;
+	}
+}
+
+/* Members of the root object; at is behind its brace.  Returns its end. */
+static char *
+read_object(DpColumnProgram *p, char *at, DpColumnValue *out, DpError *err)
+{
+	DpJsonDecoder *d = p->d;
+	uint32		shape = DP_SHAPE_ROOT;
+
+	at = dp_scan_blanks(at);
+	if (*at == '}')
+		return at + 1;
+	for (;;)
+	{
+		char	   *key;
+		uint32		keylen;
+		int			col;
+
+		if (*at != '"')
+		{
+			dp_json_expected(at, d->text.data, "a quoted key is", err);
+			return NULL;
+		}
+		key = at + 1;
+		at = dp_json_parse_key(d, &shape, key, &keylen, err);
+		if (at == NULL)
+			return NULL;
+		col = column_of_key(p, shape, key, keylen);
+		at = dp_scan_blanks(at);
+		if (*at != ':')
+		{
+			dp_json_expected(at, d->text.data, "a colon is", err);
+			return NULL;
+		}
+		at = fill_columns(p, col, false, at + 1, out, err);
+		if (at == NULL)
+			return NULL;
+		at = dp_scan_blanks(at);
+		if (*at == '}')
+			return at + 1;
+		if (*at != ',')
+		{
+			dp_json_expected(at, d->text.data, "a comma or a closing brace is", err);
+			return NULL;
+		}
+		at = dp_scan_blanks(at + 1);
+	}
+}
+
+/* Elements of the root array. */
+static char *
+read_array(DpColumnProgram *p, char *at, DpColumnValue *out, DpError *err)
+{
+	DpJsonDecoder *d = p->d;
+
+	at = dp_scan_blanks(at);
+	if (*at == ']')
+		return at + 1;
+	for (int i = 0;; i++)
+	{
+		at = fill_columns(p, i < p->nindexes ? p->by_index[i] : NO_COLUMN, true,
+						  at, out, err);
+		if (at == NULL)
+			return NULL;
+		at = dp_scan_blanks(at);
+		if (*at == ']')
+			return at + 1;
+		if (*at != ',')
+		{
+			dp_json_expected(at, d->text.data, "a comma or a closing bracket is", err);
+			return NULL;
+		}
+		at++;
+	}
+}
+
+static void
+begin_values(DpColumnProgram *p, DpColumnValue *out)
+{
+	dp_arena_reset(&p->arena);
+	for (int i = 0; i < p->ncolumns; i++)
+	{
+		out[i].value = (Datum) 0;
+		out[i].isnull = true;
+		out[i].deferred = false;
+		out[i].text = NULL;
+		out[i].textlen = 0;
+	}
+}
+
+static bool
+check_not_null(const DpColumnProgram *p, const DpColumnValue *out, DpError *err)
+{
+	for (int i = 0; i < p->ncolumns; i++)
+	{
+		if (unlikely(out[i].isnull && p->columns[i].not_null))
+			return dp_error_set(err, "23502", DP_NO_POSITION,
+								"field \"%.60s\" is null or missing, which its column forbids",
+								p->columns[i].label);
+	}
+	return true;
+}
+
+bool
+dp_json_to_columns(DpColumnProgram *p, const char *src, size_t len,
+				   DpColumnValue *out, DpError *err)
+{
+	DpJsonDecoder *d = p->d;
+	char	   *at;
+
+	begin_values(p, out);
+	if (!dp_nodes_load(d, src, len, err))
+		return false;
+	at = dp_scan_blanks(d->text.data);
+	if (*at == '{')
+		at = read_object(p, at + 1, out, err);
+	else if (*at == '[')
+		at = read_array(p, at + 1, out, err);
+	else
+	{
+		at = dp_json_skip_value(d, at, d->text.data, err);
+		if (at != NULL)
+			return dp_error_set(err, "22P02", 0, "message is not a JSON object");
+	}
+	if (at == NULL)
+		return false;
+	at = dp_scan_blanks(at);
+	if (at != d->text.data + len)
+		return dp_error_set(err, "22P02", at - d->text.data,
+							"invalid JSON: something follows the value");
+	return check_not_null(p, out, err);
+}
+
+/* The field just read, into all columns of its position. */
+static bool
+fill_from_field(DpColumnProgram *p, const DpCsvRecord *rec, int col,
+				DpColumnValue *out, DpError *err)
+{
+	DpValueContext ctx = {p->d, &p->arena, p->d->text.data};
+
+	for (; col != NO_COLUMN; col = p->columns[col].next_index)
+	{
+		/* The byte before the very first field is not ours. */
+		bool		headroom = rec->text > p->d->text.data;
+		char	   *text = rec->text;
+
+		if (p->columns[col].next_index != NO_COLUMN)
+		{
+			text = dp_arena_alloc(&p->arena, rec->len + DP_TEXT_PADDING);
+			if (text == NULL)
+				return dp_out_of_memory(err);
+			memcpy(text, rec->text, rec->len);
+			memset(text + rec->len, 0, DP_TEXT_PADDING);
+			headroom = false;
+		}
+		if (!dp_value_from_text(&ctx, &p->columns[col], text, rec->len, headroom,
+								&out[col], err))
+		{
+			err->position = rec->text - p->d->text.data;
+			return false;
+		}
+	}
+	return true;
+}
+
+bool
+dp_csv_to_columns(DpColumnProgram *p, const char *src, size_t len, char delimiter,
+				  DpColumnValue *out, DpError *err)
+{
+	DpJsonDecoder *d = p->d;
+	DpCsvRecord rec;
+
+	begin_values(p, out);
+	if (!dp_nodes_load(d, src, len, err) ||
+		!dp_csv_begin(&rec, d->text.data, len, delimiter, err))
+		return false;
+	while (!rec.done)
+	{
+		int			i = rec.nfields;
+
+		if (!dp_csv_next(&rec, err))
+			return false;
+		if (i < p->nindexes && (rec.len > 0 || rec.quoted) &&
+			!fill_from_field(p, &rec, p->by_index[i], out, err))
+			return false;
+	}
+	if (rec.nfields < p->nindexes)
+		return dp_error_set(err, "22P04", DP_NO_POSITION,
+							"CSV record has %d fields where %d are expected",
+							rec.nfields, p->nindexes);
+	return check_not_null(p, out, err);
+}
