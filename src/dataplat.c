@@ -10,7 +10,9 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
+#include "common/hostguard.h"
 #include "ingest/dev_broker.h"
+#include "kafka/options.h"
 #include "launcher/launcher.h"
 
 PG_MODULE_MAGIC;
@@ -20,6 +22,8 @@ extern PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+	dp_hostguard_init();
+	dp_options_init();
 	dp_launcher_init();
 	dp_dev_broker_init();
 

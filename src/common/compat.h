@@ -13,6 +13,7 @@
 
 #include "catalog/pg_database.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_foreign_server.h"
 #include "utils/acl.h"
 #include "utils/wait_event.h"
 
@@ -27,6 +28,18 @@ dp_object_ownercheck(Oid classid, Oid objectid, Oid roleid)
 		return pg_database_ownercheck(objectid, roleid);
 	Assert(classid == ExtensionRelationId);
 	return pg_extension_ownercheck(objectid, roleid);
+#endif
+}
+
+/* 16 replaced one check per object class by object_aclcheck(). */
+static inline AclResult
+dp_object_aclcheck(Oid classid, Oid objectid, Oid roleid, AclMode mode)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(classid, objectid, roleid, mode);
+#else
+	Assert(classid == ForeignServerRelationId);
+	return pg_foreign_server_aclcheck(objectid, roleid, mode);
 #endif
 }
 

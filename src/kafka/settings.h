@@ -1,0 +1,47 @@
+/*-------------------------------------------------------------------------
+ *
+ * settings.h
+ *	  What a declared connection comes to, for one role.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef DP_KAFKA_SETTINGS_H
+#define DP_KAFKA_SETTINGS_H
+
+typedef struct DpKafkaSetting
+{
+	char	   *name;
+	char	   *value;
+	bool		secret;
+} DpKafkaSetting;
+
+typedef struct DpKafkaSettings
+{
+	char	   *server;
+	int			n;
+	DpKafkaSetting *items;
+	bool		allow_loopback; /* for dp_hostguard_from_settings */
+} DpKafkaSettings;
+
+/*
+ * The librdkafka settings of a server for a role, palloc'd in the current
+ * memory context.  Needs a transaction; raises an error with a hint when the
+ * role may not use the server or the declaration is not complete.
+ */
+extern DpKafkaSettings *dp_kafka_settings_load(const char *server, Oid roleid);
+
+/* Value of a setting, or NULL. */
+extern const char *dp_kafka_settings_get(const DpKafkaSettings *s, const char *name);
+
+/* The text with every occurrence of a secret value replaced by "***". */
+extern char *dp_kafka_redact(const DpKafkaSettings *s, const char *text);
+
+/*
+ * The same for the wrappers that speak HTTP.  "items" holds url, timeouts,
+ * user and secrets under the names of their options; a password_ref has
+ * become "password".
+ */
+extern DpKafkaSettings *dp_http_settings_load(const char *server,
+											  const char *wrapper, Oid roleid);
+
+#endif							/* DP_KAFKA_SETTINGS_H */
