@@ -11,9 +11,12 @@
 #include "utils/guc.h"
 
 #include "common/hostguard.h"
+#include "common/inject.h"
 #include "ingest/dev_broker.h"
+#include "ingest/ingest.h"
 #include "kafka/options.h"
 #include "launcher/launcher.h"
+#include "telemetry/partition_stats.h"
 
 PG_MODULE_MAGIC;
 
@@ -22,9 +25,14 @@ extern PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+#ifdef DATAPLAT_INJECTION
+	dp_inject_init();
+#endif
 	dp_hostguard_init();
+	dp_partition_stats_init();
 	dp_options_init();
 	dp_launcher_init();
+	dp_ingest_init();
 	dp_dev_broker_init();
 
 	MarkGUCPrefixReserved("dataplat");

@@ -13,6 +13,7 @@
 
 #include "catalog/pg_database.h"
 #include "catalog/pg_extension.h"
+#include "executor/executor.h"
 #include "catalog/pg_foreign_server.h"
 #include "utils/acl.h"
 #include "utils/wait_event.h"
@@ -52,6 +53,18 @@ dp_wait_event_new(const char *name)
 #else
 	return PG_WAIT_EXTENSION;
 #endif
+}
+
+/* 16 added onlySummarizing. */
+static inline void
+dp_exec_insert_index_tuples(ResultRelInfo *rri, TupleTableSlot *slot, EState *estate)
+{
+#if PG_VERSION_NUM >= 160000
+	List	   *recheck = ExecInsertIndexTuples(rri, slot, estate, false, false, NULL, NIL, false);
+#else
+	List	   *recheck = ExecInsertIndexTuples(rri, slot, estate, false, false, NULL, NIL);
+#endif
+	list_free(recheck);
 }
 
 #endif							/* DP_COMMON_COMPAT_H */

@@ -41,3 +41,80 @@ AS 'MODULE_PATHNAME', 'dp_dev_broker_status';
 COMMENT ON FUNCTION dataplat_internal.dev_broker_status() IS
     'process, bootstrap servers and start of the embedded broker; NULLs when it does not run';
 REVOKE ALL ON FUNCTION dataplat_internal.dev_broker_status() FROM PUBLIC;
+
+/*-------------------------------------------------------------------------
+ * The C side of ingest: positions, one batch by hand, replay, a try.
+ *-------------------------------------------------------------------------
+ */
+CREATE OR REPLACE FUNCTION dataplat_internal.resolve_positions(
+    server text, topic_pattern text, to_position text,
+    OUT topic text, OUT partition int, OUT message_offset bigint)
+RETURNS SETOF record
+LANGUAGE c STRICT VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_resolve_positions';
+COMMENT ON FUNCTION dataplat_internal.resolve_positions(text, text, text) IS
+    'the offsets that a position stands for: earliest, latest, a time, an interval ago, or a map partition -> offset';
+REVOKE ALL ON FUNCTION dataplat_internal.resolve_positions(text, text, text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION dataplat_internal.topic_watermarks(
+    server text, topic_pattern text,
+    OUT topic text, OUT partition int, OUT low bigint, OUT high bigint, OUT stable bigint)
+RETURNS SETOF record
+LANGUAGE c STRICT VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_topic_watermarks';
+COMMENT ON FUNCTION dataplat_internal.topic_watermarks(text, text) IS
+    'log start, high watermark and last stable offset of each partition, from the broker';
+REVOKE ALL ON FUNCTION dataplat_internal.topic_watermarks(text, text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION dataplat_internal.source_write_path(source text)
+RETURNS text
+LANGUAGE c STRICT STABLE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_source_write_path';
+COMMENT ON FUNCTION dataplat_internal.source_write_path(text) IS
+    'how the source writes to its target: multi_insert, executor or sql; NULL when it cannot';
+REVOKE ALL ON FUNCTION dataplat_internal.source_write_path(text) FROM PUBLIC;
+
+-- Needs the rights of the source's owner, which the function checks itself.
+CREATE OR REPLACE FUNCTION dataplat.ingest_once(name text, max_rows int DEFAULT NULL)
+RETURNS bigint
+LANGUAGE c CALLED ON NULL INPUT VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_ingest_once';
+COMMENT ON FUNCTION dataplat.ingest_once(text, int) IS
+    'read what is in the topic now, in this transaction, with the source paused; returns the number of messages';
+REVOKE ALL ON FUNCTION dataplat.ingest_once(text, int) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION dataplat.ingest_once(text, int) TO PUBLIC;
+
+CREATE OR REPLACE FUNCTION dataplat_internal.ingest_range(source text, ranges jsonb)
+RETURNS bigint
+LANGUAGE c STRICT VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_ingest_range';
+COMMENT ON FUNCTION dataplat_internal.ingest_range(text, jsonb) IS
+    'read ranges of offsets again and replace their rows and open dead letters: [{"topic", "partition", "from", "to"}]';
+REVOKE ALL ON FUNCTION dataplat_internal.ingest_range(text, jsonb) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION dataplat.test_source(
+    name text, rows int DEFAULT 10,
+    OUT topic text, OUT partition int, OUT message_offset bigint, OUT ok boolean,
+    OUT contents jsonb, OUT sqlstate text, OUT message text)
+RETURNS SETOF record
+LANGUAGE c STRICT VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_test_source';
+COMMENT ON FUNCTION dataplat.test_source(text, int) IS
+    'decode the newest messages as the source would and store nothing; failures are shown with their reason';
+REVOKE ALL ON FUNCTION dataplat.test_source(text, int) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION dataplat.test_source(text, int) TO PUBLIC;
+
+CREATE OR REPLACE FUNCTION dataplat_internal.store_dead_letter(dead_letter_id bigint, batch_id bigint)
+RETURNS text
+LANGUAGE c STRICT VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_store_dead_letter';
+COMMENT ON FUNCTION dataplat_internal.store_dead_letter(bigint, bigint) IS
+    'make a row of a dead letter by the live code path; NULL when it is stored, else the reason why not';
+REVOKE ALL ON FUNCTION dataplat_internal.store_dead_letter(bigint, bigint) FROM PUBLIC;

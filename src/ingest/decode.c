@@ -1,0 +1,468 @@
+/*-------------------------------------------------------------------------
+ *
+ * decode.c
+ *	  One message to one row.
+ *
+ * The formats room turns bytes into values and never throws; this file knows
+ * which bytes go to which column of the target and forms the tuple.  Columns
+ * whose types the fast path does not know are deferred: the message is
+ * decoded once more inside the transaction, where an input function may run.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "formats/csv.h"
+#include "formats/headers.h"
+#include "formats/json.h"
+#include "formats/text.h"
+#include "ingest/batch.h"
+
+/* More headers than this make a dead letter. */
+#define DP_MAX_HEADERS 1000
+
+struct DpDecoder
+{
+	MemoryContext context;
+	DpSource   *source;
+	DpTarget   *target;
+	DpJsonDecoder *value_json;
+	DpJsonDecoder *key_json;
+	DpJsonDecoder *headers_json;
+	DpColumnProgram *program;
+	DpColumnValue *columns;
+	Datum	   *values;
+	bool	   *isnull;
+	DpHeader   *headers;
+	DpRecordHeader *record_headers;
+	char	   *varlena[4];		/* growing buffers: value, key, raw, raw key */
+	size_t		varlena_size[4];
+	int			npartitions;
+	DpTopicPartition *partitions;
+	Datum	   *topic_datums;
+	Datum		headers_given;	/* instead of the record's own */
+};
+
+enum
+{
+	BUF_VALUE, BUF_KEY, BUF_RAW, BUF_RAW_KEY
+};
+
+static DpJsonDecoder *
+make_json_decoder(DpSource *source)
+{
+	DpJsonLimits limits = {0};
+	DpJsonDecoder *d;
+
+	limits.max_depth = dp_max_json_depth;
+	limits.max_exponent = dp_max_json_exponent;
+	d = dp_json_decoder_create(&limits);
+	if (d == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	return d;
+}
+
+static void
+decoder_reset_callback(void *arg)
+{
+	DpDecoder  *d = arg;
+
+	if (d->value_json)
+		dp_json_decoder_destroy(d->value_json);
+	if (d->key_json)
+		dp_json_decoder_destroy(d->key_json);
+	if (d->headers_json)
+		dp_json_decoder_destroy(d->headers_json);
+	if (d->program)
+		dp_columns_free(d->program);
+	for (int i = 0; i < lengthof(d->varlena); i++)
+		free(d->varlena[i]);
+}
+
+DpDecoder *
+dp_decoder_create(DpSource *source)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "dataplat decoder",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
+	DpDecoder  *d = palloc0(sizeof(DpDecoder));
+	int			natts = source->target->desc->natts;
+
+	d->context = context;
+	d->source = source;
+	d->target = source->target;
+	callback->func = decoder_reset_callback;
+	callback->arg = d;
+	MemoryContextRegisterResetCallback(context, callback);
+	d->value_json = make_json_decoder(source);
+	d->key_json = make_json_decoder(source);
+	d->headers_json = make_json_decoder(source);
+	if (source->typed)
+	{
+		DpJsonLimits limits = {0};
+
+		limits.max_depth = dp_max_json_depth;
+		limits.max_exponent = dp_max_json_exponent;
+		d->program = dp_columns_compile(source->columns, source->ncolumns, &limits);
+		if (d->program == NULL)
+			ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+		d->columns = palloc0(sizeof(DpColumnValue) * Max(1, source->ncolumns));
+	}
+	d->values = palloc0(sizeof(Datum) * natts);
+	d->isnull = palloc(sizeof(bool) * natts);
+	memset(d->isnull, true, sizeof(bool) * natts);
+	d->headers = palloc(sizeof(DpHeader) * DP_MAX_HEADERS);
+	d->record_headers = palloc(sizeof(DpRecordHeader) * DP_MAX_HEADERS);
+	MemoryContextSwitchTo(old);
+	return d;
+}
+
+void
+dp_decoder_free(DpDecoder *decoder)
+{
+	MemoryContextDelete(decoder->context);
+}
+
+uint64
+dp_decoder_duplicate_keys(DpDecoder *decoder)
+{
+	return dp_json_duplicate_keys(decoder->value_json);
+}
+
+void
+dp_decoder_set_headers(DpDecoder *decoder, Datum headers)
+{
+	decoder->headers_given = headers;
+}
+
+void
+dp_decoder_set_topics(DpDecoder *decoder, const DpTopicPartition *partitions, int n)
+{
+	MemoryContext old = MemoryContextSwitchTo(decoder->context);
+
+	decoder->npartitions = n;
+	decoder->partitions = palloc(sizeof(DpTopicPartition) * Max(n, 1));
+	decoder->topic_datums = palloc(sizeof(Datum) * Max(n, 1));
+	for (int i = 0; i < n; i++)
+	{
+		decoder->partitions[i] = partitions[i];
+		decoder->partitions[i].topic = pstrdup(partitions[i].topic);
+		decoder->topic_datums[i] = CStringGetTextDatum(partitions[i].topic);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+const DpTopicPartition *
+dp_decoder_partition(DpDecoder *decoder, int tp)
+{
+	return &decoder->partitions[tp];
+}
+
+static inline void
+set_value(DpDecoder *d, DpField field, Datum value)
+{
+	int			attno = d->target->attno[field];
+
+	if (attno > 0)
+	{
+		d->values[attno - 1] = value;
+		d->isnull[attno - 1] = false;
+	}
+}
+
+static inline void
+set_null(DpDecoder *d, DpField field)
+{
+	int			attno = d->target->attno[field];
+
+	if (attno > 0)
+		d->isnull[attno - 1] = true;
+}
+
+/* A text or bytea of these bytes, in a buffer that the next message reuses. */
+static Datum
+make_varlena(DpDecoder *d, int which, const char *data, size_t len)
+{
+	size_t		need = VARHDRSZ + len;
+
+	if (d->varlena_size[which] < need)
+	{
+		size_t		size = Max(need, 1024) * 2;
+		char	   *p = realloc(d->varlena[which], size);
+
+		if (p == NULL)
+			ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+		d->varlena[which] = p;
+		d->varlena_size[which] = size;
+	}
+	SET_VARSIZE(d->varlena[which], need);
+	if (len > 0)
+		memcpy(d->varlena[which] + VARHDRSZ, data, len);
+	return PointerGetDatum(d->varlena[which]);
+}
+
+/* Bytes to one value by a format that makes one; false and an error if they cannot be. */
+static bool
+decode_single(DpDecoder *d, DpJsonDecoder *json, DpFormat format, int buf,
+			  const char *data, size_t len, Datum *value, DpError *error)
+{
+	const char *jb;
+	size_t		outlen;
+	size_t		bad;
+
+	switch (format)
+	{
+		case DP_FORMAT_JSON:
+			jb = dp_json_to_jsonb(json, data, len, &outlen, error);
+			if (jb == NULL)
+				return false;
+			*value = PointerGetDatum(jb);
+			return true;
+		case DP_FORMAT_CSV:
+			jb = dp_csv_to_jsonb(json, data, len, d->source->delimiter,
+								 (const char *const *) d->source->csv_header,
+								 d->source->ncsv_header, &outlen, error);
+			if (jb == NULL)
+				return false;
+			*value = PointerGetDatum(jb);
+			return true;
+		case DP_FORMAT_TEXT:
+			if (!dp_utf8_verify(data, len, &bad))
+				return dp_error_set(error, "22021", bad, "the bytes are not UTF-8 text");
+			*value = make_varlena(d, buf, data, len);
+			return true;
+		case DP_FORMAT_BYTES:
+			*value = make_varlena(d, buf, data, len);
+			return true;
+	}
+	return false;
+}
+
+static Datum
+convert_deferred(DpDecoder *d, int column)
+{
+	DpColumnValue *v = &d->columns[column];
+	Oid			input,
+				ioparam;
+
+	getTypeInputInfo(d->source->columns[column].type, &input, &ioparam);
+	return OidInputFunctionCall(input, pstrdup(v->text), ioparam,
+								d->source->columns[column].typmod);
+}
+
+/* Typed columns; returns 1 done, 0 failed, -1 deferred. */
+static int
+decode_columns(DpDecoder *d, const DpRecord *r, bool in_transaction, DpError *error)
+{
+	DpSource   *s = d->source;
+	bool		ok;
+
+	if (r->value == NULL)
+	{
+		for (int i = 0; i < s->ncolumns; i++)
+			d->isnull[s->column_attno[i] - 1] = true;
+		return 1;
+	}
+	ok = s->format == DP_FORMAT_CSV
+		? dp_csv_to_columns(d->program, r->value, r->len, s->delimiter, d->columns, error)
+		: dp_json_to_columns(d->program, r->value, r->len, d->columns, error);
+	if (!ok)
+		return 0;
+	for (int i = 0; i < s->ncolumns; i++)
+	{
+		int			at = s->column_attno[i] - 1;
+
+		if (d->columns[i].deferred)
+		{
+			if (!in_transaction)
+				return -1;
+			d->values[at] = convert_deferred(d, i);
+			d->isnull[at] = false;
+			continue;
+		}
+		d->values[at] = d->columns[i].value;
+		d->isnull[at] = d->columns[i].isnull;
+	}
+	return 1;
+}
+
+Datum
+dp_decode_headers(DpDecoder *d, const DpRecord *r)
+{
+	int			n = dp_record_headers(r, d->record_headers, DP_MAX_HEADERS);
+	size_t		outlen;
+	DpError		error;
+	const char *jb;
+
+	if (n == 0 || n > DP_MAX_HEADERS)
+		return (Datum) 0;
+	for (int i = 0; i < n; i++)
+	{
+		d->headers[i].name = d->record_headers[i].name;
+		d->headers[i].value = d->record_headers[i].value;
+		d->headers[i].size = d->record_headers[i].size;
+	}
+	jb = dp_headers_to_jsonb(d->headers_json, d->headers, n, &outlen, &error);
+	return jb ? PointerGetDatum(jb) : (Datum) 0;
+}
+
+static bool
+decode_header_column(DpDecoder *d, const DpRecord *r, DpError *error)
+{
+	int			n;
+	size_t		outlen;
+	const char *jb;
+
+	if (d->target->attno[DP_FIELD_HEADERS] == 0)
+		return true;
+	if (d->headers_given != (Datum) 0)
+	{
+		set_value(d, DP_FIELD_HEADERS, d->headers_given);
+		return true;
+	}
+	n = dp_record_headers(r, d->record_headers, DP_MAX_HEADERS);
+	if (n == 0)
+	{
+		set_null(d, DP_FIELD_HEADERS);
+		return true;
+	}
+	if (n > DP_MAX_HEADERS)
+		return dp_error_set(error, "54000", DP_NO_POSITION,
+							"the message has more than %d headers", DP_MAX_HEADERS);
+	for (int i = 0; i < n; i++)
+	{
+		d->headers[i].name = d->record_headers[i].name;
+		d->headers[i].value = d->record_headers[i].value;
+		d->headers[i].size = d->record_headers[i].size;
+	}
+	jb = dp_headers_to_jsonb(d->headers_json, d->headers, n, &outlen, error);
+	if (jb == NULL)
+		return false;
+	set_value(d, DP_FIELD_HEADERS, PointerGetDatum(jb));
+	return true;
+}
+
+static void
+set_metadata(DpDecoder *d, DpBatch *batch, const DpRecord *r)
+{
+	TimestampTz ts;
+
+	set_value(d, DP_FIELD_TOPIC, d->topic_datums[r->tp]);
+	set_value(d, DP_FIELD_PARTITION, Int32GetDatum(d->partitions[r->tp].partition));
+	set_value(d, DP_FIELD_OFFSET, Int64GetDatum(r->offset));
+	if (dp_timestamp_from_ms(r->timestamp, &ts))
+		set_value(d, DP_FIELD_TIMESTAMP, TimestampTzGetDatum(ts));
+	else
+		set_null(d, DP_FIELD_TIMESTAMP);
+	set_value(d, DP_FIELD_BATCH_ID, Int64GetDatum(batch->batch_id));
+	set_value(d, DP_FIELD_INGESTED_AT, TimestampTzGetDatum(batch->ingested_at));
+	set_value(d, DP_FIELD_TOMBSTONE, BoolGetDatum(r->value == NULL));
+	if (d->target->attno[DP_FIELD_RAW] > 0)
+	{
+		if (r->value)
+			set_value(d, DP_FIELD_RAW, make_varlena(d, BUF_RAW, r->value, r->len));
+		else
+			set_null(d, DP_FIELD_RAW);
+	}
+	if (d->target->attno[DP_FIELD_RAW_KEY] > 0)
+	{
+		if (r->key)
+			set_value(d, DP_FIELD_RAW_KEY, make_varlena(d, BUF_RAW_KEY, r->key, r->keylen));
+		else
+			set_null(d, DP_FIELD_RAW_KEY);
+	}
+}
+
+/* Lay values out as a heap tuple in the batch's arena. */
+static void
+form_tuple(DpDecoder *d, DpBatch *batch, HeapTuple tuple)
+{
+	TupleDesc	desc = d->target->desc;
+	bool		hasnull = false;
+	Size		len = offsetof(HeapTupleHeaderData, t_bits);
+	Size		data_len;
+	int			hoff;
+	HeapTupleHeader td;
+
+	for (int i = 0; i < desc->natts && !hasnull; i++)
+		hasnull = d->isnull[i];
+	if (hasnull)
+		len += BITMAPLEN(desc->natts);
+	hoff = MAXALIGN(len);
+	data_len = heap_compute_data_size(desc, d->values, d->isnull);
+	len = hoff + data_len;
+
+	td = dp_batch_alloc(batch, len);
+	memset(td, 0, len);
+	tuple->t_len = len;
+	ItemPointerSetInvalid(&tuple->t_self);
+	tuple->t_tableOid = InvalidOid;
+	tuple->t_data = td;
+	HeapTupleHeaderSetNatts(td, desc->natts);
+	td->t_hoff = hoff;
+	heap_fill_tuple(desc, d->values, d->isnull, (char *) td + hoff, data_len,
+					&td->t_infomask, hasnull ? td->t_bits : NULL);
+}
+
+DpDecodeResult
+dp_decode(DpDecoder *d, DpBatch *batch, const DpRecord *r, const char *topic,
+		  bool in_transaction, HeapTuple tuple, DpStage *stage, DpError *error)
+{
+	DpSource   *s = d->source;
+	Datum		value;
+	int			rc;
+
+	*stage = DP_STAGE_SIZE;
+	if (r->len + r->keylen > (size_t) dp_max_message_bytes * 1024)
+	{
+		dp_error_set(error, "54000", DP_NO_POSITION,
+					 "the message has %zu bytes, the limit is %zu", r->len + r->keylen,
+					 (size_t) dp_max_message_bytes * 1024);
+		return DP_DECODED_FAILED;
+	}
+	if (r->value == NULL && s->drop_tombstones)
+		return DP_DECODED_FILTERED;
+
+	*stage = DP_STAGE_KEY;
+	if (r->key == NULL || d->target->attno[DP_FIELD_KEY] == 0)
+		set_null(d, DP_FIELD_KEY);
+	else if (!decode_single(d, d->key_json, s->key_format, BUF_KEY, r->key, r->keylen,
+							&value, error))
+		return DP_DECODED_FAILED;
+	else
+		set_value(d, DP_FIELD_KEY, value);
+
+	*stage = DP_STAGE_HEADERS;
+	if (!decode_header_column(d, r, error))
+		return DP_DECODED_FAILED;
+
+	*stage = DP_STAGE_VALUE;
+	if (s->typed)
+	{
+		rc = decode_columns(d, r, in_transaction, error);
+		if (rc == 0)
+			return DP_DECODED_FAILED;
+		if (rc < 0)
+			return DP_DECODED_DEFERRED;
+	}
+	if (s->document)
+	{
+		if (r->value == NULL)
+			set_null(d, DP_FIELD_VALUE);
+		else if (!decode_single(d, d->value_json, s->format, BUF_VALUE, r->value, r->len,
+								&value, error))
+			return DP_DECODED_FAILED;
+		else
+			set_value(d, DP_FIELD_VALUE, value);
+	}
+	set_metadata(d, batch, r);
+	form_tuple(d, batch, tuple);
+	return DP_DECODED_ROW;
+}

@@ -1,0 +1,867 @@
+/*-------------------------------------------------------------------------
+ *
+ * functions.c
+ *	  Ingest from a session: positions, one batch by hand, replay, a try.
+ *
+ * These run the worker's own code in the caller's transaction.  They check
+ * the caller's rights on the source first and then work as the extension does
+ * (the tables of dataplat_internal are nobody's); rows are still written with
+ * the rights of the source's owner.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/latch.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/tuplestore.h"
+
+#include "ingest/ingest.h"
+#include "ingest/store.h"
+
+/* How long a broker may take to answer, milliseconds. */
+#define DP_ANSWER_TIMEOUT_MS 5000
+
+/* A session that waits for messages gives up after this, milliseconds. */
+#define DP_READ_TIMEOUT_MS 10000
+
+#define DP_SESSION_FETCH_MEMORY (64 * 1024 * 1024)
+
+PG_FUNCTION_INFO_V1(dp_resolve_positions);
+PG_FUNCTION_INFO_V1(dp_topic_watermarks);
+PG_FUNCTION_INFO_V1(dp_source_write_path);
+PG_FUNCTION_INFO_V1(dp_ingest_once);
+PG_FUNCTION_INFO_V1(dp_ingest_range);
+PG_FUNCTION_INFO_V1(dp_test_source);
+PG_FUNCTION_INFO_V1(dp_store_dead_letter);
+
+/* Ask a server about topics, for the functions that only look. */
+static DpTopicInfo *
+find_topics(DpKafkaClient *client, const char *server, const char *pattern, int *n)
+{
+	int			err;
+	DpTopicInfo *topics = dp_kafka_topics(client, pattern, DP_ANSWER_TIMEOUT_MS, NULL, n, &err);
+
+	if (err != 0)
+		dp_kafka_throw(client, server, err);
+	for (int t = 0; t < *n; t++)
+		if (topics[t].error != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("topic \"%s\" cannot be read", topics[t].name),
+					 errdetail("%s", dp_kafka_error_text(topics[t].error)),
+					 errhint("The topic does not exist, or the role has no right to describe it.")));
+	return topics;
+}
+
+static DpKafkaClient *
+ask_client(const char *server, const char *isolation)
+{
+	const char *overrides[] = {"isolation.level", isolation, NULL};
+
+	return dp_kafka_client_create(DP_KAFKA_CONSUMER,
+								  dp_kafka_settings_load(server, GetUserId()), overrides);
+}
+
+/* (server, topic, position) -> setof (topic, partition, message_offset) */
+PGDLLEXPORT Datum
+dp_resolve_positions(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	char	   *server = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *topic = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char	   *position = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	DpKafkaClient *client;
+	DpTopicInfo *topics;
+	DpTopicPartition *found;
+	int			ntopics,
+				n;
+
+	InitMaterializedSRF(fcinfo, 0);
+	client = ask_client(server, "read_committed");
+	topics = find_topics(client, server, topic, &ntopics);
+	found = dp_resolve_position(client, topics, ntopics, position, NULL, &n);
+	for (int i = 0; i < n; i++)
+	{
+		Datum		values[3];
+		bool		nulls[3] = {0};
+
+		values[0] = CStringGetTextDatum(found[i].topic);
+		values[1] = Int32GetDatum(found[i].partition);
+		values[2] = Int64GetDatum(found[i].offset);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/* (server, topic) -> setof (topic, partition, low, high, stable) */
+PGDLLEXPORT Datum
+dp_topic_watermarks(PG_FUNCTION_ARGS)
+{
+	static const char *const levels[2] = {"read_uncommitted", "read_committed"};
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	char	   *server = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *pattern = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	DpTopicPartition *ends[3] = {NULL};
+	DpTopicInfo *topics = NULL;
+	int			ntopics = 0;
+	int			n = 0;
+
+	InitMaterializedSRF(fcinfo, 0);
+
+	/* the library asks with the isolation level that the client was made with */
+	for (int level = 0; level < 2; level++)
+	{
+		DpKafkaClient *client = ask_client(server, levels[level]);
+
+		if (topics == NULL)
+			topics = find_topics(client, server, pattern, &ntopics);
+		if (level == 0)
+			ends[2] = dp_resolve_position(client, topics, ntopics, "earliest", NULL, &n);
+		ends[level] = dp_resolve_position(client, topics, ntopics, "latest", NULL, &n);
+	}
+	for (int i = 0; i < n; i++)
+	{
+		Datum		values[5];
+		bool		nulls[5] = {0};
+
+		values[0] = CStringGetTextDatum(ends[0][i].topic);
+		values[1] = Int32GetDatum(ends[0][i].partition);
+		values[2] = Int64GetDatum(ends[2][i].offset);
+		values[3] = Int64GetDatum(ends[0][i].offset);
+		values[4] = Int64GetDatum(ends[1][i].offset);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/* (source) -> 'multi_insert' | 'executor' | 'sql' and why; NULL when it cannot be written */
+PGDLLEXPORT Datum
+dp_source_write_path(PG_FUNCTION_ARGS)
+{
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	DpSource   *s = dp_source_load_definition(name);
+	Oid			owner;
+	Oid			relid;
+
+	if (s == NULL)
+		PG_RETURN_NULL();
+	owner = get_role_oid(s->owner_name, true);
+	relid = DatumGetObjectId(DirectFunctionCall1(to_regclass,
+												 CStringGetTextDatum(s->target_name)));
+	if (!OidIsValid(owner) || !OidIsValid(relid) ||
+		pg_class_aclcheck(relid, owner, ACL_INSERT) != ACLCHECK_OK)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(dp_write_path_name(
+		dp_target_open(s->target_name, owner, true, (const char *const *) s->column_names,
+					   s->ncolumns)->path)));
+}
+
+/*
+ * May the caller run the source?  Its owner, a superuser, or an operator.
+ * Leaves the session working as the bootstrap superuser; undo with the saved
+ * values.  An error undoes it too.
+ */
+static void
+enter_source(const char *name, Oid *save_userid, int *save_context)
+{
+	DpSource   *s;
+	Oid			role = GetUserId();
+	Oid			owner,
+				operators;
+
+	GetUserIdAndSecContext(save_userid, save_context);
+	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID,
+						   *save_context | SECURITY_LOCAL_USERID_CHANGE);
+	s = dp_source_load_definition(name);
+	if (s == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("source \"%s\" does not exist", name),
+				 errhint("See dataplat.source for the declared sources.")));
+	owner = get_role_oid(s->owner_name, true);
+	operators = get_role_oid("dataplat_operator", true);
+	if (!superuser_arg(role) &&
+		!(OidIsValid(owner) && has_privs_of_role(role, owner)) &&
+		!(OidIsValid(operators) && has_privs_of_role(role, operators)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of source \"%s\"", name)));
+}
+
+static void
+leave_source(Oid save_userid, int save_context)
+{
+	SetUserIdAndSecContext(save_userid, save_context);
+}
+
+/* Wait for messages, at most until the deadline; false when it passed. */
+static bool
+wait_for_messages(DpConsumer *consumer, TimestampTz deadline)
+{
+	long		left = (long) ((deadline - GetCurrentTimestamp()) / 1000);
+
+	if (left <= 0)
+		return false;
+	(void) WaitLatchOrSocket(MyLatch,
+							 WL_LATCH_SET | WL_SOCKET_READABLE | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+							 dp_consumer_fd(consumer), Min(left, 100), PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+	dp_kafka_client_serve(dp_consumer_client(consumer));
+	return true;
+}
+
+static void
+store_here(DpSource *source, DpBatch *batch, int64 epoch, const char *kind,
+		   const int *generations)
+{
+	DpStore		store = {0};
+
+	if (!batch->dirty)
+		return;
+	store.source = source;
+	store.batch = batch;
+	store.owner_epoch = epoch;
+	store.kind = kind;
+	store.generations = generations;
+	store.bisect = true;
+	switch (dp_store_in_transaction(&store))
+	{
+		case DP_STORE_DONE:
+			break;
+		case DP_STORE_FENCED:
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("the offsets of source \"%s\" were moved by somebody else", source->name),
+					 errhint("Pause the source before ingesting by hand.")));
+			break;
+		default:
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("table \"%s\" has no partition for the present", source->target_name),
+					 errhint("Create one, or call dataplat_internal.ensure_partitions().")));
+	}
+	dp_batch_reset(batch, store.next_batch_id);
+}
+
+/* Move polled messages that pass into the batch; returns how many are at their end. */
+static int
+absorb(DpIngest *in, int n, const int64 *to, bool *done)
+{
+	DpBatch    *batch = in->batch;
+	int			first = batch->nrecords;
+	int			finished = 0;
+
+	for (int i = first; i < first + n; i++)
+	{
+		DpRecord	r = batch->records[i];
+		bool		keep = r.kind == DP_RECORD_MESSAGE && !done[r.tp] &&
+			r.offset >= batch->parts[r.tp].next;
+
+		if (r.kind == DP_RECORD_EOF && !done[r.tp])
+		{
+			dp_batch_note_eof(batch, r.tp, to ? Min(r.offset, to[r.tp]) : r.offset);
+			done[r.tp] = true;
+			finished++;
+		}
+		else if (r.kind == DP_RECORD_ERROR)
+			ereport(ERROR,
+					(errcode(ERRCODE_FDW_ERROR),
+					 errmsg("could not read from Kafka: %s", dp_kafka_error_text(r.error))));
+		if (keep && to && r.offset >= to[r.tp])
+		{
+			dp_batch_note_eof(batch, r.tp, to[r.tp]);
+			done[r.tp] = true;
+			finished++;
+			keep = false;
+		}
+		if (keep && in->parts[r.tp].verify && dp_ingest_check_anchor(in, &r))
+			keep = false;
+		if (!keep)
+		{
+			dp_consumer_release(&r, 1);
+			continue;
+		}
+		batch->records[batch->nrecords] = r;
+		dp_batch_add(batch, batch->nrecords++);
+	}
+	return finished;
+}
+
+/*
+ * Read until all partitions are done or max messages were taken.  Returns
+ * the number of messages.
+ */
+static int64
+read_until(DpIngest *in, const int64 *to, int64 max, const char *kind)
+{
+	bool	   *done = palloc0(sizeof(bool) * Max(in->nparts, 1));
+	int		   *generations = palloc(sizeof(int) * Max(in->nparts, 1));
+	int			open = in->nparts - in->nstopped;
+	int64		total = 0;
+	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), DP_READ_TIMEOUT_MS);
+
+	for (int i = 0; i < in->nparts; i++)
+	{
+		generations[i] = in->parts[i].generation;
+		if (to && !in->parts[i].stopped && in->batch->parts[i].next >= to[i])
+		{
+			done[i] = true;
+			open--;
+		}
+	}
+	while (open > 0 && total < max)
+	{
+		int64		want = Min(max - total, in->batch->max_records - in->batch->nrecords);
+		int			before = in->batch->nrecords;
+		int			n = dp_consumer_poll(in->consumer, in->batch->records + before, (int) want);
+
+		if (n == 0)
+		{
+			if (!wait_for_messages(in->consumer, deadline))
+				ereport(ERROR,
+						(errcode(ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION),
+						 errmsg("the broker sent nothing for %d seconds", DP_READ_TIMEOUT_MS / 1000)));
+			continue;
+		}
+		deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), DP_READ_TIMEOUT_MS);
+		open -= absorb(in, n, to, done);
+		total += in->batch->nrecords - before;
+		if (dp_batch_is_full(in->batch))
+			store_here(in->source, in->batch, in->owner_epoch, kind, generations);
+	}
+	store_here(in->source, in->batch, in->owner_epoch, kind, generations);
+	return total;
+}
+
+static void
+refuse_running(const DpSource *s)
+{
+	if (!s->paused)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("source \"%s\" is being read by its workers", s->name),
+				 errhint("pause_source() first.")));
+}
+
+/* (source, max_rows) -> messages taken; NULL max_rows: all that are there */
+PGDLLEXPORT Datum
+dp_ingest_once(PG_FUNCTION_ARGS)
+{
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	int64		max = PG_ARGISNULL(1) ? PG_INT64_MAX : PG_GETARG_INT32(1);
+	Oid			save_userid;
+	int			save_context;
+	DpIngest   *in;
+	int64		n;
+
+	enter_source(name, &save_userid, &save_context);
+	in = dp_ingest_open(name, 0, 1, NULL);
+	refuse_running(in->source);
+	n = read_until(in, NULL, max, "live");
+	dp_ingest_close(in);
+	leave_source(save_userid, save_context);
+	PG_RETURN_INT64(n);
+}
+
+static int64
+run_count(const char *sql, int nargs, Oid *types, Datum *values)
+{
+	int			rc;
+	int64		n;
+
+	SPI_connect();
+	rc = SPI_execute_with_args(sql, nargs, types, values, NULL, false, 0);
+	if (rc < 0)
+		elog(ERROR, "could not run \"%s\": %s", sql, SPI_result_code_string(rc));
+	n = (int64) SPI_processed;
+	SPI_finish();
+	return n;
+}
+
+static int64
+query_int8(const char *sql, int col, int nargs, Oid *types, Datum *values)
+{
+	bool		isnull;
+	int64		result;
+
+	SPI_connect();
+	if (SPI_execute_with_args(sql, nargs, types, values, NULL, false, 1) < 0 || SPI_processed != 1)
+		elog(ERROR, "could not run \"%s\"", sql);
+	result = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, col, &isnull));
+	SPI_finish();
+	return result;
+}
+
+/* What the ledger rows of this transaction's replay say of a partition. */
+static int64
+replayed(const char *source, const DpTopicPartition *tp, const char *what)
+{
+	Oid			types[3] = {TEXTOID, TEXTOID, INT4OID};
+	Datum		values[3];
+
+	values[0] = CStringGetTextDatum(source);
+	values[1] = CStringGetTextDatum(tp->topic);
+	values[2] = Int32GetDatum(tp->partition);
+	return query_int8(psprintf("SELECT COALESCE(pg_catalog.sum(b.%s), 0)::bigint FROM dataplat.batch AS b"
+							   " WHERE b.source = $1 AND b.topic = $2 AND b.partition = $3 AND b.kind = 'replay'"
+							   " AND b.committed_at = pg_catalog.now()", what),
+					  1, 3, types, values);
+}
+
+/* Take out what an earlier reading of [from, to) left; counts what was there. */
+static void
+clear_range(DpSource *s, const char *topic, int partition, int64 from, int64 to,
+			int64 *rows, int64 *dead)
+{
+	Oid			types[5] = {INT4OID, INT8OID, INT8OID, TEXTOID, TEXTOID};
+	Datum		values[5];
+	StringInfoData sql;
+	Oid			save_userid;
+	int			save_context;
+
+	values[0] = Int32GetDatum(partition);
+	values[1] = Int64GetDatum(from);
+	values[2] = Int64GetDatum(to);
+	values[3] = CStringGetTextDatum(topic);
+	values[4] = CStringGetTextDatum(s->name);
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "DELETE FROM %s AS t WHERE t._partition = $1 AND t._offset >= $2 AND t._offset < $3",
+					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(s->target->relid)),
+												get_rel_name(s->target->relid)));
+	if (s->target->attno[DP_FIELD_TOPIC] > 0)
+		appendStringInfoString(&sql, " AND t._topic = $4");
+	else
+		appendStringInfoString(&sql, " AND $4 IS NOT NULL");
+	GetUserIdAndSecContext(&save_userid, &save_context);
+	SetUserIdAndSecContext(s->owner, save_context | SECURITY_RESTRICTED_OPERATION);
+	*rows = run_count(sql.data, 4, types, values);
+	SetUserIdAndSecContext(save_userid, save_context);
+	*dead = run_count("DELETE FROM dataplat.dead_letter AS d WHERE d.partition = $1 AND d.message_offset >= $2"
+					  " AND d.message_offset < $3 AND d.topic = $4 AND d.source = $5 AND d.state = 'open'",
+					  5, types, values);
+}
+
+/* What the replay changed in the account of the partition. */
+static void
+adjust_account(DpSource *s, const char *topic, int partition, int64 rows, int64 dead)
+{
+	Oid			types[5] = {TEXTOID, TEXTOID, INT4OID, INT8OID, INT8OID};
+	Datum		values[5];
+
+	values[0] = CStringGetTextDatum(s->name);
+	values[1] = CStringGetTextDatum(topic);
+	values[2] = Int32GetDatum(partition);
+	values[3] = Int64GetDatum(rows);
+	values[4] = Int64GetDatum(dead);
+	run_count("UPDATE dataplat_internal.source_offset AS o SET rows = o.rows + $4,"
+			  " dead_letters = o.dead_letters + $5, filtered = o.filtered - $4 - $5"
+			  " WHERE o.source = $1 AND o.topic = $2 AND o.partition = $3 AND ($4 <> 0 OR $5 <> 0)",
+			  5, types, values);
+}
+
+/*
+ * (source, ranges) -> messages read.  ranges: [{"topic", "partition", "from",
+ * "to"}], to exclusive.  Rows and open dead letters of the range are replaced
+ * by what the present definition makes of the messages.
+ */
+PGDLLEXPORT Datum
+dp_ingest_range(PG_FUNCTION_ARGS)
+{
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	Datum		ranges = PG_GETARG_DATUM(1);
+	Oid			save_userid;
+	int			save_context;
+	DpIngest	in = {0};
+	DpTopicPartition *tps;
+	int64	   *to;
+	int64		total;
+	int64	   *old_rows,
+			   *old_dead;
+	Oid			type = JSONBOID;
+
+	enter_source(name, &save_userid, &save_context);
+	in.source = dp_source_load(name);
+	in.context = CurrentMemoryContext;
+	SPI_connect();
+	SPI_execute_with_args("SELECT r ->> 'topic', (r ->> 'partition')::int, (r ->> 'from')::bigint, (r ->> 'to')::bigint"
+						  " FROM pg_catalog.jsonb_array_elements($1) AS r"
+						  " WHERE (r ->> 'from')::bigint < (r ->> 'to')::bigint"
+						  " ORDER BY 1, 2", 1, &type, &ranges, NULL, true, 0);
+	in.nparts = (int) SPI_processed;
+	in.parts = MemoryContextAllocZero(in.context, sizeof(DpPartition) * Max(in.nparts, 1));
+	tps = MemoryContextAllocZero(in.context, sizeof(DpTopicPartition) * Max(in.nparts, 1));
+	to = MemoryContextAllocZero(in.context, sizeof(int64) * Max(in.nparts, 1));
+	for (int i = 0; i < in.nparts; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+
+		in.parts[i].topic = MemoryContextStrdup(in.context, SPI_getvalue(row, desc, 1));
+		in.parts[i].partition = DatumGetInt32(SPI_getbinval(row, desc, 2, &isnull));
+		in.parts[i].next_offset = DatumGetInt64(SPI_getbinval(row, desc, 3, &isnull));
+		in.parts[i].generation = 1;
+		in.parts[i].anchor_offset = -1;
+		to[i] = DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull));
+		tps[i].topic = in.parts[i].topic;
+		tps[i].partition = in.parts[i].partition;
+		tps[i].offset = in.parts[i].next_offset;
+	}
+	SPI_finish();
+	if (in.nparts == 0)
+	{
+		leave_source(save_userid, save_context);
+		PG_RETURN_INT64(0);
+	}
+	old_rows = palloc0(sizeof(int64) * in.nparts);
+	old_dead = palloc0(sizeof(int64) * in.nparts);
+	for (int i = 0; i < in.nparts; i++)
+		clear_range(in.source, tps[i].topic, tps[i].partition, tps[i].offset, to[i],
+					&old_rows[i], &old_dead[i]);
+
+	in.consumer = dp_consumer_create(in.source->settings, "dataplat-replay", DP_SESSION_FETCH_MEMORY);
+	in.batch = dp_batch_create(in.source, in.nparts);
+	dp_decoder_set_topics(in.batch->decoder, tps, in.nparts);
+	for (int i = 0; i < in.nparts; i++)
+		in.batch->parts[i].next = tps[i].offset;
+	dp_batch_reset(in.batch, query_int8("SELECT pg_catalog.nextval('dataplat_internal.batch_id_seq'::pg_catalog.regclass)", 1, 0, NULL, NULL));
+	dp_consumer_assign(in.consumer, tps, in.nparts);
+	total = read_until(&in, to, PG_INT64_MAX, "replay");
+	for (int i = 0; i < in.nparts; i++)
+		adjust_account(in.source, tps[i].topic, tps[i].partition,
+					   replayed(name, &tps[i], "rows") - old_rows[i],
+					   replayed(name, &tps[i], "dead_letters") - old_dead[i]);
+	dp_batch_free(in.batch);
+	dp_consumer_destroy(in.consumer);
+	leave_source(save_userid, save_context);
+	PG_RETURN_INT64(total);
+}
+
+/*-------------------------------------------------------------------------
+ * Trying
+ *-------------------------------------------------------------------------
+ */
+static void
+put_try(ReturnSetInfo *rsinfo, DpSource *s, DpBatch *batch, int record,
+		HeapTuple tuple, const DpFailure *failure)
+{
+	const DpRecord *r = &batch->records[record];
+	const DpTopicPartition *tp = dp_decoder_partition(batch->decoder, r->tp);
+	Datum		values[7];
+	bool		nulls[7] = {0};
+
+	values[0] = CStringGetTextDatum(tp->topic);
+	values[1] = Int32GetDatum(tp->partition);
+	values[2] = Int64GetDatum(r->offset);
+	values[3] = BoolGetDatum(failure == NULL);
+	nulls[4] = nulls[5] = nulls[6] = true;
+	if (failure)
+	{
+		values[5] = CStringGetTextDatum(failure->error.sqlstate);
+		values[6] = CStringGetTextDatum(psprintf("%s: %s", dp_stage_name(failure->stage), failure->error.message));
+		nulls[5] = nulls[6] = false;
+	}
+	else if (tuple)
+	{
+		/* the tuple as a composite of the target's row type */
+		Oid			rowtype = get_rel_type_id(s->target->relid);
+		TupleDesc	desc = CreateTupleDescCopy(s->target->desc);
+		HeapTuple	copy = heap_copytuple(tuple);
+
+		desc->tdtypeid = rowtype;
+		desc->tdtypmod = -1;
+		HeapTupleHeaderSetDatumLength(copy->t_data, copy->t_len);
+		HeapTupleHeaderSetTypeId(copy->t_data, rowtype);
+		HeapTupleHeaderSetTypMod(copy->t_data, -1);
+		{
+			Oid			types[1];
+			Datum		args[1];
+			bool		isnull;
+			MemoryContext old = CurrentMemoryContext;
+
+			types[0] = rowtype;
+			args[0] = HeapTupleGetDatum(copy);
+			SPI_connect();
+			if (SPI_execute_with_args("SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.to_jsonb($1)) - '_batch_id' - '_ingested_at'",
+									  1, types, args, NULL, true, 1) == SPI_OK_SELECT)
+			{
+				Datum		d = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+
+				if (!isnull)
+				{
+					MemoryContext spi = MemoryContextSwitchTo(old);
+
+					values[4] = PointerGetDatum(PG_DETOAST_DATUM_COPY(d));
+					nulls[4] = false;
+					MemoryContextSwitchTo(spi);
+				}
+			}
+			SPI_finish();
+		}
+	}
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+/* (source, rows) -> setof (topic, partition, message_offset, ok, contents, sqlstate, message) */
+PGDLLEXPORT Datum
+dp_test_source(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	int			want = Max(PG_GETARG_INT32(1), 0);
+	Oid			save_userid;
+	int			save_context;
+	DpSource   *s;
+	DpConsumer *consumer;
+	DpBatch    *batch;
+	DpTopicInfo *topics;
+	DpTopicPartition *from,
+			   *end;
+	int			ntopics,
+				n,
+				open;
+	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), DP_READ_TIMEOUT_MS);
+
+	InitMaterializedSRF(fcinfo, 0);
+	enter_source(name, &save_userid, &save_context);
+	s = dp_source_load(name);
+	s->batch_rows = Max(Min(want, s->batch_rows), 1) * 2 + 100;
+	consumer = dp_consumer_create(s->settings, "dataplat-test", DP_SESSION_FETCH_MEMORY);
+	topics = find_topics(dp_consumer_client(consumer), s->server, s->topic, &ntopics);
+	from = dp_resolve_position(dp_consumer_client(consumer), topics, ntopics, "earliest", NULL, &n);
+	end = dp_resolve_position(dp_consumer_client(consumer), topics, ntopics, "latest", NULL, &n);
+	for (int i = 0; i < n; i++)
+		from[i].offset = Max(from[i].offset, end[i].offset - want);
+	batch = dp_batch_create(s, n);
+	dp_decoder_set_topics(batch->decoder, from, n);
+	for (int i = 0; i < n; i++)
+		batch->parts[i].next = from[i].offset;
+	dp_batch_reset(batch, 0);
+	dp_consumer_assign(consumer, from, n);
+	open = n;
+	while (open > 0 && batch->nrecords < want)
+	{
+		DpRecord	r;
+
+		if (dp_consumer_poll(consumer, &r, 1) == 0)
+		{
+			if (!wait_for_messages(consumer, deadline))
+				break;
+			continue;
+		}
+		if (r.kind != DP_RECORD_MESSAGE)
+		{
+			open -= r.kind == DP_RECORD_EOF;
+			dp_consumer_release(&r, 1);
+			continue;
+		}
+		batch->records[batch->nrecords] = r;
+		dp_batch_add(batch, batch->nrecords++);
+	}
+	for (int i = 0; i < batch->nrows; i++)
+		put_try(rsinfo, s, batch, batch->rows[i].record,
+				batch->rows[i].tuple.t_data ? &batch->rows[i].tuple : NULL, NULL);
+	for (int i = 0; i < batch->nfailures; i++)
+		put_try(rsinfo, s, batch, batch->failures[i].record, NULL, &batch->failures[i]);
+	dp_batch_free(batch);
+	dp_consumer_destroy(consumer);
+	leave_source(save_userid, save_context);
+	return (Datum) 0;
+}
+
+/*-------------------------------------------------------------------------
+ * Dead letters
+ *-------------------------------------------------------------------------
+ */
+
+/* A message as it lies in dataplat.dead_letter. */
+typedef struct StoredMessage
+{
+	char	   *source;
+	DpTopicPartition tp;
+	DpRecord	record;
+	Datum		headers;
+	bool		truncated;
+} StoredMessage;
+
+static const char *
+copy_bytea(HeapTuple row, TupleDesc desc, int col, size_t *len, MemoryContext context)
+{
+	bool		isnull;
+	Datum		d = SPI_getbinval(row, desc, col, &isnull);
+	bytea	   *b;
+	char	   *copy;
+
+	*len = 0;
+	if (isnull)
+		return NULL;
+	b = DatumGetByteaPP(d);
+	*len = VARSIZE_ANY_EXHDR(b);
+	copy = MemoryContextAllocHuge(context, *len + 1);
+	memcpy(copy, VARDATA_ANY(b), *len);
+	return copy;
+}
+
+static void
+load_dead_letter(int64 id, StoredMessage *m)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Oid			type = INT8OID;
+	Datum		arg = Int64GetDatum(id);
+	HeapTuple	row;
+	TupleDesc	desc;
+	bool		isnull;
+	Datum		d;
+
+	memset(m, 0, sizeof(*m));
+	SPI_connect();
+	SPI_execute_with_args("SELECT d.source, d.topic, d.partition, d.message_offset,"
+						  " (pg_catalog.extract('epoch', d.message_timestamp) * 1000)::bigint, d.key,"
+						  " COALESCE(d.fixed_value, d.value), d.headers, d.truncated AND d.fixed_value IS NULL"
+						  " FROM dataplat.dead_letter AS d WHERE d.dead_letter_id = $1",
+						  1, &type, &arg, NULL, false, 1);
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("dead letter " INT64_FORMAT " does not exist", id)));
+	row = SPI_tuptable->vals[0];
+	desc = SPI_tuptable->tupdesc;
+	m->source = MemoryContextStrdup(context, SPI_getvalue(row, desc, 1));
+	m->tp.topic = MemoryContextStrdup(context, SPI_getvalue(row, desc, 2));
+	m->tp.partition = DatumGetInt32(SPI_getbinval(row, desc, 3, &isnull));
+	m->record.offset = DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull));
+	d = SPI_getbinval(row, desc, 5, &isnull);
+	m->record.timestamp = isnull ? -1 : DatumGetInt64(d);
+	m->record.key = copy_bytea(row, desc, 6, &m->record.keylen, context);
+	m->record.value = copy_bytea(row, desc, 7, &m->record.len, context);
+	d = SPI_getbinval(row, desc, 8, &isnull);
+	if (!isnull)
+	{
+		MemoryContext spi = MemoryContextSwitchTo(context);
+
+		m->headers = PointerGetDatum(PG_DETOAST_DATUM_COPY(d));
+		MemoryContextSwitchTo(spi);
+	}
+	m->truncated = DatumGetBool(SPI_getbinval(row, desc, 9, &isnull));
+	SPI_finish();
+}
+
+/* Decode and insert; returns why not, or NULL.  Throws what is not about the row. */
+static char *
+try_message(DpSource *s, DpBatch *batch, const char *topic)
+{
+	DpStage		stage;
+	DpError		error;
+	DpRow	   *row = &batch->rows[0];
+	HeapTuple	tuple = &row->tuple;
+	DpWriteResult written = {NULL, InvalidBlockNumber, InvalidBlockNumber};
+
+	switch (dp_decode(batch->decoder, batch, &batch->records[0], topic, true,
+					  tuple, &stage, &error))
+	{
+		case DP_DECODED_ROW:
+			if (!dp_target_insert(s->target, &tuple, 1, batch->ingested_at, &written))
+				return "the target has no partition for the present";
+			return NULL;
+		case DP_DECODED_FAILED:
+			return psprintf("%s: %s", dp_stage_name(stage), error.message);
+		default:
+			return "the source filters the message out";
+	}
+}
+
+/* try_message() in a savepoint, so that a refused row leaves nothing. */
+static char *
+try_message_in_savepoint(DpSource *s, DpBatch *batch, const char *topic)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	char	   *volatile why = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		why = try_message(s, batch, topic);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *edata;
+
+		MemoryContextSwitchTo(context);
+		edata = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (!dp_is_data_error(edata->sqlerrcode))
+			ReThrowError(edata);
+		why = edata->message;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return why;
+}
+
+/*
+ * (dead_letter_id, batch_id) -> NULL when the message is a row now, else why
+ * not.  The live code path: same decoder, same insert.
+ */
+PGDLLEXPORT Datum
+dp_store_dead_letter(PG_FUNCTION_ARGS)
+{
+	int64		id = PG_GETARG_INT64(0);
+	StoredMessage m;
+	DpSource   *s;
+	DpBatch    *batch;
+	Oid			save_userid;
+	int			save_context;
+	char	   *why;
+
+	GetUserIdAndSecContext(&save_userid, &save_context);
+	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, save_context | SECURITY_LOCAL_USERID_CHANGE);
+	load_dead_letter(id, &m);
+	SetUserIdAndSecContext(save_userid, save_context);
+	enter_source(m.source, &save_userid, &save_context);
+	if (m.truncated)
+	{
+		leave_source(save_userid, save_context);
+		PG_RETURN_TEXT_P(cstring_to_text("only the head of the message was kept; give it a value with fix_dead_letter(), or replay_source() its offset"));
+	}
+	s = dp_source_load(m.source);
+	s->batch_rows = 1;
+	batch = dp_batch_create(s, 1);
+	dp_decoder_set_topics(batch->decoder, &m.tp, 1);
+	dp_decoder_set_headers(batch->decoder, m.headers);
+	batch->parts[0].next = m.record.offset;
+	dp_batch_reset(batch, PG_GETARG_INT64(1));
+	batch->ingested_at = GetCurrentTimestamp();
+	m.record.kind = DP_RECORD_MESSAGE;
+	batch->records[0] = m.record;
+	why = try_message_in_savepoint(s, batch, m.tp.topic);
+	dp_batch_free(batch);
+	dp_source_free(s);
+	leave_source(save_userid, save_context);
+	if (why == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(why));
+}

@@ -1,0 +1,100 @@
+/*-------------------------------------------------------------------------
+ *
+ * ingest.h
+ *	  Kafka to bronze: what the files of a running source share.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef DP_INGEST_INGEST_H
+#define DP_INGEST_INGEST_H
+
+#include "ingest/batch.h"
+#include "ingest/source.h"
+#include "kafka/consumer.h"
+
+extern void dp_ingest_init(void);
+
+/*
+ * A reason to stop fetching that another room knows: pipelines that lag, a
+ * full disk, a standby that is behind.  Returns NULL when there is none; the
+ * text is shown as the source's reason.  Called about once a second.
+ */
+typedef const char *(*DpBrake) (const DpSource *source);
+extern void dp_ingest_register_brake(DpBrake brake);
+extern const char *dp_ingest_brake_reason(const DpSource *source);
+
+/* One partition that this process reads. */
+typedef struct DpPartition
+{
+	char	   *topic;
+	int			partition;
+	int64		next_offset;
+	int			generation;
+	int64		anchor_offset;	/* -1 none */
+	int64		anchor_timestamp;
+	uint32		anchor_crc;
+	bool		sentinel;
+	int64		low;			/* -1 unknown */
+	int64		stable;			/* read_committed end */
+	int64		high;
+	bool		at_end;
+	bool		verify;			/* the next record must be the anchor */
+	bool		stopped;		/* data loss: not read */
+	int64		reported;		/* last offset told to the group */
+	TimestampTz waiting_since;	/* stable end stands below the high watermark */
+	int			stats;			/* entry in shared memory */
+} DpPartition;
+
+typedef struct DpIngest
+{
+	MemoryContext context;		/* life of one assignment */
+	DpSource   *source;
+	DpConsumer *consumer;
+	DpBatch    *batch;
+	int64		owner_epoch;
+	int			worker_no;
+	int			nparts;
+	DpPartition *parts;
+	int			nstopped;
+	int			ntopics;		/* as the metadata had them */
+	DpTopicInfo *topics;
+	char		group_id[160];
+	char	   *install_uuid;
+} DpIngest;
+
+/*-------------------------------------------------------------------------
+ * assign.c
+ *-------------------------------------------------------------------------
+ */
+
+/*
+ * Connect, find this worker's partitions, take them over, check that nothing
+ * was lost, and start to fetch.  Runs transactions of its own.  Returns NULL
+ * when a stop was requested or the source is gone; errors are thrown.
+ */
+extern DpIngest *dp_ingest_open(const char *source, int worker_no, int workers,
+								bool (*stop) (void));
+extern void dp_ingest_close(DpIngest *in);
+
+/* Does the broker's idea of the topics still match ours?  May wait a little. */
+extern bool dp_ingest_verify(DpIngest *in, bool (*stop) (void));
+
+/* Record a suspected loss and stop the partition.  Opens a transaction. */
+extern void dp_ingest_data_loss(DpIngest *in, int part, const char *class,
+								int64 from, int64 to, const char *evidence);
+
+/* Compare the first record after a start with the anchor; true = drop the record. */
+extern bool dp_ingest_check_anchor(DpIngest *in, const DpRecord *record);
+
+/*
+ * Offsets for a position in the words of start_from, for all partitions of
+ * the topics.  The array is palloc'd.
+ */
+extern DpTopicPartition *dp_resolve_position(DpKafkaClient *client, const DpTopicInfo *topics,
+											 int ntopics, const char *position,
+											 bool (*stop) (void), int *n);
+
+/* Throw for a request that a broker did not answer. */
+extern void dp_kafka_throw(DpKafkaClient *client, const char *server, int error) pg_attribute_noreturn();
+
+#endif							/* DP_INGEST_INGEST_H */

@@ -1,0 +1,801 @@
+/*-------------------------------------------------------------------------
+ *
+ * worker.c
+ *	  The ingest worker: poll, decode, store, again.
+ *
+ * States: starting -> catching_up <-> running <-> idle, and besides them
+ * retrying (broker or server in trouble), paused (a brake), blocked_lock,
+ * waiting_lso, suspect (after a crash), data_loss, failed.
+ *
+ * Example of a busy source:  poll 1000, poll 1000, ... full -> store ->
+ * poll ...  Of a quiet one:  wait -> poll 3 -> poll 0 -> store -> wait.
+ *
+ * Only dp_store_batch and the checks in assign.c touch the database, and only
+ * they hold a transaction; the loop waits on the latch and on the consumer's
+ * pipe, outside of any.  What survives a crash is what was committed: the
+ * next incarnation starts from the offset rows.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/latch.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "common/hostguard.h"
+#include "common/inject.h"
+#include "ingest/breadcrumb.h"
+#include "ingest/ingest.h"
+#include "ingest/store.h"
+#include "ingest/worker.h"
+#include "kafka/errors.h"
+#include "launcher/launcher.h"
+#include "telemetry/partition_stats.h"
+
+/* How often things are looked at that are not messages, milliseconds. */
+#define DP_REPORT_INTERVAL_MS 1000
+#define DP_VERIFY_RETRY_MS 2000
+
+/* A source that got nothing for this long is idle, milliseconds. */
+#define DP_IDLE_AFTER_MS 10000
+
+/* An end that stands still below the high watermark is worth a word after this, milliseconds. */
+#define DP_LSO_AFTER_MS 30000
+
+/* Further behind than this is catching_up, messages. */
+#define DP_CATCHING_UP_LAG 10000
+
+/* Waits between tries to store a batch that the server refused, milliseconds. */
+#define DP_STORE_RETRY_MIN_MS 200
+#define DP_STORE_RETRY_MAX_MS 10000
+
+/* The error budget looks at this many messages at least, and at most. */
+#define DP_BUDGET_MIN 1000
+#define DP_BUDGET_WINDOW 10000
+#define DP_BUDGET_BUCKETS 10
+
+/* Crashes in the same place that make a message poison. */
+#define DP_POISON_CRASHES 2
+
+/* In the error budget one bucket is a tenth of the window. */
+typedef struct BudgetBucket
+{
+	int64		messages;
+	int64		errors;
+} BudgetBucket;
+
+typedef struct Loop
+{
+	const DpJob *job;
+	DpIngest   *in;
+	TimestampTz last_message;
+	TimestampTz last_report;
+	TimestampTz last_verify;
+	TimestampTz last_poll_full;
+	TimestampTz trouble_since;	/* client error seen, not yet cured */
+	double		tokens;			/* of the rate limit */
+	TimestampTz tokens_at;
+	BudgetBucket budget[DP_BUDGET_BUCKETS];
+	int			bucket;
+	int64		suspect_left;	/* messages to take one by one after a crash */
+	bool		reopen;
+	bool		leave;
+} Loop;
+
+static const char *
+brakes(const DpSource *source)
+{
+	return dp_ingest_brake_reason(source);
+}
+
+static int64
+total_lag(DpIngest *in, int64 *unstable)
+{
+	int64		lag = 0;
+
+	*unstable = 0;
+	for (int i = 0; i < in->nparts; i++)
+	{
+		DpPartition *p = &in->parts[i];
+		int64		next = in->batch->parts[i].next;
+		int64		end = Max(p->high, p->stable);
+
+		if (p->stopped || end < 0)
+			continue;
+		lag += Max(0, end - next);
+		if (p->at_end && p->high > next)
+			*unstable += p->high - next;
+	}
+	return lag;
+}
+
+static bool
+any_waiting_lso(DpIngest *in, TimestampTz now)
+{
+	for (int i = 0; i < in->nparts; i++)
+	{
+		DpPartition *p = &in->parts[i];
+
+		if (p->stopped || !p->at_end || p->high <= in->batch->parts[i].next)
+			p->waiting_since = 0;
+		else if (p->waiting_since == 0)
+			p->waiting_since = now;
+		else if (TimestampDifferenceExceeds(p->waiting_since, now, DP_LSO_AFTER_MS))
+			return true;
+	}
+	return false;
+}
+
+/* Say what we are doing.  Called about once a second and when it changes. */
+static void
+report_state(Loop *loop, TimestampTz now)
+{
+	DpIngest   *in = loop->in;
+	int64		unstable;
+	int64		lag = total_lag(in, &unstable);
+	int			code = 0;
+	const char *error = dp_kafka_client_error(dp_consumer_client(in->consumer), &code);
+	const char *brake;
+
+	if (error)
+	{
+		const DpKafkaErrorInfo *info = dp_kafka_error_info_for(code, error);
+		const char *hint = dp_kafka_client_was_refused(dp_consumer_client(in->consumer))
+			? DP_HOSTGUARD_HINT : info->hint;
+
+		dp_job_report(DP_STATE_RETRYING, error, hint);
+	}
+	else if (in->nparts > 0 && in->nstopped == in->nparts)
+		dp_job_report(DP_STATE_DATA_LOSS, "all partitions of this worker stand still after a suspected loss",
+					  "See dataplat.data_loss_event; accept_data_loss() says how to go on.");
+	else if ((brake = brakes(in->source)) != NULL)
+		dp_job_report(DP_STATE_PAUSED, brake, "Fetching goes on by itself when the reason is gone.");
+	else if (loop->suspect_left > 0)
+		dp_job_report(DP_STATE_SUSPECT, "an earlier worker died while it stored messages; they are taken one by one", NULL);
+	else if (any_waiting_lso(in, now))
+		dp_job_report(DP_STATE_WAITING_LSO, "an open transaction of a producer holds back later messages",
+					  "The broker ends it after transaction.timeout.ms; find the producer if it does not.");
+	else if (lag - unstable > DP_CATCHING_UP_LAG)
+		dp_job_report(DP_STATE_CATCHING_UP, NULL, NULL);
+	else if (TimestampDifferenceExceeds(loop->last_message, now, DP_IDLE_AFTER_MS))
+		dp_job_report(DP_STATE_IDLE, NULL, NULL);
+	else
+		dp_job_report(DP_STATE_RUNNING, NULL, NULL);
+}
+
+/* Publish watermarks and tell the group how far we are. */
+static void
+report_progress(Loop *loop)
+{
+	DpIngest   *in = loop->in;
+	DpTopicPartition *tell = palloc(sizeof(DpTopicPartition) * Max(in->nparts, 1));
+	int			n = 0;
+	char		metadata[160];
+
+	for (int i = 0; i < in->nparts - in->nstopped; i++)
+	{
+		DpPartition *p = &in->parts[i];
+		int64		low,
+					high;
+
+		dp_consumer_watermarks(in->consumer, i, &low, &high);
+		if (low >= 0)
+			p->low = Max(p->low, low);
+		if (high >= 0)
+			p->high = high;
+		if (p->at_end)
+			p->stable = in->batch->parts[i].next;
+		dp_partition_stats_set(p->stats, p->low, p->high, p->stable, p->at_end);
+		if (p->reported != in->batch->parts[i].from)
+		{
+			tell[n].topic = p->topic;
+			tell[n].partition = p->partition;
+			tell[n++].offset = in->batch->parts[i].from;
+			p->reported = in->batch->parts[i].from;
+		}
+	}
+	if (n > 0)
+	{
+		DP_INJECT("k11");
+		snprintf(metadata, sizeof(metadata), "{\"install\":\"%s\",\"pid\":%d,\"epoch\":" INT64_FORMAT "}",
+				 in->install_uuid, MyProcPid, in->owner_epoch);
+		dp_consumer_report(in->consumer, tell, n, metadata);
+		DP_INJECT("k12");
+	}
+	pfree(tell);
+}
+
+/*-------------------------------------------------------------------------
+ * The error budget
+ *-------------------------------------------------------------------------
+ */
+static void
+budget_add(Loop *loop, int64 messages, int64 errors)
+{
+	BudgetBucket *b = &loop->budget[loop->bucket];
+
+	b->messages += messages;
+	b->errors += errors;
+	if (b->messages >= DP_BUDGET_WINDOW / DP_BUDGET_BUCKETS)
+	{
+		loop->bucket = (loop->bucket + 1) % DP_BUDGET_BUCKETS;
+		memset(&loop->budget[loop->bucket], 0, sizeof(BudgetBucket));
+	}
+}
+
+/* Why the budget is used up, palloc'd, or NULL.  "more" is not yet in the window. */
+static char *
+budget_exceeded(Loop *loop, int64 more_messages, int64 more_errors)
+{
+	DpSource   *s = loop->in->source;
+	int64		messages = more_messages;
+	int64		errors = more_errors;
+
+	for (int i = 0; i < DP_BUDGET_BUCKETS; i++)
+	{
+		messages += loop->budget[i].messages;
+		errors += loop->budget[i].errors;
+	}
+	if (s->max_errors >= 0 && errors > s->max_errors)
+		return psprintf(INT64_FORMAT " of the last " INT64_FORMAT " messages failed; max_errors is " INT64_FORMAT,
+						errors, messages, s->max_errors);
+	if (messages >= DP_BUDGET_MIN && s->max_error_ratio < 1.0 &&
+		(double) errors / (double) messages > s->max_error_ratio)
+		return psprintf(INT64_FORMAT " of the last " INT64_FORMAT " messages failed, more than the share of %g",
+						errors, messages, s->max_error_ratio);
+	return NULL;
+}
+
+static void
+run_update(const char *sql, int nargs, Oid *types, Datum *values)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	SPI_connect();
+	if (SPI_execute_with_args(sql, nargs, types, values, NULL, false, 0) < 0)
+		elog(ERROR, "could not run \"%s\"", sql);
+	SPI_finish();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(context);
+}
+
+/* Pause the source itself: this worker and its siblings leave. */
+static void
+pause_for_budget(Loop *loop, const char *reason)
+{
+	Oid			types[2] = {TEXTOID, TEXTOID};
+	Datum		values[2];
+
+	values[0] = CStringGetTextDatum(loop->in->source->name);
+	values[1] = CStringGetTextDatum(reason);
+	run_update("WITH paused AS (UPDATE dataplat.source AS s SET paused = true, pause_reason = $2,"
+			   " paused_by = 'error budget', paused_at = pg_catalog.now() WHERE s.name = $1 AND NOT s.paused"
+			   " RETURNING s.name)"
+			   " INSERT INTO dataplat.source_event (source, kind, detail)"
+			   " SELECT p.name, 'pause', pg_catalog.jsonb_build_object('reason', $2, 'by', 'error budget')"
+			   " FROM paused AS p", 2, types, values);
+	ereport(WARNING,
+			(errmsg("source \"%s\" is paused: %s", loop->in->source->name, reason),
+			 errhint("Look at dataplat.dead_letter_summary, mend the cause, then resume_source().")));
+	dp_job_report(DP_STATE_PAUSED, reason, "Look at dataplat.dead_letter_summary, mend the cause, then resume_source().");
+	dp_scheduler_wake();
+	loop->leave = true;
+}
+
+static void
+record_failure(DpIngest *in, const char *sqlstate, const char *reason, const char *hint)
+{
+	Oid			types[4] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID};
+	Datum		values[4];
+
+	values[0] = CStringGetTextDatum(in->source->name);
+	values[1] = CStringGetTextDatum(sqlstate);
+	values[2] = CStringGetTextDatum(reason);
+	values[3] = CStringGetTextDatum(hint);
+	run_update("INSERT INTO dataplat_internal.source_failure (source, sqlstate, reason, hint)"
+			   " VALUES ($1, $2, $3, $4) ON CONFLICT (source) DO UPDATE"
+			   " SET sqlstate = EXCLUDED.sqlstate, reason = EXCLUDED.reason, hint = EXCLUDED.hint,"
+			   " since = pg_catalog.now()", 4, types, values);
+}
+
+/*-------------------------------------------------------------------------
+ * Storing
+ *-------------------------------------------------------------------------
+ */
+static void
+make_partition(DpIngest *in)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1];
+
+	values[0] = CStringGetTextDatum(in->source->target_name);
+	run_update("SELECT dataplat_internal.ensure_partitions($1)", 1, types, values);
+}
+
+/* Wait between two tries; false when we should leave or start over. */
+static bool
+wait_before_retry(Loop *loop, int *wait_ms)
+{
+	dp_job_wait(*wait_ms);
+	*wait_ms = Min(*wait_ms * 2, DP_STORE_RETRY_MAX_MS);
+	if (dp_job_stop_requested())
+		loop->leave = true;
+	else if (dp_job_config_changed())
+		loop->reopen = true;
+	return !loop->leave && !loop->reopen;
+}
+
+static void
+note_stored(Loop *loop, DpStore *store)
+{
+	DpIngest   *in = loop->in;
+	DpBatch    *batch = in->batch;
+	int64		errors = batch->nfailures;
+	char	   *why;
+
+	if (loop->suspect_left > 0)
+		loop->suspect_left -= batch->nrecords;
+	for (int i = 0; i < in->nparts; i++)
+		in->parts[i].next_offset = batch->parts[i].next;
+	budget_add(loop, batch->nrecords, errors);
+	pgstat_report_stat(false);
+	dp_job_healthy();
+	why = errors > 0 ? budget_exceeded(loop, 0, 0) : NULL;
+	dp_batch_reset(batch, store->next_batch_id);
+	if (why)
+		pause_for_budget(loop, why);
+}
+
+/* on_error stop: the first bad message ends the batch before it. */
+static bool
+stop_at_failure(Loop *loop)
+{
+	DpIngest   *in = loop->in;
+	DpBatch    *batch = in->batch;
+	DpFailure  *f = &batch->failures[0];
+	DpRecord   *r = &batch->records[f->record];
+	const DpTopicPartition *tp = dp_decoder_partition(batch->decoder, r->tp);
+	char	   *reason = psprintf("topic \"%s\" partition %d offset " INT64_FORMAT ": %s",
+								  tp->topic, tp->partition, r->offset, f->error.message);
+
+	record_failure(in, f->error.sqlstate, reason,
+				   "Mend the message's cause or set on_error to dead_letter, then resume_source().");
+	dp_job_fail(reason, "Mend the message's cause or set on_error to dead_letter, then resume_source().");
+	return false;
+}
+
+/* Commit the batch, however long the server needs. */
+static void
+store_batch(Loop *loop)
+{
+	DpIngest   *in = loop->in;
+	DpStore		store = {0};
+	int		   *generations = palloc(sizeof(int) * Max(in->nparts, 1));
+	int			wait_ms = DP_STORE_RETRY_MIN_MS;
+
+	if (in->source->on_error == DP_ON_ERROR_STOP && in->batch->nfailures > 0 &&
+		in->batch->failures[0].record == 0)
+		stop_at_failure(loop);
+	for (int i = 0; i < in->nparts; i++)
+		generations[i] = in->parts[i].generation;
+	store.source = in->source;
+	store.batch = in->batch;
+	store.owner_epoch = in->owner_epoch;
+	store.kind = "live";
+	store.generations = generations;
+	DP_INJECT("k3");
+	for (;;)
+	{
+		switch (dp_store_batch(&store))
+		{
+			case DP_STORE_DONE:
+				note_stored(loop, &store);
+				pfree(generations);
+				return;
+			case DP_STORE_FENCED:
+				loop->reopen = true;
+				return;
+			case DP_STORE_NO_PARTITION:
+				make_partition(in);
+				if (!wait_before_retry(loop, &wait_ms))
+					return;
+				break;
+			case DP_STORE_TARGET_ERROR:
+				dp_job_report_error(store.sqlstate, store.message);
+				record_failure(in, store.sqlstate, store.message,
+							   "Bring the target back into shape, then resume_source(); no message is lost meanwhile.");
+				dp_job_fail(store.message, "Bring the target back into shape, then resume_source(); no message is lost meanwhile.");
+				return;
+			case DP_STORE_SERVER_ERROR:
+				dp_job_report_error(store.sqlstate, store.message);
+				if (strcmp(store.sqlstate, "55P03") == 0)
+					dp_job_report(DP_STATE_BLOCKED_LOCK, "the target is locked by another session",
+								  "See pg_blocking_pids() of the worker; the batch is kept and tried again.");
+				else
+					dp_job_report(DP_STATE_RETRYING, store.message, "The batch is kept and tried again.");
+				if (wait_ms == DP_STORE_RETRY_MIN_MS)
+					ereport(LOG,
+							(errmsg("source \"%s\" could not store a batch and will try again: %s",
+									in->source->name, store.message)));
+				if (!wait_before_retry(loop, &wait_ms))
+					return;
+				break;
+		}
+	}
+}
+
+/*-------------------------------------------------------------------------
+ * Polling
+ *-------------------------------------------------------------------------
+ */
+
+/* How many messages the rate limit lets through now. */
+static int
+rate_allowance(Loop *loop, int want)
+{
+	int			limit = loop->in->source->rate_limit;
+	TimestampTz now;
+
+	if (limit == 0)
+		return want;
+	now = GetCurrentTimestamp();
+	loop->tokens += (double) (now - loop->tokens_at) / USECS_PER_SEC * limit;
+	loop->tokens = Min(loop->tokens, (double) limit);
+	loop->tokens_at = now;
+	return Min(want, (int) loop->tokens);
+}
+
+static void
+handle_error(Loop *loop, const DpRecord *r)
+{
+	const DpKafkaErrorInfo *info = dp_kafka_error_info(r->error);
+
+	/* the position is gone, or the rights: look at everything again */
+	dp_job_report(DP_STATE_RETRYING, info->reason, info->hint);
+	if (info->class == DP_KAFKA_ERROR_POSITION)
+		loop->reopen = true;
+	else
+		loop->trouble_since = GetCurrentTimestamp();
+}
+
+/* Take in what was polled; events do not stay in the batch. */
+static int
+take_records(Loop *loop, int n)
+{
+	DpIngest   *in = loop->in;
+	DpBatch    *batch = in->batch;
+	int			first = batch->nrecords;
+
+	for (int i = first; i < first + n; i++)
+	{
+		DpRecord	r = batch->records[i];
+		bool		drop = r.kind != DP_RECORD_MESSAGE;
+
+		if (r.kind == DP_RECORD_EOF)
+		{
+			DpPartition *p = &in->parts[r.tp];
+
+			p->at_end = true;
+			if (p->verify)
+			{
+				/* nothing stands where the anchor was */
+				DpRecord	end = r;
+
+				(void) dp_ingest_check_anchor(in, &end);
+			}
+			if (!p->stopped)
+				dp_batch_note_eof(batch, r.tp, r.offset);
+		}
+		else if (r.kind == DP_RECORD_ERROR)
+			handle_error(loop, &r);
+		else if (in->parts[r.tp].stopped || loop->reopen)
+			drop = true;
+		else if (in->parts[r.tp].verify)
+			drop = dp_ingest_check_anchor(in, &r);
+		else
+			drop = r.offset < batch->parts[r.tp].next;
+		if (drop)
+			dp_consumer_release(&r, 1);
+		else
+		{
+			in->parts[r.tp].at_end = false;
+			batch->records[batch->nrecords] = r;
+			dp_batch_add(batch, batch->nrecords++);
+		}
+	}
+	return batch->nrecords - first;
+}
+
+/* Fill the batch with what is there; true when there may be more. */
+static bool
+poll_batch(Loop *loop)
+{
+	DpIngest   *in = loop->in;
+	DpBatch    *batch = in->batch;
+	int			max = loop->suspect_left > 0 ? 1 : batch->max_records;
+
+	while (batch->nrecords < max && !dp_batch_is_full(batch))
+	{
+		int			want = rate_allowance(loop, max - batch->nrecords);
+		int			n,
+					taken;
+
+		if (want <= 0)
+			return false;
+		CHECK_FOR_INTERRUPTS();
+		n = dp_consumer_poll(in->consumer, batch->records + batch->nrecords, want);
+		if (n == 0)
+			return false;
+		DP_INJECT("k1");
+		taken = take_records(loop, n);
+		DP_INJECT("k2");
+		if (taken > 0)
+			loop->last_message = GetCurrentTimestamp();
+		if (in->source->rate_limit > 0)
+			loop->tokens -= taken;
+		if (loop->reopen)
+			return false;
+		/* a topic of nothing but rubbish must not fill a whole batch first */
+		if (batch->nfailures >= DP_BUDGET_MIN &&
+			budget_exceeded(loop, batch->nrecords, batch->nfailures) != NULL)
+			return true;
+		if (in->source->on_error == DP_ON_ERROR_STOP && batch->nfailures > 0)
+			return true;
+	}
+	return true;
+}
+
+/* on_error stop: commit what came before the bad message, keep the rest out. */
+static void
+cut_at_first_failure(Loop *loop)
+{
+	DpBatch    *batch = loop->in->batch;
+	int			keep;
+
+	if (loop->in->source->on_error != DP_ON_ERROR_STOP || batch->nfailures == 0)
+		return;
+	keep = batch->failures[0].record;
+	if (keep == 0)
+		return;
+
+	/* take the messages before it again, through a smaller batch */
+	{
+		int			n = batch->nrecords;
+
+		for (int i = 0; i < batch->nparts; i++)
+		{
+			DpBatchPart *p = &batch->parts[i];
+			int64		from = p->from;
+
+			memset(p, 0, sizeof(*p));
+			p->from = p->next = from;
+			p->min_timestamp = p->max_timestamp = -1;
+			p->last = -1;
+		}
+		batch->nrows = batch->nfailures = 0;
+		dp_consumer_release(batch->records + keep, n - keep);
+		batch->nrecords = keep;
+		for (int i = 0; i < keep; i++)
+			dp_batch_add(batch, i);
+	}
+	loop->reopen = true;		/* and fetch the bad one again, first this time */
+}
+
+static bool
+batch_is_due(Loop *loop, bool more)
+{
+	DpBatch    *batch = loop->in->batch;
+	int			delay = loop->in->source->batch_delay_ms;
+
+	if (!batch->dirty)
+		return false;
+	if (more || delay == 0 || dp_batch_is_full(batch) || batch->nfailures >= DP_BUDGET_MIN)
+		return true;
+	return TimestampDifferenceExceeds(batch->opened_at, GetCurrentTimestamp(), delay);
+}
+
+static long
+wait_time(Loop *loop)
+{
+	DpSource   *s = loop->in->source;
+	long		ms = DP_REPORT_INTERVAL_MS;
+
+	if (loop->in->batch->dirty && s->batch_delay_ms > 0)
+	{
+		long		left = s->batch_delay_ms -
+			(long) ((GetCurrentTimestamp() - loop->in->batch->opened_at) / 1000);
+
+		ms = Min(ms, Max(1, left));
+	}
+	if (s->rate_limit > 0)
+		ms = Min(ms, 50);
+	return ms;
+}
+
+static void
+wait_for_work(Loop *loop)
+{
+	int			rc;
+
+	rc = WaitLatchOrSocket(MyLatch,
+						   WL_LATCH_SET | WL_SOCKET_READABLE | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						   dp_consumer_fd(loop->in->consumer), wait_time(loop),
+						   PG_WAIT_EXTENSION);
+	if (rc & WL_LATCH_SET)
+		ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* What is done about once a second, and the check of the topics less often. */
+static void
+housekeeping(Loop *loop)
+{
+	DpIngest   *in = loop->in;
+	TimestampTz now = GetCurrentTimestamp();
+	DpKafkaClient *client = dp_consumer_client(in->consumer);
+	int			every;
+
+	if (!TimestampDifferenceExceeds(loop->last_report, now, DP_REPORT_INTERVAL_MS))
+		return;
+	loop->last_report = now;
+	dp_kafka_client_serve(client);
+	report_state(loop, now);
+	report_progress(loop);
+	every = dp_kafka_client_error(client, NULL) || loop->trouble_since
+		? DP_VERIFY_RETRY_MS : dp_metadata_interval * 1000;
+	if (!TimestampDifferenceExceeds(loop->last_verify, now, every))
+		return;
+	loop->last_verify = GetCurrentTimestamp();
+	loop->trouble_since = 0;
+	if (!in->batch->dirty && !dp_ingest_verify(in, dp_job_stop_requested))
+		loop->reopen = true;
+}
+
+static void
+run_loop(Loop *loop)
+{
+	DpIngest   *in = loop->in;
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "dataplat ingest loop",
+												  ALLOCSET_DEFAULT_SIZES);
+
+	loop->reopen = false;
+	loop->last_report = 0;
+	loop->last_verify = GetCurrentTimestamp();
+	loop->last_message = GetCurrentTimestamp();
+	loop->tokens_at = GetCurrentTimestamp();
+	while (!loop->leave && !loop->reopen)
+	{
+		bool		more = false;
+
+		MemoryContextSwitchTo(scratch);
+		MemoryContextReset(scratch);
+		if (dp_job_stop_requested())
+			loop->leave = true;
+		else if (dp_job_config_changed())
+			loop->reopen = true;
+		if (loop->leave || loop->reopen)
+			break;
+		housekeeping(loop);
+		if (loop->reopen)
+			break;
+		if (brakes(in->source) == NULL)
+			more = poll_batch(loop);
+		if (batch_is_due(loop, more))
+		{
+			cut_at_first_failure(loop);
+			store_batch(loop);
+		}
+		else if (!more && !loop->reopen)
+			wait_for_work(loop);
+	}
+}
+
+/*-------------------------------------------------------------------------
+ * After a crash
+ *-------------------------------------------------------------------------
+ */
+
+/*
+ * Count what the earlier incarnation died on.  A message that ended its
+ * worker twice while it was decoded is poison.  When storing did it, the
+ * messages are taken one by one, so that the next crash names one.
+ */
+static void
+read_breadcrumb(Loop *loop, const char *source)
+{
+	DpCrumb		crumb;
+	Oid			types[5] = {TEXTOID, TEXTOID, INT4OID, INT8OID, TEXTOID};
+	Datum		values[5];
+	bool		found = dp_breadcrumb_open(MyDatabaseId, loop->job->object_id,
+										   loop->job->worker_no, &crumb);
+
+	values[0] = CStringGetTextDatum(source);
+	if (found)
+	{
+		const char *stage = crumb.stage == DP_CRUMB_DECODE ? "decode" :
+			crumb.count == 1 ? "insert" : "insert_batch";
+
+		values[1] = CStringGetTextDatum(crumb.topic);
+		values[2] = Int32GetDatum(crumb.partition);
+		values[3] = Int64GetDatum(crumb.offset);
+		values[4] = CStringGetTextDatum(stage);
+		run_update("INSERT INTO dataplat_internal.crash_suspect AS c (source, topic, partition, message_offset, stage)"
+				   " SELECT $1, $2, $3, $4, $5 WHERE EXISTS (SELECT 1 FROM dataplat.source AS s WHERE s.name = $1)"
+				   " ON CONFLICT (source, topic, partition, message_offset, stage) DO UPDATE"
+				   " SET crashes = c.crashes + 1, last_at = pg_catalog.now()", 5, types, values);
+		ereport(LOG,
+				(errmsg("source \"%s\": an earlier worker ended while it was busy with topic \"%s\" partition %d offset " INT64_FORMAT " (%s)",
+						source, crumb.topic, crumb.partition, crumb.offset, stage)));
+	}
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	SPI_connect();
+	values[1] = Int32GetDatum(DP_POISON_CRASHES);
+	types[1] = INT4OID;
+	SPI_execute_with_args("SELECT c.topic, c.partition, c.message_offset, c.stage FROM dataplat_internal.crash_suspect AS c"
+						  " WHERE c.source = $1 AND c.crashes >= $2", 2, types, values, NULL, true, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+		char	   *stage = SPI_getvalue(row, desc, 4);
+
+		if (strcmp(stage, "insert_batch") == 0)
+		{
+			/* only the batch that did it last time is taken apart */
+			if (found && crumb.stage == DP_CRUMB_INSERT && crumb.count > 1)
+				loop->suspect_left = crumb.count;
+			continue;
+		}
+		dp_breadcrumb_add_poison(SPI_getvalue(row, desc, 1),
+								 DatumGetInt32(SPI_getbinval(row, desc, 2, &isnull)),
+								 DatumGetInt64(SPI_getbinval(row, desc, 3, &isnull)));
+	}
+	/* a single message that killed us while it was stored may do so again */
+	if (found && crumb.stage == DP_CRUMB_INSERT && crumb.count == 1)
+		loop->suspect_left = Max(loop->suspect_left, 1000);
+	SPI_finish();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+}
+
+void
+dp_ingest_worker_main(const DpJob *job)
+{
+	Loop		loop = {0};
+	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "dataplat ingest worker",
+												  ALLOCSET_DEFAULT_SIZES);
+
+	MemoryContextSwitchTo(context);
+	loop.job = job;
+	dp_job_report(DP_STATE_STARTING, NULL, NULL);
+	read_breadcrumb(&loop, job->object);
+	while (!loop.leave)
+	{
+		MemoryContextSwitchTo(context);
+		loop.in = dp_ingest_open(job->object, job->worker_no, job->workers,
+								 dp_job_stop_requested);
+		if (loop.in == NULL || loop.in->source->paused)
+			break;
+		run_loop(&loop);
+		dp_ingest_close(loop.in);
+		loop.in = NULL;
+		MemoryContextReset(context);
+	}
+	if (loop.in)
+		dp_ingest_close(loop.in);
+	dp_breadcrumb_close();
+	MemoryContextSwitchTo(TopMemoryContext);
+	MemoryContextDelete(context);
+}
