@@ -10,6 +10,7 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
+#include "catalog/catalog.h"
 #include "common/hostguard.h"
 #include "common/inject.h"
 #include "ingest/dev_broker.h"
@@ -31,6 +32,7 @@ _PG_init(void)
 	dp_hostguard_init();
 	dp_partition_stats_init();
 	dp_options_init();
+	dp_catalog_init();
 	dp_launcher_init();
 	dp_ingest_init();
 	dp_dev_broker_init();

@@ -29,8 +29,8 @@ extern void dp_version_register(const char *part,
 
 /*
  * Show long work of this session in dataplat.progress.  One at a time: a
- * second start replaces the first.  Ends by itself with the transaction
- * or session.  total 0: unknown.
+ * second start replaces the first.  Ends by itself with a rollback or the
+ * session, not with a commit.  total 0: unknown.
  */
 extern void dp_progress_start(const char *what, const char *object, uint64 total);
 extern void dp_progress_update(uint64 done);

@@ -133,3 +133,43 @@ BEGIN
     END IF;
 END;
 $$;
+
+-- ---------------------------------------------------------------- health
+
+CREATE OR REPLACE FUNCTION dataplat_internal.health_jobs(
+    OUT severity text, OUT object text, OUT problem text, OUT cause text, OUT action text)
+RETURNS SETOF record
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'error', 'dataplat', 'not preloaded',
+           'The library is not in shared_preload_libraries, so no workers run.',
+           'Set shared_preload_libraries = ''dataplat'' in postgresql.conf (append it to what is there) and restart the server.'
+     WHERE NOT dataplat_internal.is_preloaded()
+    UNION ALL
+    SELECT 'warning', 'dataplat', 'workers are off',
+           'dataplat.enabled is off.',
+           'ALTER SYSTEM SET dataplat.enabled = on; SELECT pg_reload_conf();'
+     WHERE dataplat_internal.is_preloaded()
+       AND NOT pg_catalog.current_setting('dataplat.enabled')::boolean
+    UNION ALL
+    SELECT 'error', 'dataplat scheduler', s.state, s.reason, s.hint
+      FROM dataplat_internal.scheduler_state() AS s
+     WHERE s.state IN ('waiting_slot', 'failed')
+    UNION ALL
+    SELECT CASE WHEN j.state IN ('failed', 'data_loss', 'waiting_slot') THEN 'error' ELSE 'warning' END,
+           pg_catalog.concat(j.kind, ' ', j.object),
+           j.state,
+           pg_catalog.concat_ws(' ', COALESCE(j.reason, j.last_error),
+                                'Since ' || pg_catalog.date_trunc('second', j.since)::text || '.'),
+           COALESCE(j.hint,
+                    'It is retried at ' || pg_catalog.date_trunc('second', j.next_retry_at)::text || '.',
+                    'See the server log.')
+      FROM dataplat_internal.job_state() AS j
+     WHERE j.wanted
+       AND j.state IN ('retrying', 'blocked_lock', 'waiting_slot', 'waiting_lso', 'suspect', 'data_loss', 'failed');
+$$;
+COMMENT ON FUNCTION dataplat_internal.health_jobs()
+    IS 'health: can workers run, and which of them have trouble?';
+REVOKE ALL ON FUNCTION dataplat_internal.health_jobs() FROM PUBLIC;
+SELECT dataplat_internal.register_health_check('jobs', 'dataplat_internal.health_jobs');
