@@ -3,7 +3,8 @@
  * store.c
  *	  The ingest transaction: rows, dead letters, offsets and ledger at once.
  *
- * Order within the transaction, with the names of the points where tests kill
+ * (unnest of several arrays is a piece of grammar and cannot be qualified; the
+ * search path is empty.)  Order within the transaction, with the names of the points where tests kill
  * the worker:
  *
  *	 begin -> K4 -> rows -> K5 -> dead letters -> K6 -> offsets by
@@ -50,7 +51,7 @@
 	" anchor_timestamp = CASE WHEN u.anchor_offset IS NULL THEN o.anchor_timestamp ELSE u.anchor_ts END," \
 	" anchor_crc = CASE WHEN u.anchor_offset IS NULL THEN o.anchor_crc ELSE u.anchor_crc END," \
 	" last_timestamp = COALESCE(u.max_ts, o.last_timestamp), updated_at = pg_catalog.now()" \
-	" FROM pg_catalog.unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]," \
+	" FROM unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]," \
 	" $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::timestamptz[])" \
 	" AS u(topic, partition, base, next, rows, dead, filtered, gaps, bytes, anchor_offset, anchor_ts, anchor_crc, max_ts)" \
 	" WHERE o.source = $1 AND o.topic = u.topic AND o.partition = u.partition" \
@@ -62,7 +63,7 @@
 	" filtered, gaps, bytes, min_timestamp, max_timestamp, kind, generation, leaf, first_block, last_block)" \
 	" SELECT $15, $1, u.topic, u.partition, u.base, u.next, u.rows, u.dead, u.filtered, u.gaps, u.bytes," \
 	" u.min_ts, u.max_ts, $16, u.generation, $17, $18, $19" \
-	" FROM pg_catalog.unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]," \
+	" FROM unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]," \
 	" $8::bigint[], $9::bigint[], $10::bigint[], $11::int[], $12::bigint[], $13::timestamptz[], $14::timestamptz[])" \
 	" AS u(topic, partition, base, next, rows, dead, filtered, gaps, bytes, generation, spare, min_ts, max_ts)"
 #define LEDGER_NARGS 19
