@@ -113,6 +113,9 @@ $(addprefix installcheck-,$(ALL_SUITES)):
 bench:
 	@test/bench/run.sh
 
+bench-sustained:
+	@test/bench/run.sh sustained
+
 check-lint:
 	@test/kit/run.sh lint
 
@@ -153,12 +156,13 @@ help:
 #h make check-fuzz      fuzz the decoders
 #h make check-chaos     the long fault runs
 #h make coverage        line coverage of src/
-#h make bench           the speed table
+#h make bench           the speed table (ROUNDS=, ROWS=, ONLY=, BROKER=)
+#h make bench-sustained ten gigabytes without a pause (GB=)
 #h make format          indent the C sources
 #h variables            PG_CONFIG, CC, T, KEEP=dir (keep the private copy there)
 
 FORCE:
 
-.PHONY: FORCE demo test installcheck bench check-lint check-versions check-fresh \
+.PHONY: FORCE demo test installcheck bench bench-sustained check-lint check-versions check-fresh \
 	check-fuzz check-chaos coverage format help \
 	$(addprefix test-,$(ALL_SUITES) lint) $(addprefix installcheck-,$(ALL_SUITES))

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # prereqs.sh SET...: make sure that what a target needs is on this machine.
 #
-# Sets: build, test, kafka, lint, format, versions, coverage, fresh, fuzz.
+# Sets: build, test, kafka, bench, lint, format, versions, coverage, fresh, fuzz.
 # Nothing happens when all is there, so a machine without root or network is
 # fine as long as someone has installed the packages before.
 set -euo pipefail
@@ -36,6 +36,13 @@ need() {
 			cmd:mvn	maven
 			cmd:openssl	openssl
 			cmd:kcat	kcat
+		E
+		;;
+		bench) cat <<-'E'
+			cmd:kcat	kcat
+			cmd:python3	python3
+			/usr/lib/python3*/venv/__init__.py	python3-venv
+			/usr/include/postgresql/libpq-fe.h	libpq-dev
 		E
 		;;
 		lint) cat <<-'E'
