@@ -1,3 +1,6 @@
+-- ---------------------------------------------------------------------------
+-- The embedded broker
+-- ---------------------------------------------------------------------------
 
 -- Start librdkafka's mock cluster in a worker, or find the one that runs.
 CREATE OR REPLACE FUNCTION dataplat.start_dev_broker(topics jsonb DEFAULT '{}', brokers int DEFAULT 1)
@@ -41,6 +44,23 @@ AS 'MODULE_PATHNAME', 'dp_dev_broker_status';
 COMMENT ON FUNCTION dataplat_internal.dev_broker_status() IS
     'process, bootstrap servers and start of the embedded broker; NULLs when it does not run';
 REVOKE ALL ON FUNCTION dataplat_internal.dev_broker_status() FROM PUBLIC;
+
+-- ---------------------------------------------------------------------------
+-- Looking into a topic
+-- ---------------------------------------------------------------------------
+
+-- EXECUTE is PUBLIC's: the function checks USAGE on the server itself.
+CREATE OR REPLACE FUNCTION dataplat.peek_topic(server text, topic text, partition int DEFAULT NULL, from_offset bigint DEFAULT NULL,
+    rows int DEFAULT 10)
+RETURNS TABLE (partition int, message_offset bigint, message_timestamp timestamptz, key text, value text, headers jsonb)
+LANGUAGE c
+CALLED ON NULL INPUT VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_peek_topic';
+COMMENT ON FUNCTION dataplat.peek_topic(text, text, int, bigint, int) IS
+    'show messages of a topic without storing anything, oldest first: the newest, or those from an offset on in each partition; at most "rows". Bytes that are not UTF-8 stand as \x and hex digits. Needs USAGE on the server';
+REVOKE ALL ON FUNCTION dataplat.peek_topic(text, text, int, bigint, int) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION dataplat.peek_topic(text, text, int, bigint, int) TO PUBLIC;
 
 /*-------------------------------------------------------------------------
  * The C side of ingest: positions, one batch by hand, replay, a try.

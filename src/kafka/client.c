@@ -287,7 +287,25 @@ note_refusal(DpKafkaClient *client)
 	{
 		client->error_code = RD_KAFKA_RESP_ERR__TRANSPORT;
 		client->refused = true;
+		client->hopeless = true;
 		strlcpy(client->error, reason, sizeof(client->error));
+	}
+}
+
+static void
+note_hopeless(DpKafkaClient *client, rd_kafka_event_t *event)
+{
+	switch (rd_kafka_event_error(event))
+	{
+		case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+		case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+		case RD_KAFKA_RESP_ERR__SSL:
+			client->hopeless = true;
+			break;
+		default:
+			if (rd_kafka_event_error_is_fatal(event))
+				client->hopeless = true;
+			break;
 	}
 }
 
@@ -298,9 +316,12 @@ dp_kafka_client_serve(DpKafkaClient *client)
 
 	while ((event = rd_kafka_queue_poll(client->main_queue, 0)) != NULL)
 	{
+		if (client->on_event)
+			client->on_event(client->on_event_arg, event);
 		switch (rd_kafka_event_type(event))
 		{
 			case RD_KAFKA_EVENT_ERROR:
+				note_hopeless(client, event);
 				remember_error(client, rd_kafka_event_error(event),
 							   rd_kafka_event_error_string(event));
 				break;
@@ -337,12 +358,19 @@ dp_kafka_client_error(DpKafkaClient *client, int *code)
 	return client->error;
 }
 
+bool
+dp_kafka_client_is_hopeless(DpKafkaClient *client)
+{
+	return client->hopeless;
+}
+
 void
 dp_kafka_client_clear_error(DpKafkaClient *client)
 {
 	client->error[0] = '\0';
 	client->error_code = 0;
 	client->refused = false;
+	client->hopeless = false;
 }
 
 bool

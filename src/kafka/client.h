@@ -44,6 +44,13 @@ extern void dp_kafka_client_serve(DpKafkaClient *client);
 extern const char *dp_kafka_client_error(DpKafkaClient *client, int *code);
 extern void dp_kafka_client_clear_error(DpKafkaClient *client);
 
+/*
+ * True when, since the last dp_kafka_client_clear_error, an error came that a
+ * client which has never worked need not wait out: all brokers are down, a
+ * login or handshake failed, or our own guard refused the address.
+ */
+extern bool dp_kafka_client_is_hopeless(DpKafkaClient *client);
+
 /* Is that error a refusal of our own connect guard (hint DP_HOSTGUARD_HINT)? */
 extern bool dp_kafka_client_was_refused(DpKafkaClient *client);
 

@@ -26,6 +26,10 @@ struct DpKafkaClient
 	int			error_code;
 	bool		refused;		/* the error is our own guard's */
 	char		error[DP_KAFKA_ERROR_LEN];
+	bool		hopeless;		/* see dp_kafka_client_is_hopeless */
+	/* if set, sees each event of the main queue before it is served */
+	void		(*on_event) (void *arg, rd_kafka_event_t *event);
+	void	   *on_event_arg;
 	int			task_fd;		/* eventfd that wakes the waiter of a task */
 	struct DpKafkaTask *task;	/* running or abandoned */
 };

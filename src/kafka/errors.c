@@ -11,8 +11,7 @@
  */
 #include "postgres.h"
 
-#include <librdkafka/rdkafka.h>
-
+#include "kafka/client_int.h"
 #include "kafka/errors.h"
 
 #define SERVER DP_KAFKA_ERROR_SERVER
@@ -196,9 +195,6 @@ static const struct
 	{"certificate verify failed", {RD_KAFKA_RESP_ERR__SSL, "_SSL", ERRCODE_SQLSERVER_REJECTED_ESTABLISHMENT_OF_SQLCONNECTION, SETUP,
 			"The broker's certificate is not signed by a trusted authority, has expired, or names another host.",
 	"Set ssl.ca.pem to the certificate of the authority that signed it, and use a host name that it contains."}},
-	{"Permission denied", {RD_KAFKA_RESP_ERR__TRANSPORT, "_TRANSPORT", ERRCODE_INSUFFICIENT_PRIVILEGE, SETUP,
-			"The address of the broker may not be connected to from this server.",
-	"A superuser can allow it with dataplat.allowed_hosts."}},
 	{"Connection refused", {RD_KAFKA_RESP_ERR__TRANSPORT, "_TRANSPORT", ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, SERVER,
 			"Nothing listens at the address of the broker.",
 	"Check that the broker runs, and the port in bootstrap.servers."}},
@@ -227,5 +223,28 @@ dp_kafka_error_info_for(int code, const char *text)
 	for (int i = 0; text && i < lengthof(by_text); i++)
 		if (strstr(text, by_text[i].needle))
 			return &by_text[i].info;
+	return dp_kafka_error_info(code);
+}
+
+const DpKafkaErrorInfo *
+dp_kafka_client_explain(DpKafkaClient *client, int code, const char **text)
+{
+	static DpKafkaErrorInfo refusal;
+	int			client_code = 0;
+
+	*text = dp_kafka_client_error(client, &client_code);
+	if (client->refused)
+	{
+		refusal.code = client_code;
+		refusal.name = "_TRANSPORT";
+		refusal.sqlerrcode = ERRCODE_INSUFFICIENT_PRIVILEGE;
+		refusal.class = DP_KAFKA_ERROR_SETUP;
+		refusal.reason = client->error;
+		refusal.hint = DP_HOSTGUARD_HINT;
+		*text = NULL;
+		return &refusal;
+	}
+	if (*text)
+		return dp_kafka_error_info_for(client_code, *text);
 	return dp_kafka_error_info(code);
 }

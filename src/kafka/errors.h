@@ -35,4 +35,15 @@ extern const DpKafkaErrorInfo *dp_kafka_error_info(int code);
  */
 extern const DpKafkaErrorInfo *dp_kafka_error_info_for(int code, const char *text);
 
+struct DpKafkaClient;
+
+/*
+ * What the client's newest error means, or "code" when it has none; valid
+ * until the next call.  A refusal by our own guard is explained as such.
+ * *text gets librdkafka's words, secrets removed, or NULL.
+ */
+extern const DpKafkaErrorInfo *dp_kafka_client_explain(struct DpKafkaClient *client,
+													   int code,
+													   const char **text);
+
 #endif							/* DP_KAFKA_ERRORS_H */
