@@ -111,3 +111,11 @@ COMMENT ON FUNCTION dataplat.test_connection(text) IS
     'try a connection step by step, within about 10 seconds, and say where it fails and what to do; never shows a secret. Needs USAGE on the server';
 REVOKE ALL ON FUNCTION dataplat.test_connection(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION dataplat.test_connection(text) TO PUBLIC;
+CREATE OR REPLACE FUNCTION dataplat_internal.connection_settings(server name, role_name name, OUT name text, OUT value text, OUT secret boolean)
+RETURNS SETOF record
+LANGUAGE c STRICT STABLE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_connection_settings';
+COMMENT ON FUNCTION dataplat_internal.connection_settings(name, name)
+    IS 'what a role''s connection through a server comes to, with secrets shown as ***';
+REVOKE ALL ON FUNCTION dataplat_internal.connection_settings(name, name) FROM PUBLIC;

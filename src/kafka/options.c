@@ -177,7 +177,9 @@ refuse_name(const DpOption *table, const DpOption *option, const char *name,
 			 ? errmsg("option \"%s\" is set by dataplat", name)
 			 : errmsg("option \"%s\" is not allowed", name),
 			 option && option->note ? errdetail("%s", option->note) : 0,
-			 errhint("Valid options here are: %s.", allowed_names(table, place))));
+			 place
+			 ? errhint("Valid options here are: %s.", allowed_names(table, place))
+			 : errhint("The foreign-data wrapper itself has no options.")));
 }
 
 /* One host of a list: name, address or [address], perhaps with a port. */
@@ -255,13 +257,20 @@ url_is_valid(const char *value)
 	return host_is_valid(host) && strspn(rest, "\\ \"<>") == 0;
 }
 
+/* A secret, or what may be one that was put in the wrong place. */
+static bool
+hide_value(const DpOption *option, const char *value)
+{
+	return option->secret || option->type == DP_TYPE_PEM || strchr(value, '@');
+}
+
 static void
 refuse_value(const DpOption *option, const char *value, const char *hint)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errhidestmt(true),
-			 option->secret
+			 hide_value(option, value)
 			 ? errmsg("invalid value for option \"%s\"", option->name)
 			 : errmsg("invalid value for option \"%s\": \"%s\"", option->name,
 					  pnstrdup(value, pg_mbcliplen(value, strlen(value), 100))),
@@ -303,6 +312,8 @@ check_value(const DpOption *option, const char *value)
 		case DP_TYPE_PEM:
 			if (strstr(value, "-----BEGIN ") == NULL)
 				refuse_value(option, value, "Give the text of the PEM file, from -----BEGIN to END-----, not its name.");
+			if (!option->secret && strstr(value, "PRIVATE KEY-----"))
+				refuse_value(option, value, "This is a private key; give the certificate.");
 			break;
 		case DP_TYPE_BOOL:
 			if (!has_word(" true false ", value))

@@ -17,7 +17,9 @@
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_user_mapping.h"
 #include "commands/defrem.h"
+#include "fmgr.h"
 #include "foreign/foreign.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -30,6 +32,8 @@
 #include "kafka/settings.h"
 
 #define REDACTED "***"
+
+PGDLLEXPORT PG_FUNCTION_INFO_V1(dp_connection_settings);
 
 /*
  * The server by name, if it is of the wrapper and the role may use it.
@@ -308,4 +312,40 @@ dp_kafka_redact(const DpKafkaSettings *s, const char *text)
 		text += hit ? hit : 1;
 	}
 	return buf.data;
+}
+
+/*
+ * SQL: what a role's connection through a server comes to.  Secrets are named,
+ * never shown.
+ */
+Datum
+dp_connection_settings(PG_FUNCTION_ARGS)
+{
+	char	   *name = NameStr(*PG_GETARG_NAME(0));
+	Oid			roleid = get_role_oid(NameStr(*PG_GETARG_NAME(1)), false);
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	ForeignServer *server = GetForeignServerByName(name, true);
+	const char *wrapper = DP_WRAPPER_KAFKA;
+	DpKafkaSettings *s;
+	int			i;
+
+	if (server)
+		wrapper = GetForeignDataWrapper(server->fdwid)->fdwname;
+	if (strcmp(wrapper, DP_WRAPPER_REGISTRY) == 0 || strcmp(wrapper, DP_WRAPPER_HTTP) == 0)
+		s = dp_http_settings_load(name, wrapper, roleid);
+	else
+		s = dp_kafka_settings_load(name, roleid);
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (i = 0; i < s->n; i++)
+	{
+		Datum		values[3];
+		bool		nulls[3] = {0};
+
+		values[0] = CStringGetTextDatum(s->items[i].name);
+		values[1] = CStringGetTextDatum(dp_kafka_redact(s, s->items[i].value));
+		values[2] = BoolGetDatum(s->items[i].secret);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
 }
