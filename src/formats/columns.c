@@ -365,8 +365,8 @@ fill_from_field(DpColumnProgram *p, const DpCsvRecord *rec, int col,
 
 	for (; col != NO_COLUMN; col = p->columns[col].next_index)
 	{
-		/* The byte before the very first field is not ours. */
-		bool		headroom = rec->text > p->d->text.data;
+		/* Before a bare field stands the end of the one before it. */
+		bool		headroom = rec->quoted;
 		char	   *text = rec->text;
 
 		if (p->columns[col].next_index != NO_COLUMN)

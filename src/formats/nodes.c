@@ -99,7 +99,8 @@ dp_nodes_close(DpJsonDecoder *d, uint32 base, DpNodeKind kind, uint32 shape)
 	uint32		first = d->tape.len;
 	DpNode	   *node;
 
-	if (d->tape.cap - first < n && !dp_nodes_grow(&d->tape, n))
+	/* An empty container, too, points into the tape. */
+	if (d->tape.cap - first < Max(n, 1) && !dp_nodes_grow(&d->tape, Max(n, 1)))
 		return false;
 	if (n > 0)
 		memcpy(d->tape.items + first, d->stack.items + base, n * sizeof(DpNode));

@@ -1,0 +1,38 @@
+#!/bin/bash
+# Fuzz the decoders, each for some seconds: run.sh [SECONDS [NAME...]].
+# With 0 seconds only the seed corpus runs.  Needs clang and its runtime.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+seconds=${1:-60}
+shift || true
+names=${*:-json csv headers columns}
+clang=${CLANG:-$(command -v clang-14 || command -v clang)}
+include=$(${PG_CONFIG:-pg_config} --includedir-server)
+work=${FUZZ_DIR:-$(mktemp -d)}
+sources="src/common/error.c $(ls src/formats/*.c | grep -v '_sql\.c$')"
+
+for name in $names; do
+	# Server headers name gcc's printf check, which clang does not know.
+	"$clang" -g -O1 -Wall -Wextra -Werror -Wno-ignored-attributes \
+		-Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		-Isrc -Itest/fuzz -I"$include" -o "$work/$name" \
+		"test/fuzz/${name}_fuzz.c" $sources
+	mkdir -p "$work/$name.corpus"
+	log=$work/$name.log
+	if [ "$seconds" = 0 ]; then
+		set -- "test/fuzz/corpus/$name"/*
+	else
+		set -- -max_total_time="$seconds" -max_len=4096 -timeout=5 \
+			-print_final_stats=1 -artifact_prefix="$work/$name." \
+			"$work/$name.corpus" "test/fuzz/corpus/$name"
+	fi
+	if ! "$work/$name" "$@" >"$log" 2>&1; then
+		tail -n 60 "$log"
+		echo "fuzz $name: FAILED, see $work/$name.*"
+		exit 1
+	fi
+	runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+	echo "fuzz $name: ok${runs:+, $runs inputs}"
+done
