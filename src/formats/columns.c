@@ -71,6 +71,7 @@ compile_column(DpColumnProgram *p, int i, const DpColumnSpec *spec)
 {
 	DpColumn   *col = &p->columns[i];
 	char		place[32];
+	uint32		shown;
 
 	snprintf(place, sizeof(place), "column %d", spec->csv_index + 1);
 	col->has_field = spec->field != NULL;
@@ -78,6 +79,10 @@ compile_column(DpColumnProgram *p, int i, const DpColumnSpec *spec)
 	if (col->label == NULL)
 		return false;
 	col->fieldlen = strlen(col->label);
+	shown = Min(col->fieldlen, DP_LABEL_SHOWN);
+	while (shown > 0 && shown < col->fieldlen && (col->label[shown] & 0xC0) == 0x80)
+		shown--;				/* never half a character */
+	memcpy(col->shown, col->label, shown);
 	col->csv_index = spec->csv_index < DP_CSV_MAX_FIELDS ? spec->csv_index : -1;
 	col->type = spec->type;
 	col->typmod = spec->typmod;
@@ -320,8 +325,8 @@ check_not_null(const DpColumnProgram *p, const DpColumnValue *out, DpError *err)
 	{
 		if (unlikely(out[i].isnull && p->columns[i].not_null))
 			return dp_error_set(err, "23502", DP_NO_POSITION,
-								"field \"%.60s\" is null or missing, which its column forbids",
-								p->columns[i].label);
+								"field \"%s\" is null or missing, which its column forbids",
+								p->columns[i].shown);
 	}
 	return true;
 }

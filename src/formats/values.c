@@ -74,16 +74,16 @@ static bool
 wrong_type(const DpValueContext *ctx, const DpColumn *col, const char *p, DpError *err)
 {
 	return dp_error_set(err, "22P02", p - ctx->base,
-						"value of field \"%.60s\" is not valid for type %s",
-						col->label, type_name(col->type));
+						"value of field \"%s\" is not valid for type %s",
+						col->shown, type_name(col->type));
 }
 
 static bool
 out_of_range(const DpValueContext *ctx, const DpColumn *col, const char *p, DpError *err)
 {
 	return dp_error_set(err, "22003", p - ctx->base,
-						"value of field \"%.60s\" is out of range for type %s",
-						col->label, type_name(col->type));
+						"value of field \"%s\" is out of range for type %s",
+						col->shown, type_name(col->type));
 }
 
 static bool
@@ -149,8 +149,8 @@ put_text(const DpValueContext *ctx, const DpColumn *col, char *text, size_t len,
 			{
 				if (text[i] != ' ')
 					return dp_error_set(err, "22001", text - ctx->base,
-										"value of field \"%.60s\" is too long for type %s(%zu)",
-										col->label,
+										"value of field \"%s\" is too long for type %s(%zu)",
+										col->shown,
 										col->type == VARCHAROID ? "character varying" : "character",
 										max);
 			}

@@ -16,11 +16,14 @@
 #include "formats/columns.h"
 #include "formats/nodes.h"
 
+#define DP_LABEL_SHOWN 60		/* bytes of a field name that messages show */
+
 /* A column as compiled. */
 typedef struct DpColumn
 {
-	char	   *label;			/* field name or "column 3", for messages */
+	char	   *label;			/* field name or "column 3" */
 	uint32		fieldlen;		/* of label, when it is a JSON member name */
+	char		shown[DP_LABEL_SHOWN + 1];	/* label for messages */
 	bool		has_field;
 	int			csv_index;
 	Oid			type;
