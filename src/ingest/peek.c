@@ -342,7 +342,8 @@ read_messages(Peek *peek)
 			if (dp_kafka_client_error(peek->client, NULL))
 				raise_kafka_error(peek, 0);
 			ereport(WARNING,
-					(errmsg("topic \"%s\" was not read to its end within %d seconds",
+					(errcode(ERRCODE_WARNING),
+					 errmsg("topic \"%s\" was not read to its end within %d seconds",
 							peek->topic, PEEK_MS / 1000)));
 			break;
 		}

@@ -260,8 +260,8 @@ fail_to_send(DpProducer *producer, const DpKafkaSettings *settings,
 				(errcode(info->sqlerrcode),
 				 errmsg("could not produce to topic \"%s\" of server \"%s\"",
 						topic, settings->server),
-				 errdetail("No acknowledgement came within %d ms, so %d messages may be stored or not. %s",
-						   timeout_ms, producer->missing, info->reason),
+				 errdetail("No acknowledgement came within %d ms, so the message may be stored or not. %s",
+						   timeout_ms, info->reason),
 				 errhint("%s", info->hint ? info->hint :
 						 "Run dataplat.test_connection() for this server.")));
 	ereport(ERROR,
