@@ -17,6 +17,14 @@
 #include "catalog/pg_foreign_server.h"
 #include "utils/acl.h"
 #include "utils/wait_event.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* 18 turned pg_attribute_noreturn() behind into pg_noreturn before. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn __attribute__((noreturn))
+#endif
 
 /* 16 replaced one check per object class by object_ownercheck(). */
 static inline bool

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "common/compat.h"
 #include "formats/decimal.h"
 
 /* As in the server's numeric.c. */

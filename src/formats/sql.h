@@ -12,6 +12,7 @@
 
 #include "fmgr.h"
 
+#include "common/compat.h"
 #include "common/error.h"
 #include "formats/json.h"
 
@@ -19,7 +20,7 @@
 extern DpJsonDecoder *dp_sql_decoder(FunctionCallInfo fcinfo);
 
 /* Raise what a decoder returned. */
-extern void dp_sql_raise(const DpError *err) pg_attribute_noreturn();
+pg_noreturn extern void dp_sql_raise(const DpError *err);
 
 /* A palloc'ed copy of a decoder's jsonb as a Datum, or its error raised. */
 extern Datum dp_sql_copy(const char *jsonb, size_t len, const DpError *err);

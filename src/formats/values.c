@@ -14,6 +14,7 @@
 #include "catalog/pg_type_d.h"
 #include "utils/memutils.h"
 
+#include "common/compat.h"
 #include "formats/numbers.h"
 #include "formats/scan.h"
 #include "formats/text.h"

@@ -13,6 +13,7 @@
 #ifndef DP_LAUNCHER_H
 #define DP_LAUNCHER_H
 
+#include "common/compat.h"
 #include "nodes/pg_list.h"
 
 #define DP_JOB_KIND_LEN		32
@@ -103,7 +104,7 @@ extern bool dp_job_config_changed(void);
 extern void dp_job_healthy(void);
 
 /* Leave for good, state failed, until someone wakes the job.  No return. */
-extern void dp_job_fail(const char *reason, const char *hint) pg_attribute_noreturn();
+pg_noreturn extern void dp_job_fail(const char *reason, const char *hint);
 
 /*
  * Wait on the worker's latch, for a wake, a stop request or the timeout.

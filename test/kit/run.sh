@@ -259,7 +259,7 @@ for suite in "$@"; do
 	if [ -n "$want" ] && [ "$want" != "$flavour" ]; then
 		[ "$want" != "$broken" ] || continue
 		echo "== building ($want)"
-		use_flavour "$want" || { fail "build/$want"; flavour= broken=$want; continue; }
+		use_flavour "$want" || { fail "build/$want"; flavour="" broken=$want; continue; }
 		flavour=$want
 		[ "$want" != release ] || DATAPLAT_SO=$SRC/dataplat.so
 	fi
