@@ -8,6 +8,7 @@
 #ifndef DP_INGEST_INGEST_H
 #define DP_INGEST_INGEST_H
 
+#include "common/compat.h"
 #include "ingest/batch.h"
 #include "ingest/source.h"
 #include "kafka/consumer.h"
@@ -95,6 +96,6 @@ extern DpTopicPartition *dp_resolve_position(DpKafkaClient *client, const DpTopi
 											 bool (*stop) (void), int *n);
 
 /* Throw for a request that a broker did not answer. */
-extern void dp_kafka_throw(DpKafkaClient *client, const char *server, int error) pg_attribute_noreturn();
+pg_noreturn extern void dp_kafka_throw(DpKafkaClient *client, const char *server, int error);
 
 #endif							/* DP_INGEST_INGEST_H */

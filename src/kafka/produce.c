@@ -116,7 +116,7 @@ decode_base64(DpProduceHeader *header, const JsonbValue *value)
 	char	   *bytes = palloc(room + 1);
 	int			len;
 
-	len = pg_b64_decode(value->val.string.val, value->val.string.len, bytes,
+	len = pg_b64_decode(value->val.string.val, value->val.string.len, (void *) bytes,
 						room);
 	if (len < 0)
 		bad_headers("The value of \"base64\" is not valid base64.");
