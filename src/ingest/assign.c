@@ -54,6 +54,7 @@ begin(void)
 	in_own_transaction = !IsTransactionState();
 	if (in_own_transaction)
 	{
+		SetCurrentStatementStartTimestamp();
 		StartTransactionCommand();
 		PushActiveSnapshot(GetTransactionSnapshot());
 	}

@@ -573,6 +573,7 @@ try_to_store(DpStore *store, DpStoreResult *result)
 
 	PG_TRY();
 	{
+		SetCurrentStatementStartTimestamp();
 		StartTransactionCommand();
 		PushActiveSnapshot(GetTransactionSnapshot());
 		*result = dp_store_in_transaction(store);

@@ -258,6 +258,7 @@ run_update(const char *sql, int nargs, Oid *types, Datum *values)
 {
 	MemoryContext context = CurrentMemoryContext;
 
+	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
@@ -737,6 +738,7 @@ read_breadcrumb(Loop *loop, const char *source)
 				(errmsg("source \"%s\": an earlier worker ended while it was busy with topic \"%s\" partition %d offset " INT64_FORMAT " (%s)",
 						source, crumb.topic, crumb.partition, crumb.offset, stage)));
 	}
+	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
