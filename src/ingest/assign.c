@@ -36,9 +36,18 @@
 #include "launcher/launcher.h"
 #include "telemetry/partition_stats.h"
 
+/* A topic that is missing for this long was deleted, seconds. */
+#define DP_MISSING_GRACE_S 30
+
+/* UNKNOWN_TOPIC_OR_PART of the Kafka protocol. */
+#define DP_KAFKA_UNKNOWN_TOPIC 3
+
 /* How long a broker may take to answer, milliseconds. */
 #define DP_METADATA_TIMEOUT_MS 3000
 #define DP_OFFSETS_TIMEOUT_MS 5000
+
+/* Asked about once a second while messages flow, so it must not hold them up long. */
+#define DP_CONFIRM_TIMEOUT_MS 1000
 
 static MemoryContext context_before;
 static bool in_own_transaction;
@@ -216,9 +225,10 @@ take_over(DpIngest *in, int workers)
 		p->partition = partition;
 		p->next_offset = result_int8(i, 3, 0);
 		p->generation = DatumGetInt32(result_datum(i, 4, &isnull));
-		p->anchor_offset = result_int8(i, 5, -1);
-		p->anchor_timestamp = result_int8(i, 6, -1);
-		p->anchor_crc = (uint32) result_int8(i, 7, 0);
+		p->anchor.offset = result_int8(i, 5, -1);
+		p->anchor.timestamp = result_int8(i, 6, -1);
+		p->anchor.crc = (uint32) result_int8(i, 7, 0);
+		p->newest = p->anchor;
 		p->sentinel = DatumGetBool(result_datum(i, 8, &isnull));
 		p->stopped = DatumGetBool(result_datum(i, 9, &isnull));
 		p->low = p->stable = p->high = -1;
@@ -318,16 +328,16 @@ ask_offsets(DpIngest *in, bool (*stop) (void))
 }
 
 /*
- * Has the broker forgotten the offset that we committed to the group?  True
- * for partitions in "gone".  No answer, no rights: not gone.
+ * Has the broker forgotten the offset that we committed to the group?  Sets
+ * gone for each partition, and "reported" where the group has an offset.
+ * Returns false when there was no answer (or no right to ask).
  */
-static void
-ask_sentinels(DpIngest *in, bool *gone, bool (*stop) (void))
+static bool
+ask_sentinels(DpIngest *in, int timeout_ms, bool (*stop) (void))
 {
 	DpTopicPartition *tp = palloc(sizeof(DpTopicPartition) * Max(in->nparts, 1));
 	int			err;
 
-	memset(gone, 0, sizeof(bool) * in->nparts);
 	for (int i = 0; i < in->nparts; i++)
 	{
 		tp[i].topic = in->parts[i].topic;
@@ -335,29 +345,29 @@ ask_sentinels(DpIngest *in, bool *gone, bool (*stop) (void))
 		tp[i].offset = DP_OFFSET_NONE;
 		tp[i].error = 0;
 	}
-	err = dp_kafka_committed(dp_consumer_client(in->consumer), tp, in->nparts,
-							 DP_OFFSETS_TIMEOUT_MS, stop);
+	err = dp_kafka_committed(dp_consumer_client(in->consumer), tp, in->nparts, timeout_ms, stop);
 	for (int i = 0; err == 0 && i < in->nparts; i++)
-		if (tp[i].error == 0)
-		{
-			gone[i] = in->parts[i].sentinel && tp[i].offset == DP_OFFSET_NONE;
-			if (!in->parts[i].sentinel && tp[i].offset != DP_OFFSET_NONE)
-				in->parts[i].reported = tp[i].offset;
-		}
+	{
+		if (tp[i].error != 0)
+			continue;
+		in->parts[i].gone = in->parts[i].sentinel && tp[i].offset == DP_OFFSET_NONE;
+		if (tp[i].offset != DP_OFFSET_NONE)
+			in->parts[i].reported = tp[i].offset;
+	}
 	pfree(tp);
+	return err == 0;
 }
 
 /* Compare what we have with what the broker has, partition by partition. */
 static void
 check_positions(DpIngest *in, bool (*stop) (void))
 {
-	bool	   *gone = palloc0(sizeof(bool) * Max(in->nparts, 1));
 	bool		any_sentinel = false;
 
 	for (int i = 0; i < in->nparts; i++)
 		any_sentinel |= in->parts[i].sentinel;
 	if (any_sentinel)
-		ask_sentinels(in, gone, stop);
+		(void) ask_sentinels(in, DP_OFFSETS_TIMEOUT_MS, stop);
 	for (int i = 0; i < in->nparts; i++)
 	{
 		DpPartition *p = &in->parts[i];
@@ -366,7 +376,7 @@ check_positions(DpIngest *in, bool (*stop) (void))
 			continue;
 		dp_partition_stats_set(p->stats, p->low, -1, p->stable, p->next_offset >= p->stable);
 		if (p->low > p->next_offset)
-			dp_ingest_data_loss(in, i, p->next_offset == 0 && p->anchor_offset < 0
+			dp_ingest_data_loss(in, i, p->next_offset == 0 && p->anchor.offset < 0
 								? "PARTITION_ADDED_NOT_AT_ZERO" : "START_OFFSET_RESET",
 								p->next_offset, p->low,
 								psprintf("{\"next_offset\": " INT64_FORMAT ", \"log_start_offset\": " INT64_FORMAT
@@ -377,24 +387,73 @@ check_positions(DpIngest *in, bool (*stop) (void))
 								psprintf("{\"next_offset\": " INT64_FORMAT ", \"end_offset\": " INT64_FORMAT
 										 ", \"log_start_offset\": " INT64_FORMAT "}",
 										 p->next_offset, p->stable, p->low));
-		else if (p->anchor_offset >= p->low && p->anchor_offset < p->next_offset)
+		else if (p->anchor.offset >= p->low && p->anchor.offset < p->next_offset)
 			p->verify = true;
-		else if (gone[i])
+		else if (p->gone)
 			dp_ingest_data_loss(in, i, "ANCHOR_MISMATCH", p->low, p->next_offset,
 								"{\"sentinel\": \"the offset committed to the group is gone\", "
 								"\"anchor\": \"no longer in the log\"}");
-		if (gone[i] && p->verify)
-			p->sentinel = false;	/* the anchor decides alone, and must be found */
-		if (gone[i])
-			p->reported = DP_OFFSET_NONE;
 	}
-	pfree(gone);
+}
+
+/*
+ * The broker does not have the partition's topic.  That may be a broker that
+ * is just starting, or a topic that is being made again, so it is a deletion
+ * only when it lasts.  Returns true then.
+ */
+static bool
+is_missing_for_good(DpIngest *in, const DpPartition *p)
+{
+	Oid			types[4] = {TEXTOID, TEXTOID, INT4OID, INT4OID};
+	Datum		values[4];
+	bool		isnull;
+	bool		for_good;
+
+	values[0] = CStringGetTextDatum(in->source->name);
+	values[1] = CStringGetTextDatum(p->topic);
+	values[2] = Int32GetDatum(p->partition);
+	values[3] = Int32GetDatum(DP_MISSING_GRACE_S);
+	begin();
+	run_sql("UPDATE dataplat_internal.source_offset AS o"
+			" SET missing_since = COALESCE(o.missing_since, pg_catalog.clock_timestamp())"
+			" WHERE o.source = $1 AND o.topic = $2 AND o.partition = $3"
+			" RETURNING pg_catalog.clock_timestamp() - o.missing_since > $4 * interval '1 second'",
+			4, types, values, false);
+	for_good = SPI_processed > 0 && DatumGetBool(result_datum(0, 1, &isnull));
+	finish();
+	return for_good;
+}
+
+/*
+ * A topic that was there again: forget that it was missing.  One that had
+ * been written off as deleted is a new topic under the old name.
+ */
+static void
+note_present(DpIngest *in, const DpTopicInfo *topic)
+{
+	Oid			types[2] = {TEXTOID, TEXTOID};
+	Datum		values[2];
+
+	values[0] = CStringGetTextDatum(in->source->name);
+	values[1] = CStringGetTextDatum(topic->name);
+	begin();
+	run_sql("UPDATE dataplat_internal.source_offset AS o SET missing_since = NULL"
+			" WHERE o.source = $1 AND o.topic = $2 AND o.missing_since IS NOT NULL",
+			2, types, values, false);
+	run_sql("UPDATE dataplat.data_loss_event AS e SET class = 'ANCHOR_MISMATCH',"
+			" evidence = e.evidence || '{\"topic\": \"deleted, and made again under the same name\"}'::pg_catalog.jsonb"
+			" WHERE e.source = $1 AND e.topic = $2 AND e.class = 'TOPIC_DELETED' AND e.resolved_at IS NULL",
+			2, types, values, false);
+	finish();
 }
 
 /* Partitions that we know and the broker does not have any more. */
 static void
 check_deleted(DpIngest *in)
 {
+	for (int t = 0; t < in->ntopics; t++)
+		if (in->topics[t].error == 0)
+			note_present(in, &in->topics[t]);
 	for (int i = 0; i < in->nparts; i++)
 	{
 		DpPartition *p = &in->parts[i];
@@ -407,14 +466,13 @@ check_deleted(DpIngest *in)
 			continue;
 		if (topic == NULL || topic->error != 0)
 		{
-			const DpKafkaErrorInfo *info = dp_kafka_error_info(topic ? topic->error : 3);
+			const DpKafkaErrorInfo *info = dp_kafka_error_info(topic ? topic->error : DP_KAFKA_UNKNOWN_TOPIC);
 
-			/* a lasting answer, not a broker that is just starting */
-			if (topic == NULL || strcmp(info->name, "UNKNOWN_TOPIC_OR_PART") == 0)
+			if (info->code == DP_KAFKA_UNKNOWN_TOPIC && is_missing_for_good(in, p))
 				dp_ingest_data_loss(in, i, "TOPIC_DELETED", p->next_offset, -1,
 									psprintf("{\"next_offset\": " INT64_FORMAT "}", p->next_offset));
 			else
-				dp_kafka_throw(dp_consumer_client(in->consumer), in->source->server, topic->error);
+				dp_kafka_throw(dp_consumer_client(in->consumer), in->source->server, info->code);
 		}
 		else if (p->partition >= topic->partitions)
 			dp_ingest_data_loss(in, i, "PARTITIONS_DELETED", p->next_offset, -1,
@@ -460,7 +518,7 @@ start_fetching(DpIngest *in)
 		all[i].topic = p->topic;
 		all[i].partition = p->partition;
 		all[i].error = 0;
-		all[i].offset = p->verify ? p->anchor_offset : p->next_offset;
+		all[i].offset = p->verify ? p->anchor.offset : p->next_offset;
 		dp_breadcrumb_set_partition(i, p->topic, p->partition);
 		if (p->stopped)
 			all[i].offset = DP_OFFSET_NONE;
@@ -485,7 +543,7 @@ start_fetching(DpIngest *in)
 		{
 			all[i].topic = sorted[i].topic;
 			all[i].partition = sorted[i].partition;
-			all[i].offset = sorted[i].verify ? sorted[i].anchor_offset : sorted[i].next_offset;
+			all[i].offset = sorted[i].verify ? sorted[i].anchor.offset : sorted[i].next_offset;
 			in->batch->parts[i].next = sorted[i].next_offset;
 			dp_breadcrumb_set_partition(i, sorted[i].topic, sorted[i].partition);
 		}
@@ -587,23 +645,29 @@ dp_ingest_check_anchor(DpIngest *in, const DpRecord *r)
 	DpPartition *p = &in->parts[r->tp];
 
 	p->verify = false;
-	if (r->offset == p->anchor_offset)
+	if (r->offset == p->anchor.offset)
 	{
-		if (dp_record_crc(r) == p->anchor_crc && r->timestamp == p->anchor_timestamp)
+		if (r->kind == DP_RECORD_MESSAGE &&
+			dp_record_crc(r) == p->anchor.crc && r->timestamp == p->anchor.timestamp)
+		{
+			/* the group's offset expired; it is told again */
+			p->sentinel &= !p->gone;
+			p->gone = false;
 			return true;
+		}
 		dp_ingest_data_loss(in, r->tp, "ANCHOR_MISMATCH", p->low, p->next_offset,
 							psprintf("{\"anchor_offset\": " INT64_FORMAT ", \"expected\": {\"timestamp\": " INT64_FORMAT
 									 ", \"crc32c\": %u}, \"found\": {\"timestamp\": " INT64_FORMAT ", \"crc32c\": %u}}",
-									 p->anchor_offset, p->anchor_timestamp, p->anchor_crc,
+									 p->anchor.offset, p->anchor.timestamp, p->anchor.crc,
 									 r->timestamp, dp_record_crc(r)));
 		return true;
 	}
 	/* compaction took it, unless the group's offset is gone too */
-	if (p->reported == DP_OFFSET_NONE)
+	if (p->gone)
 		dp_ingest_data_loss(in, r->tp, "ANCHOR_MISMATCH", p->low, p->next_offset,
 							psprintf("{\"anchor_offset\": " INT64_FORMAT ", \"first_found\": " INT64_FORMAT
 									 ", \"sentinel\": \"the offset committed to the group is gone\"}",
-									 p->anchor_offset, r->offset));
+									 p->anchor.offset, r->offset));
 	return p->stopped || r->offset < p->next_offset;
 }
 
@@ -638,11 +702,29 @@ store_sentinels(DpIngest *in)
 }
 
 bool
+dp_ingest_confirm(DpIngest *in, bool (*stop) (void), bool *answered)
+{
+	*answered = ask_sentinels(in, DP_CONFIRM_TIMEOUT_MS, stop);
+	for (int i = 0; i < in->nparts; i++)
+	{
+		DpPartition *p = &in->parts[i];
+
+		if (p->gone && !p->stopped && !p->verify)
+			return false;
+		if (*answered || !p->sentinel)
+			p->anchor = p->newest;
+	}
+	if (*answered)
+		store_sentinels(in);
+	return true;
+}
+
+bool
 dp_ingest_verify(DpIngest *in, bool (*stop) (void))
 {
 	DpKafkaClient *client = dp_consumer_client(in->consumer);
-	bool	   *gone = palloc0(sizeof(bool) * Max(in->nparts, 1));
-	bool		same = true;
+	bool		same,
+				answered;
 	int			n,
 				err;
 	DpTopicInfo *topics = dp_kafka_topics(client, in->source->topic,
@@ -659,13 +741,7 @@ dp_ingest_verify(DpIngest *in, bool (*stop) (void))
 	if (!same)
 		return false;
 
-	ask_sentinels(in, gone, stop);
-	for (int i = 0; i < in->nparts; i++)
-		same &= !gone[i];
-	if (same)
-		store_sentinels(in);
-	pfree(gone);
-	if (!same)
+	if (!dp_ingest_confirm(in, stop, &answered))
 		return false;
 
 	/* the log may have become shorter, or its start may have passed us */

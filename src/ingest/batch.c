@@ -67,6 +67,9 @@ dp_batch_create(DpSource *source, int nparts)
 	batch->failures = palloc(sizeof(DpFailure) * batch->max_failures);
 	batch->nparts = nparts;
 	batch->parts = palloc0(sizeof(DpBatchPart) * Max(nparts, 1));
+	batch->anchors = palloc0(sizeof(DpAnchor) * Max(nparts, 1));
+	for (int i = 0; i < nparts; i++)
+		batch->anchors[i].offset = -1;
 	batch->decoder = dp_decoder_create(source);
 	MemoryContextSwitchTo(old);
 	dp_batch_reset(batch, 0);
@@ -199,6 +202,19 @@ dp_record_crc(const DpRecord *record)
 		COMP_CRC32C(crc, record->value, record->len);
 	FIN_CRC32C(crc);
 	return crc;
+}
+
+bool
+dp_batch_newest(const DpBatch *batch, int part, DpAnchor *anchor)
+{
+	int			last = batch->parts[part].last;
+
+	if (last < 0)
+		return false;
+	anchor->offset = batch->records[last].offset;
+	anchor->timestamp = batch->records[last].timestamp;
+	anchor->crc = dp_record_crc(&batch->records[last]);
+	return true;
 }
 
 void

@@ -55,6 +55,14 @@ typedef struct DpBatchPart
 	int			last;			/* index of the newest record, -1 none */
 } DpBatchPart;
 
+/* A message by which a topic is known again. */
+typedef struct DpAnchor
+{
+	int64		offset;			/* -1 none */
+	int64		timestamp;
+	uint32		crc;
+} DpAnchor;
+
 typedef struct DpArenaBlock DpArenaBlock;
 
 typedef struct DpBatch
@@ -75,6 +83,7 @@ typedef struct DpBatch
 	DpFailure  *failures;
 	int			nparts;
 	DpBatchPart *parts;			/* by index into the assignment */
+	DpAnchor   *anchors;		/* to store with the offsets, by the same index */
 	bool		dirty;			/* something to commit, if only an offset */
 	int64		bytes;
 	DpArenaBlock *arena;		/* tuples; see batch.c */
@@ -105,6 +114,9 @@ extern void dp_batch_note_eof(DpBatch *batch, int tp, int64 offset);
 extern void dp_batch_add_failure(DpBatch *batch, int record, DpStage stage,
 								 const DpError *error);
 extern const char *dp_stage_name(DpStage stage);
+
+/* The newest message of a part as an anchor; false when it has none. */
+extern bool dp_batch_newest(const DpBatch *batch, int part, DpAnchor *anchor);
 
 /* CRC-32C of key and value, lengths and NULLs included. */
 extern uint32 dp_record_crc(const DpRecord *record);

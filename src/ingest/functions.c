@@ -235,6 +235,8 @@ store_here(DpSource *source, DpBatch *batch, int64 epoch, const char *kind,
 
 	if (!batch->dirty)
 		return;
+	for (int i = 0; i < batch->nparts; i++)
+		(void) dp_batch_newest(batch, i, &batch->anchors[i]);
 	store.source = source;
 	store.batch = batch;
 	store.owner_epoch = epoch;
@@ -518,7 +520,7 @@ dp_ingest_range(PG_FUNCTION_ARGS)
 		in.parts[i].partition = DatumGetInt32(SPI_getbinval(row, desc, 2, &isnull));
 		in.parts[i].next_offset = DatumGetInt64(SPI_getbinval(row, desc, 3, &isnull));
 		in.parts[i].generation = 1;
-		in.parts[i].anchor_offset = -1;
+		in.parts[i].anchor.offset = -1;
 		to[i] = DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull));
 		tps[i].topic = in.parts[i].topic;
 		tps[i].partition = in.parts[i].partition;

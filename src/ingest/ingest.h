@@ -31,10 +31,10 @@ typedef struct DpPartition
 	int			partition;
 	int64		next_offset;
 	int			generation;
-	int64		anchor_offset;	/* -1 none */
-	int64		anchor_timestamp;
-	uint32		anchor_crc;
-	bool		sentinel;
+	DpAnchor	anchor;			/* known to be of this topic; stored with the offsets */
+	DpAnchor	newest;			/* stored, not yet confirmed by the sentinel */
+	bool		sentinel;		/* the group has had our offset */
+	bool		gone;			/* and has it no more: the anchor must be found */
 	int64		low;			/* -1 unknown */
 	int64		stable;			/* read_committed end */
 	int64		high;
@@ -79,6 +79,13 @@ extern void dp_ingest_close(DpIngest *in);
 
 /* Does the broker's idea of the topics still match ours?  May wait a little. */
 extern bool dp_ingest_verify(DpIngest *in, bool (*stop) (void));
+
+/*
+ * Ask whether the group still has our offsets; only then is what was read
+ * since known to be of the same topic.  False when a topic was made anew.
+ * *answered tells whether the broker gave an answer.
+ */
+extern bool dp_ingest_confirm(DpIngest *in, bool (*stop) (void), bool *answered);
 
 /* Record a suspected loss and stop the partition.  Opens a transaction. */
 extern void dp_ingest_data_loss(DpIngest *in, int part, const char *class,

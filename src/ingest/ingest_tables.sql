@@ -88,6 +88,7 @@ CREATE TABLE dataplat_internal.source_offset (
     last_stable_offset bigint,
     last_timestamp     timestamptz,
     state              text NOT NULL DEFAULT 'ok' CHECK (state IN ('ok', 'data_loss', 'deleted')),
+    missing_since      timestamptz,
     updated_at         timestamptz NOT NULL DEFAULT pg_catalog.now(),
     PRIMARY KEY (source, topic, partition)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
@@ -101,6 +102,7 @@ COMMENT ON COLUMN dataplat_internal.source_offset.anchor_offset IS 'offset of th
 COMMENT ON COLUMN dataplat_internal.source_offset.anchor_timestamp IS 'its timestamp in milliseconds';
 COMMENT ON COLUMN dataplat_internal.source_offset.anchor_crc IS 'CRC-32C of its key and value';
 COMMENT ON COLUMN dataplat_internal.source_offset.sentinel IS 'an offset of this partition has been committed to the group, so a broker without it has a new topic';
+COMMENT ON COLUMN dataplat_internal.source_offset.missing_since IS 'when the broker first said that it has no such topic; after half a minute that is a deletion';
 COMMENT ON COLUMN dataplat_internal.source_offset.filtered IS 'messages that were left out on purpose (tombstones, on_error = skip)';
 COMMENT ON COLUMN dataplat_internal.source_offset.gaps IS 'offsets that hold no message: transaction markers, aborted or compacted messages';
 

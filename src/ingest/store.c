@@ -384,15 +384,10 @@ collect_parts(Attempt *a, PartArrays *out)
 		out->numbers[NUM_FILTERED][n] = Int64GetDatum(p->filtered);
 		out->numbers[NUM_GAPS][n] = Int64GetDatum(p->gaps);
 		out->numbers[NUM_BYTES][n] = Int64GetDatum(p->bytes);
-		out->no_anchor[n] = p->last < 0;
-		if (p->last >= 0)
-		{
-			const DpRecord *r = &batch->records[p->last];
-
-			out->numbers[NUM_ANCHOR_OFFSET][n] = Int64GetDatum(r->offset);
-			out->numbers[NUM_ANCHOR_TS][n] = Int64GetDatum(r->timestamp);
-			out->numbers[NUM_ANCHOR_CRC][n] = Int64GetDatum((int64) dp_record_crc(r));
-		}
+		out->no_anchor[n] = batch->anchors[i].offset < 0;
+		out->numbers[NUM_ANCHOR_OFFSET][n] = Int64GetDatum(batch->anchors[i].offset);
+		out->numbers[NUM_ANCHOR_TS][n] = Int64GetDatum(batch->anchors[i].timestamp);
+		out->numbers[NUM_ANCHOR_CRC][n] = Int64GetDatum((int64) batch->anchors[i].crc);
 		out->no_ts[n] = !(dp_timestamp_from_ms(p->min_timestamp, &min) &&
 						  dp_timestamp_from_ms(p->max_timestamp, &maxts));
 		if (!out->no_ts[n])

@@ -193,21 +193,28 @@ report_progress(Loop *loop)
 		if (p->at_end)
 			p->stable = in->batch->parts[i].next;
 		dp_partition_stats_set(p->stats, p->low, p->high, p->stable, p->at_end);
-		if (p->reported != in->batch->parts[i].from)
+		if (p->reported != in->batch->parts[i].from && !p->verify)
 		{
 			tell[n].topic = p->topic;
 			tell[n].partition = p->partition;
 			tell[n++].offset = in->batch->parts[i].from;
-			p->reported = in->batch->parts[i].from;
 		}
 	}
 	if (n > 0)
 	{
-		DP_INJECT("k11");
-		snprintf(metadata, sizeof(metadata), "{\"install\":\"%s\",\"pid\":%d,\"epoch\":" INT64_FORMAT "}",
-				 in->install_uuid, MyProcPid, in->owner_epoch);
-		dp_consumer_report(in->consumer, tell, n, metadata);
-		DP_INJECT("k12");
+		bool		answered;
+
+		/* before the group hears of new offsets: has it lost the old ones? */
+		if (!dp_ingest_confirm(in, dp_job_stop_requested, &answered))
+			loop->reopen = true;
+		else if (answered)
+		{
+			DP_INJECT("k11");
+			snprintf(metadata, sizeof(metadata), "{\"install\":\"%s\",\"pid\":%d,\"epoch\":" INT64_FORMAT "}",
+					 in->install_uuid, MyProcPid, in->owner_epoch);
+			dp_consumer_report(in->consumer, tell, n, metadata);
+			DP_INJECT("k12");
+		}
 	}
 	pfree(tell);
 }
@@ -347,7 +354,13 @@ note_stored(Loop *loop, DpStore *store)
 	if (loop->suspect_left > 0)
 		loop->suspect_left -= batch->nrecords;
 	for (int i = 0; i < in->nparts; i++)
-		in->parts[i].next_offset = batch->parts[i].next;
+	{
+		DpPartition *p = &in->parts[i];
+
+		p->next_offset = batch->parts[i].next;
+		if (dp_batch_newest(batch, i, &p->newest) && !p->sentinel)
+			p->anchor = p->newest;
+	}
 	budget_add(loop, batch->nrecords, errors);
 	pgstat_report_stat(false);
 	dp_job_healthy();
@@ -388,7 +401,13 @@ store_batch(Loop *loop)
 		in->batch->failures[0].record == 0)
 		stop_at_failure(loop);
 	for (int i = 0; i < in->nparts; i++)
+	{
 		generations[i] = in->parts[i].generation;
+		if (in->parts[i].sentinel)
+			in->batch->anchors[i] = in->parts[i].anchor;
+		else
+			(void) dp_batch_newest(in->batch, i, &in->batch->anchors[i]);
+	}
 	store.source = in->source;
 	store.batch = in->batch;
 	store.owner_epoch = in->owner_epoch;

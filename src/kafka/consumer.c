@@ -73,14 +73,27 @@ consumer_reset_callback(void *arg)
 		rd_kafka_queue_io_event_enable(consumer->queue, -1, NULL, 0);
 		rd_kafka_queue_destroy(consumer->queue);
 	}
-	for (int i = 0; i < consumer->ntopics; i++)
-		if (consumer->topics[i].rkt)
-			rd_kafka_topic_destroy(consumer->topics[i].rkt);
 	if (consumer->pipe[0] >= 0)
 	{
 		close(consumer->pipe[0]);
 		close(consumer->pipe[1]);
 	}
+}
+
+/*
+ * Topic handles belong to the assignment's context, which goes before the
+ * consumer's.  librdkafka would wait for ever for a handle that is left.
+ */
+static void
+assignment_reset_callback(void *arg)
+{
+	DpConsumer *consumer = arg;
+
+	for (int i = 0; i < consumer->ntopics; i++)
+		if (consumer->topics[i].rkt)
+			rd_kafka_topic_destroy(consumer->topics[i].rkt);
+	consumer->ntopics = 0;
+	consumer->last = NULL;
 }
 
 DpConsumer *
@@ -206,12 +219,9 @@ dp_consumer_assign(DpConsumer *consumer, const DpTopicPartition *partitions, int
 {
 	rd_kafka_topic_partition_list_t *list;
 	rd_kafka_resp_err_t err;
+	MemoryContextCallback *callback;
 	MemoryContext old;
 
-	for (int i = 0; i < consumer->ntopics; i++)
-		rd_kafka_topic_destroy(consumer->topics[i].rkt);
-	consumer->ntopics = 0;
-	consumer->last = NULL;
 	if (consumer->assignment_context)
 		MemoryContextDelete(consumer->assignment_context);
 	consumer->assignment_context = AllocSetContextCreate(consumer->context,
@@ -219,6 +229,10 @@ dp_consumer_assign(DpConsumer *consumer, const DpTopicPartition *partitions, int
 														 ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(consumer->assignment_context);
 	consumer->topics = palloc0(sizeof(AssignedTopic) * Max(n, 1));
+	callback = palloc0(sizeof(MemoryContextCallback));
+	callback->func = assignment_reset_callback;
+	callback->arg = consumer;
+	MemoryContextRegisterResetCallback(consumer->assignment_context, callback);
 	index_assignment(consumer, partitions, n);
 	consumer->nassigned = n;
 	consumer->assigned = palloc(sizeof(DpTopicPartition) * Max(n, 1));
