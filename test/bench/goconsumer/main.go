@@ -26,6 +26,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kversion"
 )
 
 var (
@@ -38,6 +39,7 @@ var (
 	typed   = flag.Bool("typed", false, "decode the JSON to typed columns")
 	encode  = flag.String("encode", "hand", "hand or pgx")
 	parser  = flag.String("json", "goccy", "std or goccy")
+	old     = flag.Bool("old", false, "speak the protocol of Kafka 2.1, for librdkafka's mock broker")
 	maxRows = flag.Int("batch", 50000, "rows in a transaction, at most")
 )
 
@@ -80,9 +82,18 @@ func (b *batch) add(r *kgo.Record) {
 	b.rows++
 }
 
+// dial says how to reach the broker.
+func dial() []kgo.Opt {
+	opts := []kgo.Opt{kgo.SeedBrokers(*brokers)}
+	if *old {
+		opts = append(opts, kgo.MaxVersions(kversion.V2_1_0()), kgo.DisableFetchSessions())
+	}
+	return opts
+}
+
 // partitions reads the offsets where this worker's partitions continue.
 func partitions(ctx context.Context, conn *pgx.Conn, worker int) map[int32]kgo.Offset {
-	client, err := kgo.NewClient(kgo.SeedBrokers(*brokers))
+	client, err := kgo.NewClient(dial()...)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -185,13 +196,12 @@ func work(ctx context.Context, cancel context.CancelFunc, worker int, written *a
 		log.Fatal(err)
 	}
 	client, err := kgo.NewClient(
-		kgo.SeedBrokers(*brokers),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{*topic: partitions(ctx, conn, worker)}),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.FetchMaxWait(10*time.Millisecond),
-		kgo.FetchMaxBytes(64<<20),
-		kgo.FetchMaxPartitionBytes(4<<20),
-		kgo.MaxConcurrentFetches(4),
+		append(dial(), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{*topic: partitions(ctx, conn, worker)}),
+			kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+			kgo.FetchMaxWait(10*time.Millisecond),
+			kgo.FetchMaxBytes(64<<20),
+			kgo.FetchMaxPartitionBytes(4<<20),
+			kgo.MaxConcurrentFetches(4))...,
 	)
 	if err != nil {
 		log.Fatal(err)

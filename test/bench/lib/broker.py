@@ -24,12 +24,9 @@ class MockBroker:
         return None if os.access(self.tool, os.X_OK) else f"{self.tool} is not built"
 
     def start(self, topics):
-        command = [self.tool]
-        for topic, partitions in topics.items():
-            command += ["-t", f"{topic}:{partitions}"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=self.place,
-                                        stdin=subprocess.DEVNULL)
-        self.bootstrap = self.process.stdout.readline().strip().split("=")[-1]
+        self.process = subprocess.Popen([self.tool, *(f"{t}:{n}" for t, n in topics.items())], text=True, cwd=self.place,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.bootstrap = self.process.stdout.readline().split()[-1]
         return self.bootstrap
 
     def partitions(self, rows):

@@ -130,7 +130,7 @@ def go(workers, typed=False, encode="hand", parser="goccy"):
         b.server.sql("DROP TABLE IF EXISTS go_offset; CREATE TABLE go_offset (topic text, partition int,"
                      " next_offset bigint, PRIMARY KEY (topic, partition)) WITH (fillfactor = 50)")
         start = time.time()
-        out = b.tool("goconsumer", "-b", b.broker.bootstrap, "-t", b.topic, "-n", str(b.rows), "-d", b.server.conninfo,
+        out = b.tool("goconsumer", f"-old={str(b.broker.name == 'mock').lower()}", "-b", b.broker.bootstrap, "-t", b.topic, "-n", str(b.rows), "-d", b.server.conninfo,
                      "-T", "gone", "-workers", str(workers), f"-typed={str(typed).lower()}", "-encode", encode, "-json", parser)
         return b.finish("gone", start, out["cpu"])
     return run
