@@ -8,7 +8,8 @@
  * table again and again for the rows at its end and notes when it first
  * sees each (partition, offset).  So the result is real visibility, after the
  * commit, and includes the time of the reader's own query.  The first fifth of
- * the run is warm-up and is left out.
+ * the run is warm-up and is left out.  "ack" is how long the broker took to
+ * confirm, which no consumer can make shorter.
  *
  *	  latency -b BROKERS -t TOPIC -r RATE -n MESSAGES -p PARTITIONS -d CONNINFO -T TABLE
  *
@@ -35,6 +36,7 @@
 typedef struct Sent
 {
 	int64_t		sent;
+	int64_t		acked;
 	int32_t		partition;
 	int64_t		offset;
 } Sent;
@@ -63,6 +65,7 @@ on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 		failed++;
 		return;
 	}
+	s->acked = now_us();
 	s->partition = m->partition;
 	s->offset = m->offset;
 	delivered++;
@@ -175,13 +178,16 @@ static void
 report(long rows)
 {
 	int64_t    *us = malloc(sizeof(int64_t) * (total + 1));
+	int64_t    *ack = malloc(sizeof(int64_t) * (total + 1));
 	long		n = 0,
+				acks = 0,
 				missed = 0;
 
 	for (long i = total / 5; i < total; i++)
 	{
 		int64_t		t = seen[messages[i].partition * total + messages[i].offset];
 
+		ack[acks++] = messages[i].acked - messages[i].sent;
 		if (t == 0)
 			missed++;
 		else
@@ -189,10 +195,13 @@ report(long rows)
 	}
 	qsort(us, n, sizeof(int64_t), by_value);
 	us[n] = 0;
+	qsort(ack, acks, sizeof(int64_t), by_value);
 	printf("{\"rate\": %d, \"rows\": %ld, \"missed\": %ld, \"p50_ms\": %.2f, \"p90_ms\": %.2f, "
-		   "\"p99_ms\": %.2f, \"p999_ms\": %.2f, \"max_ms\": %.2f}\n",
+		   "\"p99_ms\": %.2f, \"p999_ms\": %.2f, \"max_ms\": %.2f, "
+		   "\"ack_p50_ms\": %.2f, \"ack_p99_ms\": %.2f}\n",
 		   rate, rows, missed, us[n / 2] / 1e3, us[n * 9 / 10] / 1e3, us[n * 99 / 100] / 1e3,
-		   us[n * 999 / 1000] / 1e3, us[n > 0 ? n - 1 : 0] / 1e3);
+		   us[n * 999 / 1000] / 1e3, us[n > 0 ? n - 1 : 0] / 1e3,
+		   ack[acks / 2] / 1e3, ack[acks * 99 / 100] / 1e3);
 }
 
 int

@@ -49,6 +49,32 @@ create_topic(rd_kafka_t *rk, const char *topic, int partitions)
 	rd_kafka_queue_destroy(q);
 }
 
+/* A topic takes a moment until every partition has a leader. */
+static void
+wait_for_topic(rd_kafka_t *rk, const char *topic, int partitions)
+{
+	rd_kafka_topic_t *t = rd_kafka_topic_new(rk, topic, NULL);
+	int64_t		limit = now_us() + INT64_C(30000000);
+	int			led = 0;
+
+	while (led < partitions)
+	{
+		const rd_kafka_metadata_t *md = NULL;
+
+		if (now_us() > limit)
+			die(topic, "not all partitions have a leader after 30 seconds");
+		led = 0;
+		if (rd_kafka_metadata(rk, 0, t, &md, 5000))
+			continue;
+		for (int i = 0; md->topic_cnt == 1 && i < md->topics[0].partition_cnt; i++)
+			led += md->topics[0].partitions[i].leader >= 0 && !md->topics[0].partitions[i].err;
+		rd_kafka_metadata_destroy(md);
+		if (led < partitions)
+			usleep(20000);
+	}
+	rd_kafka_topic_destroy(t);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -95,6 +121,7 @@ main(int argc, char **argv)
 	if (rk == NULL)
 		die("produce", err);
 	create_topic(rk, topic, partitions);
+	wait_for_topic(rk, topic, partitions);
 
 	value = malloc(MESSAGE_MAX + size);
 	start = now_us();
