@@ -102,6 +102,14 @@ ALTER SERVER client_dead OPTIONS (SET "bootstrap.servers" 'no-such-host.invalid'
 SELECT t.step, t.ok FROM dataplat.test_connection('client_dead') AS t;
 ALTER SERVER client_dead OPTIONS (SET "bootstrap.servers" '127.0.0.1:1');
 
+-- A login that Kafka 4 will refuse is told by health, where it applies.
+CREATE SERVER client_scram FOREIGN DATA WRAPPER dataplat_kafka
+    OPTIONS ("bootstrap.servers" '127.0.0.1:1', "security.protocol" 'SASL_SSL', "sasl.mechanism" 'SCRAM-SHA-256');
+SELECT (SELECT h.cause FROM dataplat.health AS h WHERE h.object = 'client_scram') IS NOT DISTINCT FROM dataplat_internal.scram_note() AS told,
+       (SELECT v.note FROM dataplat.version() AS v WHERE v.part = 'librdkafka') LIKE dataplat_internal.scram_note() || '%'
+       OR dataplat_internal.scram_note() IS NULL AS noted;
+DROP SERVER client_scram;
+
 -- Nothing listens: an error at once, long before the timeout.
 CREATE FUNCTION pg_temp.try(command text) RETURNS TABLE (code text, message text, detail text, quick boolean)
 LANGUAGE plpgsql AS $$

@@ -62,6 +62,29 @@ COMMENT ON FUNCTION dataplat.peek_topic(text, text, int, bigint, int) IS
 REVOKE ALL ON FUNCTION dataplat.peek_topic(text, text, int, bigint, int) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION dataplat.peek_topic(text, text, int, bigint, int) TO PUBLIC;
 
+-- A login by SCRAM works with one Kafka and is refused by the next: worth
+-- knowing before the brokers are upgraded.
+CREATE OR REPLACE FUNCTION dataplat_internal.health_connections(
+    OUT severity text, OUT object text, OUT problem text, OUT cause text, OUT action text)
+RETURNS SETOF record
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'info', s.srvname::text, 'SCRAM with an old librdkafka', dataplat_internal.scram_note(),
+           'Run dataplat.test_connection(' || pg_catalog.quote_literal(s.srvname) || ') to see which Kafka it is.'
+      FROM pg_catalog.pg_foreign_server AS s
+      JOIN pg_catalog.pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw
+     CROSS JOIN LATERAL pg_catalog.pg_options_to_table(s.srvoptions) AS o
+     WHERE w.fdwname = 'dataplat_kafka'
+       AND o.option_name = 'sasl.mechanism'
+       AND o.option_value LIKE 'SCRAM-%'
+       AND dataplat_internal.scram_note() IS NOT NULL
+$$;
+COMMENT ON FUNCTION dataplat_internal.health_connections()
+    IS 'health: connections that a newer Kafka will refuse';
+REVOKE ALL ON FUNCTION dataplat_internal.health_connections() FROM PUBLIC;
+SELECT dataplat_internal.register_health_check('connections', 'dataplat_internal.health_connections');
+
 /*-------------------------------------------------------------------------
  * The C side of ingest: positions, one batch by hand, replay, a try.
  *-------------------------------------------------------------------------

@@ -119,3 +119,13 @@ AS 'MODULE_PATHNAME', 'dp_connection_settings';
 COMMENT ON FUNCTION dataplat_internal.connection_settings(name, name)
     IS 'what a role''s connection through a server comes to, with secrets shown as ***';
 REVOKE ALL ON FUNCTION dataplat_internal.connection_settings(name, name) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION dataplat_internal.scram_note()
+RETURNS text
+LANGUAGE c
+STRICT STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_scram_note';
+COMMENT ON FUNCTION dataplat_internal.scram_note() IS
+    'what is wrong with SCRAM logins of this librdkafka; NULL when nothing is';
+REVOKE ALL ON FUNCTION dataplat_internal.scram_note() FROM PUBLIC;

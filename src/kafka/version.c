@@ -12,12 +12,19 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "fmgr.h"
+#include "utils/builtins.h"
+
 #include "kafka/version.h"
 
 /* 0xMMmmrrpp; pp = 0xff is a final release. */
 #define OLDEST_VERSION 0x020002ff
 #define SCRAM_FIXED_VERSION 0x020601ff
 #define FETCH_STALL_FIXED_VERSION 0x020200ff
+
+extern PGDLLEXPORT Datum dp_scram_note(PG_FUNCTION_ARGS);
+
+PG_FUNCTION_INFO_V1(dp_scram_note);
 
 const char *
 dp_kafka_version_string(void)
@@ -51,4 +58,13 @@ dp_kafka_version_note(void)
 	if (dp_kafka_scram_is_broken())
 		return DP_KAFKA_SCRAM_NOTE;
 	return NULL;
+}
+
+/* scram_note() returns text: the sentence about SCRAM when it applies, or NULL */
+Datum
+dp_scram_note(PG_FUNCTION_ARGS)
+{
+	if (!dp_kafka_scram_is_broken())
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(DP_KAFKA_SCRAM_NOTE));
 }
