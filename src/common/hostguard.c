@@ -35,6 +35,9 @@
 /* No host name of DNS is longer; a longer entry is a mistake. */
 #define MAX_NAME 255
 
+/* Addresses that allowed names led to; a cluster has fewer brokers than that. */
+#define MAX_LEARNED 256
+
 typedef struct Network
 {
 	unsigned char bytes[16];	/* IPv4 as ::ffff:a.b.c.d */
@@ -57,7 +60,9 @@ struct DpHostGuard
 	HostList	allowed;
 	HostList	denied;
 	bool		allow_loopback;
-	pthread_mutex_t lock;		/* guards the two below */
+	pthread_mutex_t lock;		/* guards all below */
+	unsigned char learned[MAX_LEARNED][16];
+	int			n_learned;		/* grows past MAX_LEARNED: the oldest go */
 	bool		refused;
 	char		reason[DP_HOSTGUARD_REASON];
 };
@@ -388,15 +393,24 @@ address_bytes(const struct sockaddr *addr, socklen_t len, unsigned char out[16])
 	return false;
 }
 
+/* Must hold the lock. */
+static bool
+is_learned(const DpHostGuard *g, const unsigned char addr[16])
+{
+	int			i;
+
+	for (i = 0; i < g->n_learned && i < MAX_LEARNED; i++)
+		if (memcmp(g->learned[i], addr, 16) == 0)
+			return true;
+	return false;
+}
+
 static const char *
 objection(const DpHostGuard *g, const char *hostname,
-		  const struct sockaddr *addr, socklen_t len)
+		  const unsigned char bytes[16])
 {
-	unsigned char bytes[16];
 	const char *what;
 
-	if (!address_bytes(addr, len, bytes))
-		return "not an internet address";
 	if (list_contains(&g->denied, bytes))
 		return "in a network of dataplat.denied_networks";
 	if (name_is_listed(&g->allowed, hostname) || list_contains(&g->allowed, bytes))
@@ -416,9 +430,21 @@ bool
 dp_hostguard_allows(DpHostGuard *g, const char *hostname,
 					const struct sockaddr *addr, socklen_t len)
 {
-	const char *what = objection(g, hostname, addr, len);
+	unsigned char bytes[16];
+	const char *what = "not an internet address";
 	char		numeric[80];		/* an IPv6 address with its interface */
 
+	if (address_bytes(addr, len, bytes))
+	{
+		what = objection(g, hostname, bytes);
+		if (what && !hostname && !list_contains(&g->denied, bytes))
+		{
+			pthread_mutex_lock(&g->lock);
+			if (is_learned(g, bytes))
+				what = NULL;
+			pthread_mutex_unlock(&g->lock);
+		}
+	}
 	if (!what)
 		return true;
 
@@ -437,6 +463,21 @@ dp_hostguard_allows(DpHostGuard *g, const char *hostname,
 				 numeric, what);
 	pthread_mutex_unlock(&g->lock);
 	return false;
+}
+
+void
+dp_hostguard_learn(DpHostGuard *g, const char *hostname,
+				   const struct sockaddr *addr, socklen_t len)
+{
+	unsigned char bytes[16];
+
+	if (!hostname || !address_bytes(addr, len, bytes) ||
+		objection(g, hostname, bytes) != NULL)
+		return;
+	pthread_mutex_lock(&g->lock);
+	if (!is_learned(g, bytes))
+		memcpy(g->learned[g->n_learned++ % MAX_LEARNED], bytes, 16);
+	pthread_mutex_unlock(&g->lock);
 }
 
 bool

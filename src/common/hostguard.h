@@ -46,6 +46,14 @@ extern bool dp_hostguard_allows(DpHostGuard *g, const char *hostname,
 								const struct sockaddr *addr, socklen_t len);
 
 /*
+ * Remember that "hostname" resolved to "addr".  Some of librdkafka's brokers,
+ * the group coordinator for one, have no host name when they connect; they may
+ * use an address that a name in the lists led to.
+ */
+extern void dp_hostguard_learn(DpHostGuard *g, const char *hostname,
+							   const struct sockaddr *addr, socklen_t len);
+
+/*
  * Copy the reason of the last refusal and forget it.  Returns false when
  * nothing was refused since the last call.
  */

@@ -15,6 +15,7 @@
  */
 #include "postgres.h"
 
+#include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -98,6 +99,31 @@ guarded_connect(int sockfd, const struct sockaddr *addr, int addrlen,
 	return 0;
 }
 
+/*
+ * Resolve a name as the library would, and tell the guard what it led to: a
+ * broker that is known by its role only connects without a name.  Called
+ * without a name and hints it frees an answer.
+ */
+static int
+guarded_resolve(const char *node, const char *service,
+				const struct addrinfo *hints, struct addrinfo **res, void *opaque)
+{
+	DpKafkaClient *client = opaque;
+	struct addrinfo *address;
+	int			code;
+
+	if (node == NULL && hints == NULL)
+	{
+		freeaddrinfo(*res);
+		return 0;
+	}
+	code = getaddrinfo(node, service, hints, res);
+	if (code == 0)
+		for (address = *res; address != NULL; address = address->ai_next)
+			dp_hostguard_learn(client->guard, node, address->ai_addr, address->ai_addrlen);
+	return code;
+}
+
 static void
 set_option(rd_kafka_conf_t *conf, const char *name, const char *value,
 		   bool secret)
@@ -172,6 +198,7 @@ dp_kafka_client_create(DpKafkaClientKind kind, const DpKafkaSettings *settings,
 		set_option(conf, overrides[i], overrides[i + 1], false);
 	rd_kafka_conf_set_opaque(conf, client);
 	rd_kafka_conf_set_connect_cb(conf, guarded_connect);
+	rd_kafka_conf_set_resolve_cb(conf, guarded_resolve);
 	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG |
 							 RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_OFFSET_COMMIT);
 
