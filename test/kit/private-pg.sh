@@ -102,7 +102,7 @@ place_server_copy() {
 place_sources() {
 	local to=$PLACE/$1
 	mkdir -p "$to"
-	find "$to" -type f ! -path "$to/build/*" ! -name '*.o' ! -name '*.d' ! -name '*.so' ! -name '*.gcno' -delete
+	find "$to" -type f ! -path "$to/build/*" ! -name '*.o' ! -name '*.d' ! -name '*.so' ! -name '*.gc??' -delete
 	tar -C "$ROOT" --exclude=./.git --exclude=./build --exclude='*.o' --exclude='*.d' --exclude='*.so' \
 		--exclude='*.gc??' -cf - . | tar -C "$to" -xf -
 	[ -z "$RUN_AS" ] || chown -R "$RUN_AS:" "$to"

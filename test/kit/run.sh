@@ -8,6 +8,7 @@
 # regress, isolation and pgtap run on the library as it is released; tap and
 # kafka on a second build that has the kill points of the crash tests.
 # ACCEPT=1 takes what a failing regress or isolation test printed as expected.
+# With DATAPLAT_COVERAGE there is one build for all, see coverage.sh.
 # --installed skips both builds and tests what PG_CONFIG's server has.
 set -uo pipefail
 . "$(dirname "$0")/private-pg.sh"
@@ -58,6 +59,7 @@ use_flavour() {
 		return 0
 	fi
 	case $1 in
+		coverage) SRC=$PLACE/src-coverage; set -- DATAPLAT_INJECTION=1 DATAPLAT_COVERAGE=1 ;;
 		release) SRC=$PLACE/src-release; set -- ;;
 		injection) SRC=$PLACE/src-injection; set -- DATAPLAT_INJECTION=1 ;;
 	esac
@@ -256,6 +258,7 @@ for suite in "$@"; do
 		regress | isolation | pgtap) want=release ;;
 		tap | kafka) want=injection ;;
 	esac
+	[ -z "$want" ] || [ -z "${DATAPLAT_COVERAGE:-}" ] || want=coverage
 	if [ -n "$want" ] && [ "$want" != "$flavour" ]; then
 		[ "$want" != "$broken" ] || continue
 		echo "== building ($want)"
