@@ -524,6 +524,9 @@ take_records(Loop *loop, int n)
 			drop = dp_ingest_check_anchor(in, &r);
 		else
 			drop = r.offset < batch->parts[r.tp].next;
+		/* a partition that just stopped is assigned no more */
+		if (r.tp >= 0 && in->parts[r.tp].stopped)
+			loop->reopen = drop = true;
 		if (drop)
 			dp_consumer_release(&r, 1);
 		else
@@ -813,6 +816,10 @@ dp_ingest_worker_main(const DpJob *job)
 		dp_ingest_close(loop.in);
 		loop.in = NULL;
 		MemoryContextReset(context);
+
+		/* a fresh process is the only way to be rid of a stuck client */
+		if (dp_kafka_clients_left() > 0)
+			break;
 	}
 	if (loop.in)
 		dp_ingest_close(loop.in);

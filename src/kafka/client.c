@@ -36,6 +36,9 @@
 /* How long destruction waits for a call that is under way, milliseconds. */
 #define DP_TASK_JOIN_MS 400
 
+/* How long destruction itself may take before the handle is left, seconds. */
+#define DP_DESTROY_WAIT_S 1
+
 typedef struct DpKafkaTask
 {
 	pthread_mutex_t lock;
@@ -250,6 +253,69 @@ settle_task(DpKafkaClient *client)
 	return false;
 }
 
+/* Body of the thread that destroys: plain C only. */
+static void *
+destroy_main(void *rk)
+{
+	rd_kafka_destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	return NULL;
+}
+
+/* Last of all: library threads are still alive, so run no exit handlers. */
+static void
+exit_beside_threads(int code, Datum arg)
+{
+	_exit(code);
+}
+
+/* Clients of this process that did not end; see dp_kafka_clients_left(). */
+static int	clients_left = 0;
+
+static void
+leave_client(void)
+{
+	if (clients_left++ == 0)
+		on_proc_exit(exit_beside_threads, (Datum) 0);
+}
+
+/*
+ * Destroy the handle on a thread and wait a while.  librdkafka 2.0 can wait
+ * for ever in there, for a broker thread that still counts a partition of a
+ * deleted topic; then the handle is left to the end of the process.
+ */
+static void
+destroy_handle(rd_kafka_t *rk)
+{
+	pthread_t	thread;
+	sigset_t	all,
+				old;
+	struct timespec until;
+	int			rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&thread, NULL, destroy_main, rk);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (rc != 0)
+	{
+		leave_client();
+		return;
+	}
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += DP_DESTROY_WAIT_S;
+	if (pthread_timedjoin_np(thread, NULL, &until) != 0)
+	{
+		pthread_detach(thread);
+		leave_client();
+	}
+}
+
+int
+dp_kafka_clients_left(void)
+{
+	return clients_left;
+}
+
 /*
  * Destroy without saying good-bye to the group: we never joined one.  When a
  * blocking call is still under way, the client is left to the end of the
@@ -259,24 +325,32 @@ static void
 client_reset_callback(void *arg)
 {
 	DpKafkaClient *client = arg;
+	int			before = clients_left;
 
 	if (client->pid != getpid())
 		return;
 	if (!settle_task(client))
+	{
+		leave_client();
 		return;
+	}
 	if (client->main_queue)
 		rd_kafka_queue_destroy(client->main_queue);
 	if (client->rk)
 	{
 		if (rd_kafka_type(client->rk) == RD_KAFKA_PRODUCER)
 			rd_kafka_purge(client->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-		rd_kafka_destroy_flags(client->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+		destroy_handle(client->rk);
 	}
 	if (client->task_fd >= 0)
 		close(client->task_fd);
-	if (client->guard)
-		dp_hostguard_destroy(client->guard);
-	free(client);
+	/* a left handle may still ask the guard: what it points to stays */
+	if (clients_left == before)
+	{
+		if (client->guard)
+			dp_hostguard_destroy(client->guard);
+		free(client);
+	}
 }
 
 /*

@@ -66,6 +66,12 @@ extern bool dp_kafka_client_run(DpKafkaClient *client, DpKafkaTaskFn fn,
 								void *arg, void (*free_arg) (void *),
 								bool (*stop_requested) (void));
 
+/*
+ * How many clients of this process could not be destroyed.  A worker that
+ * has one should end: memory and threads of it stay until then.
+ */
+extern int	dp_kafka_clients_left(void);
+
 /* True while an abandoned thread still uses the client. */
 extern bool dp_kafka_client_is_busy(DpKafkaClient *client);
 
