@@ -299,7 +299,7 @@ dp_cmd_offsets(DpCommandLine *cl)
 	{
 		int64_t		low,
 					high;
-		rd_kafka_resp_err_t err = rd_kafka_query_watermark_offsets(rk, cl->arg[0], p, &low, &high, timeout_ms(cl));
+		rd_kafka_resp_err_t err = dp_watermarks(rk, cl->arg[0], p, &low, &high, timeout_ms(cl));
 
 		if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
 			dp_die("partition %d of topic \"%s\": %s", p, cl->arg[0], rd_kafka_err2str(err));

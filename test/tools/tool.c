@@ -262,6 +262,27 @@ dp_partition_count(rd_kafka_t *rk, const char *topic, int timeout_ms)
 }
 
 /*
+ * First and end offset of a partition.  A broker that has just started, or
+ * just made the topic, may not know yet that it leads it: ask again.
+ */
+rd_kafka_resp_err_t
+dp_watermarks(rd_kafka_t *rk, const char *topic, int partition,
+			  int64_t *low, int64_t *high, int timeout_ms)
+{
+	double		end = dp_now() + timeout_ms / 1000.0;
+	rd_kafka_resp_err_t err;
+
+	for (;;)
+	{
+		err = rd_kafka_query_watermark_offsets(rk, topic, partition, low, high, timeout_ms);
+		if (err == RD_KAFKA_RESP_ERR_NO_ERROR || err == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+			dp_now() > end)
+			return err;
+		dp_sleep_ms(50);
+	}
+}
+
+/*
  * Create a topic and wait until the broker tells of it.  False, with the
  * reason in err, when that could not be done; an existing topic is an error.
  */

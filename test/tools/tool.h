@@ -61,6 +61,8 @@ extern rd_kafka_t *dp_client(rd_kafka_type_t type, const char *bootstrap,
 							 void *opaque,
 							 void (*dr_cb) (rd_kafka_t *, const rd_kafka_message_t *, void *));
 extern int	dp_partition_count(rd_kafka_t *rk, const char *topic, int timeout_ms);
+extern rd_kafka_resp_err_t dp_watermarks(rd_kafka_t *rk, const char *topic, int partition,
+										 int64_t *low, int64_t *high, int timeout_ms);
 extern bool dp_create_topic(rd_kafka_t *rk, const char *topic, int partitions,
 							int replicas, const DpPairs *config,
 							char *err, size_t errsize);
