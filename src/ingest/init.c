@@ -12,12 +12,10 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
+#include "ingest/brakes.h"
 #include "ingest/ingest.h"
 #include "ingest/worker.h"
 #include "launcher/launcher.h"
-
-/* Other rooms that may hold back fetching: pipelines, disk, standbys. */
-#define DP_MAX_BRAKES 8
 
 int			dp_fetch_memory = 256 * 1024;
 int			dp_batch_max_rows = 50000;
@@ -27,30 +25,6 @@ int			dp_max_json_depth = 512;
 int			dp_max_json_exponent = 1000;
 double		dp_max_error_ratio = 0.9;
 int			dp_metadata_interval = 30;
-
-static DpBrake brakes[DP_MAX_BRAKES];
-static int	nbrakes;
-
-void
-dp_ingest_register_brake(DpBrake brake)
-{
-	if (nbrakes == DP_MAX_BRAKES)
-		elog(ERROR, "too many brakes");
-	brakes[nbrakes++] = brake;
-}
-
-const char *
-dp_ingest_brake_reason(const DpSource *source)
-{
-	for (int i = 0; i < nbrakes; i++)
-	{
-		const char *reason = brakes[i] (source);
-
-		if (reason)
-			return reason;
-	}
-	return NULL;
-}
 
 /* In the scheduler: n workers for each source that is not held back. */
 static List *
@@ -135,5 +109,6 @@ dp_ingest_init(void)
 							"How often topics and offsets are compared with the broker.", NULL,
 							&dp_metadata_interval, 30, 1, 3600,
 							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+	dp_brakes_init();
 	dp_job_kind_register(&ingest_kind);
 }

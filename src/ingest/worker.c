@@ -89,12 +89,6 @@ typedef struct Loop
 	bool		leave;
 } Loop;
 
-static const char *
-brakes(const DpSource *source)
-{
-	return dp_ingest_brake_reason(source);
-}
-
 static int64
 total_lag(DpIngest *in, int64 *unstable)
 {
@@ -155,7 +149,7 @@ report_state(Loop *loop, TimestampTz now)
 	else if (in->nparts > 0 && in->nstopped == in->nparts)
 		dp_job_report(DP_STATE_DATA_LOSS, "all partitions of this worker stand still after a suspected loss",
 					  "See dataplat.data_loss_event; accept_data_loss() says how to go on.");
-	else if ((brake = brakes(in->source)) != NULL)
+	else if ((brake = dp_ingest_brake_reason(in->source)) != NULL)
 		dp_job_report(DP_STATE_PAUSED, brake, "Fetching goes on by itself when the reason is gone.");
 	else if (loop->suspect_left > 0)
 		dp_job_report(DP_STATE_SUSPECT, "an earlier worker died while it stored messages; they are taken one by one", NULL);
@@ -711,7 +705,7 @@ run_loop(Loop *loop)
 		housekeeping(loop);
 		if (loop->reopen)
 			break;
-		if (brakes(in->source) == NULL)
+		if (dp_ingest_brake_reason(in->source) == NULL)
 			more = poll_batch(loop);
 		if (batch_is_due(loop, more))
 		{
