@@ -16,6 +16,7 @@
 
 #include "access/xlog.h"
 #include "miscadmin.h"
+#include "replication/walsender.h"
 #include "replication/walsender_private.h"
 #include "utils/guc.h"
 #include "utils/timestamp.h"
