@@ -41,6 +41,8 @@
 
 /* Look at pg_database this often even when nothing calls. */
 #define LOOK_EVERY_MS	10000
+/* Look again this soon while someone has been asked to leave. */
+#define LINGER_MS	1000
 /* The postmaster starts the launcher again after this many seconds. */
 #define LAUNCHER_RESTART_S	5
 /* Schedulers that may be on their way at a time, in a server with many databases. */
@@ -212,22 +214,30 @@ start_scheduler(int index, Oid dboid, uint32 generation)
 	return RegisterDynamicBackgroundWorker(&worker, NULL);
 }
 
-/* Under the lock: ask schedulers to leave that have no business any more. */
-static void
+/*
+ * Under the lock: ask schedulers and workers to leave that have no business
+ * any more.  True when one of them is still there.
+ */
+static bool
 stop_unlisted(List *listed)
 {
+	bool		lingering = false;
+
 	for (int i = 0; i < DP_MAX_DATABASES; i++)
 	{
 		DpDatabase *db = &dp_launcher_shmem->databases[i];
 
-		if (db->dboid == InvalidOid || list_member_oid(listed, db->dboid))
+		if (db->dboid == InvalidOid ||
+			(!db->absent && list_member_oid(listed, db->dboid)))
 			continue;
 		dp_slot_forget_database(db->dboid);
-		if (db->proc.phase == DP_PHASE_NONE)
+		dp_process_insist_stop(&db->proc);
+		if (db->proc.phase != DP_PHASE_NONE || dp_slot_any_running(db->dboid))
+			lingering = true;
+		else if (!list_member_oid(listed, db->dboid))
 			db->dboid = InvalidOid;
-		else
-			dp_process_ask_stop(&db->proc);
 	}
+	return lingering;
 }
 
 /*
@@ -346,12 +356,15 @@ dp_launcher_main(Datum arg)
 	while (!ShutdownRequestPending)
 	{
 		List	   *listed = list_databases();
+		bool		lingering;
 		long		sleep_ms;
 
 		LWLockAcquire(dp_slot_lock, LW_EXCLUSIVE);
-		stop_unlisted(listed);
+		lingering = stop_unlisted(listed);
 		LWLockRelease(dp_slot_lock);
 		sleep_ms = start_listed(listed);
+		if (lingering)
+			sleep_ms = Min(sleep_ms, LINGER_MS);
 		MemoryContextReset(loop_context);
 
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,

@@ -20,8 +20,6 @@
  */
 #include "postgres.h"
 
-#include <signal.h>
-
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -41,8 +39,6 @@
 #define LOOK_EVERY_MS		10000
 /* When there was no room for a worker, try again after this. */
 #define NO_ROOM_RETRY_MS	2000
-/* A worker that does not follow a stop request in time gets SIGTERM. */
-#define STOP_GRACE_MS		10000
 
 #define FENCED_REASON	"this database is a copy of the one that dataplat was set up in"
 #define FENCED_HINT		"Run SELECT dataplat.adopt('resume') when the original is gone, or dataplat.adopt('fork') to go on beside it."
@@ -215,21 +211,6 @@ kind_is_unknown(const DpTurn *turn, const char *name)
 	return false;
 }
 
-/* Under the lock: a worker that is not wanted leaves. */
-static void
-stop_worker(DpSlot *slot, TimestampTz now)
-{
-	/* A worker that was just told is given time to reach its batch edge. */
-	if (!slot->proc.stop)
-	{
-		dp_process_ask_stop(&slot->proc);
-		slot->proc.launched_at = now;	/* from here on: asked at */
-	}
-	else if (slot->proc.phase == DP_PHASE_ATTACHED &&
-			 TimestampDifferenceExceeds(slot->proc.launched_at, now, STOP_GRACE_MS))
-		kill(slot->proc.pid, SIGTERM);
-}
-
 /* Under the lock: mark what is wanted, stop what is not. */
 static void
 stop_unwanted(const DpTurn *turn)
@@ -262,7 +243,7 @@ stop_unwanted(const DpTurn *turn)
 		if (slot->wanted)
 			continue;
 		if (slot->proc.phase != DP_PHASE_NONE)
-			stop_worker(slot, now);
+			dp_process_insist_stop(&slot->proc);
 		else if (slot->state < DP_STATE_RETRYING)
 			dp_slot_set_state(slot, DP_STATE_PAUSED, slot->reason, slot->hint);
 	}
@@ -328,7 +309,7 @@ start_worker(const DpTurn *turn, const DpJob *job)
 	else if (turn->fenced && !kind->runs_when_fenced)
 	{
 		if (slot->proc.phase != DP_PHASE_NONE)
-			stop_worker(slot, now);
+			dp_process_insist_stop(&slot->proc);
 		else
 			dp_slot_set_state(slot, DP_STATE_FENCED, FENCED_REASON, FENCED_HINT);
 	}

@@ -16,6 +16,8 @@
  */
 #include "postgres.h"
 
+#include <signal.h>
+
 #include "common/pg_prng.h"
 #include "miscadmin.h"
 #include "utils/timestamp.h"
@@ -25,6 +27,8 @@
 
 /* A process that has not attached by now never will. */
 #define LAUNCH_TIMEOUT_MS	60000
+/* A process that was asked to stop and has not by then gets SIGTERM. */
+#define STOP_GRACE_MS		5000
 /* The first failure is often a blip: try again soon. */
 #define FIRST_RETRY_MS		1000
 /* The log says at most this often that there is no room for a worker. */
@@ -224,10 +228,14 @@ dp_slot_forget_database(Oid dboid)
 		if (!slot->in_use || slot->dboid != dboid)
 			continue;
 		slot->wanted = false;
-		if (slot->proc.phase == DP_PHASE_NONE)
+		if (slot->proc.phase == DP_PHASE_NONE ||
+			dp_process_is_lost(&slot->proc, GetCurrentTimestamp()))
+		{
+			slot->proc.phase = DP_PHASE_NONE;
 			slot->in_use = false;
+		}
 		else
-			dp_process_ask_stop(&slot->proc);
+			dp_process_insist_stop(&slot->proc);
 	}
 }
 
@@ -244,6 +252,20 @@ dp_slot_running(void)
 			n++;
 	}
 	return n;
+}
+
+bool
+dp_slot_any_running(Oid dboid)
+{
+	for (int i = 0; i < dp_launcher_shmem->nslots; i++)
+	{
+		const DpSlot *slot = &dp_launcher_shmem->slots[i];
+
+		if (slot->in_use && slot->dboid == dboid &&
+			slot->proc.phase != DP_PHASE_NONE)
+			return true;
+	}
+	return false;
 }
 
 /* kind NULL: every job of the database. */
@@ -276,9 +298,25 @@ dp_process_ask_stop(DpProcess *proc)
 {
 	if (proc->phase == DP_PHASE_NONE)
 		return;
+	if (!proc->stop)
+		proc->stop_asked_at = GetCurrentTimestamp();
 	proc->stop = true;
 	if (proc->latch)
 		SetLatch(proc->latch);
+}
+
+/*
+ * Ask, and when called again after a while, cancel what it does: a long
+ * statement does not look at the flag.
+ */
+void
+dp_process_insist_stop(DpProcess *proc)
+{
+	if (proc->phase == DP_PHASE_ATTACHED && proc->stop &&
+		TimestampDifferenceExceeds(proc->stop_asked_at, GetCurrentTimestamp(),
+								   STOP_GRACE_MS))
+		kill(proc->pid, SIGTERM);
+	dp_process_ask_stop(proc);
 }
 
 void

@@ -39,11 +39,12 @@ typedef struct DpProcess
 	DpPhase		phase;
 	uint32		generation;		/* bumped at each launch: a process that
 								 * starts late finds that it is not meant */
-	TimestampTz launched_at;	/* once asked to stop: when asked */
+	TimestampTz launched_at;
 	TimestampTz started_at;
 	pid_t		pid;
 	Latch	   *latch;
 	bool		stop;			/* please leave */
+	TimestampTz stop_asked_at;
 	bool		wake;			/* please look again */
 } DpProcess;
 
@@ -138,9 +139,11 @@ extern DpSlot *dp_slot_make(Oid dboid, const DpJob *job);
 extern void dp_slot_set_state(DpSlot *slot, DpJobState state, const char *reason, const char *hint);
 extern void dp_slot_forget_database(Oid dboid);
 extern int	dp_slot_running(void);
+extern bool dp_slot_any_running(Oid dboid);
 extern bool dp_slot_matches(const DpSlot *slot, Oid dboid, const char *kind, int32 object_id);
 extern void dp_process_launched(DpProcess *proc);
 extern void dp_process_ask_stop(DpProcess *proc);
+extern void dp_process_insist_stop(DpProcess *proc);
 extern void dp_process_ask_look(DpProcess *proc);
 extern bool dp_process_is_lost(const DpProcess *proc, TimestampTz now);
 extern TimestampTz dp_backoff(int failures, TimestampTz now);
