@@ -174,3 +174,17 @@ dp_progress_state(PG_FUNCTION_ARGS)
 	}
 	return (Datum) 0;
 }
+
+#ifdef DATAPLAT_INJECTION
+PG_FUNCTION_INFO_V1(dp_probe_progress);
+extern PGDLLEXPORT Datum dp_probe_progress(PG_FUNCTION_ARGS);
+
+/* For tests: show work of this session, (done, total). */
+Datum
+dp_probe_progress(PG_FUNCTION_ARGS)
+{
+	dp_progress_start("probe", "some \"object\"", (uint64) PG_GETARG_INT64(1));
+	dp_progress_update((uint64) PG_GETARG_INT64(0));
+	PG_RETURN_VOID();
+}
+#endif

@@ -22,6 +22,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
+#include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -242,44 +243,55 @@ dp_request_init(void)
 
 /* ---- at once ---- */
 
+/* Under the lock: one that is here goes on the list, and gets SIGTERM if told. */
+static void
+note_process(const DpProcess *proc, List **pids, bool term)
+{
+	/* One that is only launched will find the stop flag or the hold. */
+	if (proc->phase != DP_PHASE_ATTACHED)
+		return;
+	*pids = list_append_unique_int(*pids, (int) proc->pid);
+	if (term)
+		kill(proc->pid, SIGTERM);
+}
+
 /*
  * Are all processes gone that match?  kind NULL: all of the database, its
  * scheduler included when "whole".  With "term", those that are left get
- * SIGTERM.
+ * SIGTERM.  "pids" gathers those that were seen: a process gives its slot
+ * back a little before it has left the database.
  */
 static bool
-all_gone(Oid dboid, const char *kind, int32 object_id, bool whole, bool term)
+all_gone(Oid dboid, const char *kind, int32 object_id, bool whole, bool term,
+		 List **pids)
 {
-	bool		gone = true;
 	DpDatabase *db;
+	ListCell   *lc;
 
 	LWLockAcquire(dp_slot_lock, LW_SHARED);
 	for (int i = 0; i < dp_launcher_shmem->nslots; i++)
 	{
 		DpSlot	   *slot = &dp_launcher_shmem->slots[i];
 
-		/* One that is only launched will find the stop flag or the hold. */
-		if (!dp_slot_matches(slot, dboid, kind, object_id) ||
-			slot->proc.phase != DP_PHASE_ATTACHED)
-			continue;
-		gone = false;
-		if (term)
-			kill(slot->proc.pid, SIGTERM);
+		if (dp_slot_matches(slot, dboid, kind, object_id))
+			note_process(&slot->proc, pids, term);
 	}
 	db = whole ? dp_database_find(dboid) : NULL;
-	if (db != NULL && db->proc.phase == DP_PHASE_ATTACHED)
-	{
-		gone = false;
-		if (term)
-			kill(db->proc.pid, SIGTERM);
-	}
+	if (db != NULL)
+		note_process(&db->proc, pids, term);
 	LWLockRelease(dp_slot_lock);
-	return gone;
+
+	foreach(lc, *pids)
+	{
+		if (BackendPidGetProc(lfirst_int(lc)) != NULL)
+			return false;
+	}
+	return true;
 }
 
 static bool
 wait_gone(Oid dboid, const char *kind, int32 object_id, bool whole,
-		  bool insist, int timeout_ms)
+		  bool insist, int timeout_ms, List *pids)
 {
 	TimestampTz start = GetCurrentTimestamp();
 	bool		termed = false;
@@ -290,7 +302,7 @@ wait_gone(Oid dboid, const char *kind, int32 object_id, bool whole,
 		bool		term = insist && !termed &&
 			TimestampDifferenceExceeds(start, now, TERM_AFTER_MS);
 
-		if (all_gone(dboid, kind, object_id, whole, term))
+		if (all_gone(dboid, kind, object_id, whole, term, &pids))
 			return true;
 		termed |= term;
 		if (TimestampDifferenceExceeds(start, now, timeout_ms))
@@ -306,7 +318,7 @@ bool
 dp_jobs_wait_stopped(const char *kind, int32 object_id, int timeout_ms)
 {
 	return !workers_possible() ||
-		wait_gone(MyDatabaseId, kind, object_id, false, false, timeout_ms);
+		wait_gone(MyDatabaseId, kind, object_id, false, false, timeout_ms, NIL);
 }
 
 /* Take a hold and ask everyone it concerns to leave. */
@@ -361,18 +373,25 @@ take_hold(Oid dboid, const char *kind, int32 object_id)
 bool
 dp_jobs_hold(const char *kind, int32 object_id, int timeout_ms)
 {
+	List	   *pids = NIL;
+
 	if (!workers_possible())
 		return true;
+	(void) all_gone(MyDatabaseId, kind, object_id, false, false, &pids);
 	take_hold(MyDatabaseId, kind, object_id);
-	return wait_gone(MyDatabaseId, kind, object_id, false, true, timeout_ms);
+	return wait_gone(MyDatabaseId, kind, object_id, false, true, timeout_ms, pids);
 }
 
 /* The same for all workers and the scheduler of any database. */
 bool
 dp_hold_database(Oid dboid, int timeout_ms)
 {
+	List	   *pids = NIL;
+
+	/* Who is here now, before they are told. */
+	(void) all_gone(dboid, NULL, 0, true, false, &pids);
 	take_hold(dboid, NULL, 0);
-	return wait_gone(dboid, NULL, 0, true, true, timeout_ms);
+	return wait_gone(dboid, NULL, 0, true, true, timeout_ms, pids);
 }
 
 /* Let the launcher look at pg_database once this transaction is committed. */
