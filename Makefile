@@ -73,9 +73,10 @@ build/prereqs: test/kit/prereqs.sh
 	@test/kit/prereqs.sh build
 	@touch $@
 
-# Tables of all rooms first, then functions of all rooms, in floor order.
+# Tables of all rooms first, then functions of all rooms, in floor order.  A room
+# with much SQL has <room>.sql and <room>_<noun>.sql.
 TABLES_SQL := $(foreach r,$(ROOMS),$(wildcard src/$(r)/$(r)_tables.sql))
-FUNCTIONS_SQL := $(foreach r,$(ROOMS),$(wildcard src/$(r)/$(r).sql))
+FUNCTIONS_SQL := $(foreach r,$(ROOMS),$(filter-out %_tables.sql,$(sort $(wildcard src/$(r)/$(r).sql src/$(r)/$(r)_*.sql))))
 
 $(INSTALL_SQL): src/header.sql $(TABLES_SQL) $(FUNCTIONS_SQL) dataplat.control
 	@mkdir -p build
