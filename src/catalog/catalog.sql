@@ -271,7 +271,7 @@ AS $$
 DECLARE
     -- Relations with message contents, for operators only.
     contents CONSTANT text[] := '{dead_letter}';
-    viewer CONSTANT text[] := '{show_create,version,wait_for_source,metrics}';
+    viewer CONSTANT text[] := '{command,show_create,version,wait_for_source,metrics}';
     operator CONSTANT text[] := '{adopt,pause_source,resume_source,seek_source,replay_source,test_source,
         ingest_once,peek_topic,test_connection,retry_dead_letters,fix_dead_letter,discard_dead_letters,
         accept_data_loss,start_dev_broker,stop_dev_broker}';

@@ -70,15 +70,16 @@ find_topics(DpKafkaClient *client, const char *server, const char *pattern, int 
 }
 
 static DpKafkaClient *
-ask_client(const char *server, const char *isolation)
+ask_client(const char *server, Name role, const char *isolation)
 {
 	const char *overrides[] = {"isolation.level", isolation, NULL};
 
 	return dp_kafka_client_create(DP_KAFKA_CONSUMER,
-								  dp_kafka_settings_load(server, GetUserId()), overrides);
+								  dp_kafka_settings_load(server, get_role_oid(NameStr(*role), false)),
+								  overrides);
 }
 
-/* (server, topic, position) -> setof (topic, partition, message_offset) */
+/* (server, topic, position, role) -> setof (topic, partition, message_offset) */
 PGDLLEXPORT Datum
 dp_resolve_positions(PG_FUNCTION_ARGS)
 {
@@ -93,7 +94,7 @@ dp_resolve_positions(PG_FUNCTION_ARGS)
 				n;
 
 	InitMaterializedSRF(fcinfo, 0);
-	client = ask_client(server, "read_committed");
+	client = ask_client(server, PG_GETARG_NAME(3), "read_committed");
 	topics = find_topics(client, server, topic, &ntopics);
 	found = dp_resolve_position(client, topics, ntopics, position, NULL, &n);
 	for (int i = 0; i < n; i++)
@@ -109,7 +110,7 @@ dp_resolve_positions(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* (server, topic) -> setof (topic, partition, low, high, stable) */
+/* (server, topic, role) -> setof (topic, partition, low, high, stable) */
 PGDLLEXPORT Datum
 dp_topic_watermarks(PG_FUNCTION_ARGS)
 {
@@ -127,7 +128,7 @@ dp_topic_watermarks(PG_FUNCTION_ARGS)
 	/* the library asks with the isolation level that the client was made with */
 	for (int level = 0; level < 2; level++)
 	{
-		DpKafkaClient *client = ask_client(server, levels[level]);
+		DpKafkaClient *client = ask_client(server, PG_GETARG_NAME(2), levels[level]);
 
 		if (topics == NULL)
 			topics = find_topics(client, server, pattern, &ntopics);

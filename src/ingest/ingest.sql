@@ -90,26 +90,26 @@ SELECT dataplat_internal.register_health_check('connections', 'dataplat_internal
  *-------------------------------------------------------------------------
  */
 CREATE OR REPLACE FUNCTION dataplat_internal.resolve_positions(
-    server text, topic_pattern text, to_position text,
+    server text, topic_pattern text, to_position text, acting_for name DEFAULT CURRENT_USER,
     OUT topic text, OUT partition int, OUT message_offset bigint)
 RETURNS SETOF record
 LANGUAGE c STRICT VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'dp_resolve_positions';
-COMMENT ON FUNCTION dataplat_internal.resolve_positions(text, text, text) IS
+COMMENT ON FUNCTION dataplat_internal.resolve_positions(text, text, text, name) IS
     'the offsets that a position stands for: earliest, latest, a time, an interval ago, or a map partition -> offset';
-REVOKE ALL ON FUNCTION dataplat_internal.resolve_positions(text, text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION dataplat_internal.resolve_positions(text, text, text, name) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION dataplat_internal.topic_watermarks(
-    server text, topic_pattern text,
+    server text, topic_pattern text, acting_for name DEFAULT CURRENT_USER,
     OUT topic text, OUT partition int, OUT low bigint, OUT high bigint, OUT stable bigint)
 RETURNS SETOF record
 LANGUAGE c STRICT VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'dp_topic_watermarks';
-COMMENT ON FUNCTION dataplat_internal.topic_watermarks(text, text) IS
+COMMENT ON FUNCTION dataplat_internal.topic_watermarks(text, text, name) IS
     'log start, high watermark and last stable offset of each partition, from the broker';
-REVOKE ALL ON FUNCTION dataplat_internal.topic_watermarks(text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION dataplat_internal.topic_watermarks(text, text, name) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION dataplat_internal.source_write_path(source text)
 RETURNS text

@@ -12,6 +12,7 @@ COMMENT ON FUNCTION dataplat.command(text, jsonb) IS
 CREATE OR REPLACE FUNCTION dataplat_internal.execute_as(role name, statement text)
 RETURNS bigint
 LANGUAGE c VOLATILE STRICT
+SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'dp_execute_as';
 COMMENT ON FUNCTION dataplat_internal.execute_as(name, text) IS
     'run a statement with the rights of a role, security restricted';
