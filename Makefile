@@ -82,10 +82,19 @@ $(INSTALL_SQL): src/header.sql $(TABLES_SQL) $(FUNCTIONS_SQL) dataplat.control
 	@mkdir -p build
 	cat src/header.sql $(TABLES_SQL) $(FUNCTIONS_SQL) > $@
 
-# An upgrade is a small hand-written step for the tables, then all functions.
-build/dataplat--%.sql: src/upgrade/%.sql $(FUNCTIONS_SQL)
+# An upgrade is a small hand-written step for the tables, then all functions,
+# which can be run again and again (test/t/090_upgrade.pl).
+build/functions.sql: $(FUNCTIONS_SQL)
 	@mkdir -p build
 	cat $^ > $@
+
+build/dataplat--%.sql: src/upgrade/%.sql build/functions.sql
+	cat $^ > $@
+
+# A release keeps its install script, so that upgrades from it can be tested.
+release-snapshot: $(INSTALL_SQL)
+	@mkdir -p test/upgrade
+	cp $(INSTALL_SQL) test/upgrade/
 
 # ------------------------------------------------------- showing and testing
 #
@@ -160,10 +169,11 @@ help:
 #h make bench           the speed table (ROUNDS=, ROWS=, ONLY=, BROKER=)
 #h make bench-sustained ten gigabytes without a pause (GB=)
 #h make format          indent the C sources
+#h make release-snapshot  keep this version's install script for upgrade tests
 #h variables            PG_CONFIG, CC, T, KEEP=dir (keep the private copy there)
 
 FORCE:
 
-.PHONY: FORCE demo test installcheck bench bench-sustained check-lint check-versions check-fresh \
+.PHONY: FORCE release-snapshot demo test installcheck bench bench-sustained check-lint check-versions check-fresh \
 	check-fuzz check-chaos coverage format help \
 	$(addprefix test-,$(ALL_SUITES) lint) $(addprefix installcheck-,$(ALL_SUITES))

@@ -188,7 +188,7 @@ suite_prove() {
 		fail "$suite/$name"
 		[ "$(cat "$dir/rc" 2>/dev/null)" != 124 ] || echo "stopped after $FILE_LIMIT s"
 		grep -vE '^ok ' "$dir/output" | tail -n 60
-		for log in "$dir"/tmp_check/log/*.log; do
+		for log in "$dir"/tmp_check/log/regress_log_* "$dir"/tmp_check/log/*.log; do
 			[ -s "$log" ] || continue
 			echo "--- the end of $(basename "$log")"
 			tail -n 25 "$log"

@@ -1,0 +1,62 @@
+# Installing and upgrading lead to the same catalog.
+#
+# Every released version whose install script is in test/upgrade is installed
+# and brought up to date by its chain of steps.  And the functions of this
+# version, run once more over it as the end of any upgrade does, change
+# nothing.
+use strict;
+use warnings;
+
+use DataplatCluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $src = source_dir();
+my $current = slurp_file("$src/dataplat.control") =~ /default_version = '([^']+)'/ ? $1 : die;
+chomp(my $share = `$ENV{PG_CONFIG} --sharedir`);
+my @copied;
+
+# A file of ours in the server's extension directory, for this test only.
+sub offer
+{
+	my ($name, $text) = @_;
+	my $path = "$share/extension/$name";
+	open my $fh, '>', $path or die "$path: $!";
+	print $fh $text;
+	close $fh;
+	push @copied, $path;
+	return;
+}
+
+my $node = dataplat_node('main', extension => 0);
+
+sub catalog
+{
+	my ($db, @statements) = @_;
+	$node->safe_psql('postgres', "CREATE DATABASE $db");
+	$node->safe_psql($db, $_) foreach @statements;
+	return $node->safe_psql($db, slurp_file("$src/test/upgrade/catalog.sql"));
+}
+
+my $fresh = catalog('fresh', 'CREATE EXTENSION dataplat');
+cmp_ok(length $fresh, '>', 100, 'a fresh install has a catalog to compare');
+
+# The name of a version that will never be.
+system_or_bail('make', '-s', '-C', $src, "PG_CONFIG=$ENV{PG_CONFIG}", 'build/functions.sql')
+  unless -f "$src/build/functions.sql";
+offer("dataplat--$current--again.sql", slurp_file("$src/build/functions.sql"));
+is(catalog('again', 'CREATE EXTENSION dataplat', "ALTER EXTENSION dataplat UPDATE TO 'again'"),
+	$fresh, 'functions, views and grants can be run again');
+
+foreach my $script (sort glob "$src/test/upgrade/dataplat--*.sql")
+{
+	my ($version) = $script =~ /dataplat--([^-]+)\.sql$/ or next;
+	next if $version eq $current;
+	offer("dataplat--$version.sql", slurp_file($script));
+	is(catalog("from_" . $version =~ tr/./_/r, "CREATE EXTENSION dataplat VERSION '$version'", 'ALTER EXTENSION dataplat UPDATE'),
+		$fresh, "upgrading from $version gives what a fresh install gives");
+}
+
+$node->stop;
+unlink @copied;
+done_testing();
