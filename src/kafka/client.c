@@ -31,7 +31,7 @@
 #include "kafka/client_int.h"
 
 /* How often a waiter looks around although nothing woke it, milliseconds. */
-#define DP_TASK_WAIT_MS 1000
+#define DP_TASK_WAIT_MS 100
 
 /* How long destruction waits for a call that is under way, milliseconds. */
 #define DP_TASK_JOIN_MS 400
@@ -52,6 +52,7 @@ typedef struct DpKafkaTask
 } DpKafkaTask;
 
 static void client_reset_callback(void *arg);
+static void reap_busy_clients(void);
 
 /* The host in a broker's id: [protocol://]host:port[/node]. */
 static void
@@ -176,6 +177,7 @@ dp_kafka_client_create(DpKafkaClientKind kind, const DpKafkaSettings *settings,
 	sigset_t	all,
 				old;
 
+	reap_busy_clients();
 	client = calloc(1, sizeof(DpKafkaClient));
 	if (client == NULL)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
@@ -224,6 +226,17 @@ dp_kafka_client_create(DpKafkaClientKind kind, const DpKafkaSettings *settings,
 	return client;
 }
 
+static bool
+task_is_done(DpKafkaTask *task)
+{
+	bool		done;
+
+	pthread_mutex_lock(&task->lock);
+	done = task->done;
+	pthread_mutex_unlock(&task->lock);
+	return done;
+}
+
 /* Join a call that is under way, for a short while.  True when it is over. */
 static bool
 settle_task(DpKafkaClient *client)
@@ -234,12 +247,7 @@ settle_task(DpKafkaClient *client)
 		return true;
 	for (int waited = 0; waited < DP_TASK_JOIN_MS; waited += 5)
 	{
-		bool		done;
-
-		pthread_mutex_lock(&task->lock);
-		done = task->done;
-		pthread_mutex_unlock(&task->lock);
-		if (done)
+		if (task_is_done(task))
 		{
 			if (task->arg && task->free_arg)
 				task->free_arg(task->arg);
@@ -261,21 +269,29 @@ destroy_main(void *rk)
 	return NULL;
 }
 
-/* Last of all: library threads are still alive, so run no exit handlers. */
+/* Clients of this process that did not end; see dp_kafka_clients_left(). */
+static int	clients_left = 0;
+
+/* Those of them that only wait for their task. */
+static DpKafkaClient *busy_clients = NULL;
+
+/* Last of all: while library threads are alive, run no exit handlers. */
 static void
 exit_beside_threads(int code, Datum arg)
 {
-	_exit(code);
+	if (clients_left > 0)
+		_exit(code);
 }
-
-/* Clients of this process that did not end; see dp_kafka_clients_left(). */
-static int	clients_left = 0;
 
 static void
 leave_client(void)
 {
-	if (clients_left++ == 0)
+	static bool registered = false;
+
+	clients_left++;
+	if (!registered)
 		on_proc_exit(exit_beside_threads, (Datum) 0);
+	registered = true;
 }
 
 /*
@@ -316,24 +332,12 @@ dp_kafka_clients_left(void)
 	return clients_left;
 }
 
-/*
- * Destroy without saying good-bye to the group: we never joined one.  When a
- * blocking call is still under way, the client is left to the end of the
- * process, because destroying it below the call would be worse.
- */
+/* Destroy without saying good-bye to the group: we never joined one. */
 static void
-client_reset_callback(void *arg)
+destroy_client(DpKafkaClient *client)
 {
-	DpKafkaClient *client = arg;
 	int			before = clients_left;
 
-	if (client->pid != getpid())
-		return;
-	if (!settle_task(client))
-	{
-		leave_client();
-		return;
-	}
 	if (client->main_queue)
 		rd_kafka_queue_destroy(client->main_queue);
 	if (client->rk)
@@ -350,6 +354,50 @@ client_reset_callback(void *arg)
 		if (client->guard)
 			dp_hostguard_destroy(client->guard);
 		free(client);
+	}
+}
+
+/*
+ * When a blocking call is still under way, the client is left until a later
+ * one is made or the process ends: destroying it below the call would be
+ * worse.
+ */
+static void
+client_reset_callback(void *arg)
+{
+	DpKafkaClient *client = arg;
+
+	if (client->pid != getpid())
+		return;
+	if (settle_task(client))
+		destroy_client(client);
+	else
+	{
+		leave_client();
+		client->next_busy = busy_clients;
+		busy_clients = client;
+	}
+}
+
+/* Destroy the clients that were left with a call whose end has come. */
+static void
+reap_busy_clients(void)
+{
+	DpKafkaClient **link = &busy_clients;
+
+	while (*link != NULL)
+	{
+		DpKafkaClient *client = *link;
+
+		if (!task_is_done(client->task))
+		{
+			link = &client->next_busy;
+			continue;
+		}
+		*link = client->next_busy;
+		clients_left--;
+		(void) settle_task(client);
+		destroy_client(client);
 	}
 }
 
@@ -554,9 +602,7 @@ dp_kafka_client_run(DpKafkaClient *client, DpKafkaTaskFn fn, void *arg,
 								 WL_LATCH_SET | WL_SOCKET_READABLE | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 								 client->task_fd, DP_TASK_WAIT_MS, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
-		pthread_mutex_lock(&task->lock);
-		done = task->done;
-		pthread_mutex_unlock(&task->lock);
+		done = task_is_done(task);
 	}
 	pthread_mutex_destroy(&task->lock);
 	free(task);
