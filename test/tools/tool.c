@@ -227,7 +227,7 @@ dp_client(rd_kafka_type_t type, const char *bootstrap,
 	set_pairs(conf, defaults);
 	set_pairs(conf, options);
 	if (getenv("DP_TOOL_LOG") == NULL)
-		rd_kafka_conf_set(conf, "log_level", "0", err, sizeof(err));
+		rd_kafka_conf_set_log_cb(conf, NULL);
 	rd_kafka_conf_set_error_cb(conf, quiet_error);
 	rd_kafka_conf_set_opaque(conf, opaque);
 	if (dr_cb != NULL)
