@@ -590,12 +590,10 @@ DECLARE
                     '(\s+NOT\s+NULL)?(?:\s+FIELD\s+''((?:[^'']|'''')*)'')?(\s+NOT\s+NULL)?\s*(,|$)';
     rest    text := columns;
     found   text[];
-    whole   text;
     spec    jsonb := '[]';
 BEGIN
     LOOP
         found := regexp_match(rest, pattern, 'i');
-        whole := (regexp_match(rest, replace(replace(pattern, '(\s', '(?:\s'), '^', ''), 'i'))[0];
         IF found IS NULL THEN
             RAISE EXCEPTION 'cannot read the list of columns at "%"', left(rest, 40)
                 USING ERRCODE = 'invalid_parameter_value',
