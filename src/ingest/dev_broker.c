@@ -34,13 +34,13 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
-#include "storage/shmem.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
+#include "common/shmem.h"
 #include "ingest/dev_broker.h"
 #include "kafka/mock_cluster.h"
 
@@ -92,9 +92,9 @@ typedef struct DevBrokerCommand
 	char		topic[TOPIC_NAME_MAX + 1];
 } DevBrokerCommand;
 
+/* Guarded by shared_lock, but for the variable. */
 typedef struct DevBrokerShared
 {
-	LWLock	   *lock;			/* guards all below but the variable */
 	ConditionVariable changed;	/* state or mailbox changed */
 	DevBrokerState state;
 	uint32		generation;		/* of the last worker asked for */
@@ -114,11 +114,9 @@ typedef struct DevBrokerShared
 	}			answers[ANSWERS];
 } DevBrokerShared;
 
-static DevBrokerShared *shared = NULL;
+static DevBrokerShared *shared = NULL;	/* NULL when not preloaded */
+static LWLock *shared_lock = NULL;
 static DpMockCluster *cluster = NULL;	/* in the worker only */
-
-static shmem_request_hook_type prev_shmem_request_hook = NULL;
-static shmem_startup_hook_type prev_shmem_startup_hook = NULL;
 
 extern PGDLLEXPORT void dp_dev_broker_main(Datum arg);
 extern PGDLLEXPORT Datum dp_start_dev_broker(PG_FUNCTION_ARGS);
@@ -136,44 +134,30 @@ PG_FUNCTION_INFO_V1(dp_dev_broker_status);
  * ---------------------------------------------------------------------
  */
 
-static void
-dev_broker_shmem_request(void)
+static Size
+dev_broker_shmem_size(void)
 {
-	if (prev_shmem_request_hook)
-		prev_shmem_request_hook();
-	RequestAddinShmemSpace(MAXALIGN(sizeof(DevBrokerShared)));
-	RequestNamedLWLockTranche("dataplat_dev_broker", 1);
+	return sizeof(DevBrokerShared);
 }
 
 static void
-dev_broker_shmem_startup(void)
+dev_broker_shmem_init(void *area)
 {
-	bool		found;
-
-	if (prev_shmem_startup_hook)
-		prev_shmem_startup_hook();
-
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	shared = ShmemInitStruct("dataplat dev broker", sizeof(DevBrokerShared),
-							 &found);
-	if (!found)
-	{
-		memset(shared, 0, sizeof(DevBrokerShared));
-		shared->lock = &GetNamedLWLockTranche("dataplat_dev_broker")->lock;
-		ConditionVariableInit(&shared->changed);
-	}
-	LWLockRelease(AddinShmemInitLock);
+	ConditionVariableInit(&((DevBrokerShared *) area)->changed);
 }
 
 void
 dp_dev_broker_init(void)
 {
-	if (!process_shared_preload_libraries_in_progress)
-		return;
-	prev_shmem_request_hook = shmem_request_hook;
-	shmem_request_hook = dev_broker_shmem_request;
-	prev_shmem_startup_hook = shmem_startup_hook;
-	shmem_startup_hook = dev_broker_shmem_startup;
+	static const DpShmem shmem = {
+		.name = "dataplat_dev_broker",
+		.size = dev_broker_shmem_size,
+		.init = dev_broker_shmem_init,
+		.area = (void **) &shared,
+		.lock = &shared_lock
+	};
+
+	dp_shmem_register(&shmem);
 }
 
 static void
@@ -195,7 +179,7 @@ require_shared(void)
 static void
 dev_broker_exit(int code, Datum arg)
 {
-	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(shared_lock, LW_EXCLUSIVE);
 	if (shared->generation == DatumGetUInt32(arg))
 	{
 		shared->state = DEV_BROKER_DOWN;
@@ -203,7 +187,7 @@ dev_broker_exit(int code, Datum arg)
 		shared->latch = NULL;
 		shared->bootstrap[0] = '\0';
 	}
-	LWLockRelease(shared->lock);
+	LWLockRelease(shared_lock);
 	ConditionVariableBroadcast(&shared->changed);
 
 	/* Its thread looks up once a second: nobody need wait for that. */
@@ -249,23 +233,23 @@ dev_broker_answer(void)
 	uint64		ticket;
 	int			code;
 
-	LWLockAcquire(shared->lock, LW_SHARED);
+	LWLockAcquire(shared_lock, LW_SHARED);
 	ticket = shared->asked;
 	if (ticket == shared->answered)
 	{
-		LWLockRelease(shared->lock);
+		LWLockRelease(shared_lock);
 		return;
 	}
 	command = shared->command;
-	LWLockRelease(shared->lock);
+	LWLockRelease(shared_lock);
 
 	code = dev_broker_execute(&command);
 
-	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(shared_lock, LW_EXCLUSIVE);
 	shared->answers[ticket % ANSWERS].ticket = ticket;
 	shared->answers[ticket % ANSWERS].code = code;
 	shared->answered = ticket;
-	LWLockRelease(shared->lock);
+	LWLockRelease(shared_lock);
 	ConditionVariableBroadcast(&shared->changed);
 }
 
@@ -276,18 +260,18 @@ dev_broker_take_office(uint32 generation)
 	int			brokers = 0;
 	char		failure[sizeof(shared->failure)] = "";
 
-	LWLockAcquire(shared->lock, LW_SHARED);
+	LWLockAcquire(shared_lock, LW_SHARED);
 	if (shared->generation == generation &&
 		shared->state == DEV_BROKER_STARTING)
 		brokers = shared->brokers;
-	LWLockRelease(shared->lock);
+	LWLockRelease(shared_lock);
 	if (brokers == 0)
 		return false;
 
 	before_shmem_exit(dev_broker_exit, UInt32GetDatum(generation));
 	cluster = dp_mock_cluster_create(brokers, failure, sizeof(failure));
 
-	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(shared_lock, LW_EXCLUSIVE);
 	strlcpy(shared->failure, failure, sizeof(shared->failure));
 	if (cluster && shared->generation == generation)
 	{
@@ -299,7 +283,7 @@ dev_broker_take_office(uint32 generation)
 		strlcpy(shared->bootstrap, dp_mock_cluster_bootstrap(cluster),
 				sizeof(shared->bootstrap));
 	}
-	LWLockRelease(shared->lock);
+	LWLockRelease(shared_lock);
 	ConditionVariableBroadcast(&shared->changed);
 
 	if (cluster == NULL)
@@ -379,10 +363,10 @@ launch_worker(uint32 generation)
 
 	if (!RegisterDynamicBackgroundWorker(&worker, NULL))
 	{
-		LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+		LWLockAcquire(shared_lock, LW_EXCLUSIVE);
 		if (shared->generation == generation)
 			shared->state = DEV_BROKER_DOWN;
-		LWLockRelease(shared->lock);
+		LWLockRelease(shared_lock);
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 				 errmsg("could not start the embedded broker"),
@@ -409,7 +393,7 @@ ensure_running(int brokers)
 	{
 		bool		launch = false;
 
-		LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+		LWLockAcquire(shared_lock, LW_EXCLUSIVE);
 		if (shared->state == DEV_BROKER_UP)
 			bootstrap = pstrdup(shared->bootstrap);
 		else if (shared->state == DEV_BROKER_DOWN && generation != 0)
@@ -423,7 +407,7 @@ ensure_running(int brokers)
 			generation = ++shared->generation;
 			launch = true;
 		}
-		LWLockRelease(shared->lock);
+		LWLockRelease(shared_lock);
 
 		if (launch)
 			launch_worker(generation);
@@ -431,13 +415,13 @@ ensure_running(int brokers)
 				 !wait_for_change(deadline))
 		{
 			/* The worker that should come does not: make way for another. */
-			LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+			LWLockAcquire(shared_lock, LW_EXCLUSIVE);
 			if (shared->state == DEV_BROKER_STARTING)
 			{
 				shared->state = DEV_BROKER_DOWN;
 				shared->generation++;
 			}
-			LWLockRelease(shared->lock);
+			LWLockRelease(shared_lock);
 			failure = "its worker did not answer in time";
 		}
 	}
@@ -465,7 +449,7 @@ send_command(const DevBrokerCommand *command)
 	ConditionVariablePrepareToSleep(&shared->changed);
 	while (!done && up && !late)
 	{
-		LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+		LWLockAcquire(shared_lock, LW_EXCLUSIVE);
 		if (shared->state != DEV_BROKER_UP)
 			up = false;
 		else if (ticket == 0 && shared->asked == shared->answered)
@@ -480,7 +464,7 @@ send_command(const DevBrokerCommand *command)
 				code = shared->answers[ticket % ANSWERS].code;
 			done = true;
 		}
-		LWLockRelease(shared->lock);
+		LWLockRelease(shared_lock);
 		if (!done && up)
 			late = !wait_for_change(deadline);
 	}
@@ -622,7 +606,7 @@ dp_stop_dev_broker(PG_FUNCTION_ARGS)
 	ConditionVariablePrepareToSleep(&shared->changed);
 	while (!gone && !late)
 	{
-		LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+		LWLockAcquire(shared_lock, LW_EXCLUSIVE);
 		if (shared->state == DEV_BROKER_DOWN ||
 			(generation != 0 && shared->generation != generation))
 			gone = true;
@@ -631,7 +615,7 @@ dp_stop_dev_broker(PG_FUNCTION_ARGS)
 			generation = shared->generation;
 			(void) kill(shared->pid, SIGTERM);
 		}
-		LWLockRelease(shared->lock);
+		LWLockRelease(shared_lock);
 		if (!gone)
 			late = !wait_for_change(deadline);
 	}
@@ -712,7 +696,7 @@ dp_dev_broker_status(PG_FUNCTION_ARGS)
 	{
 		char		bootstrap[sizeof(shared->bootstrap)];
 
-		LWLockAcquire(shared->lock, LW_SHARED);
+		LWLockAcquire(shared_lock, LW_SHARED);
 		if (shared->state == DEV_BROKER_UP)
 		{
 			values[0] = Int32GetDatum((int32) shared->pid);
@@ -720,7 +704,7 @@ dp_dev_broker_status(PG_FUNCTION_ARGS)
 			values[2] = TimestampTzGetDatum(shared->started_at);
 			memset(nulls, false, sizeof(nulls));
 		}
-		LWLockRelease(shared->lock);
+		LWLockRelease(shared_lock);
 		if (!nulls[1])
 			values[1] = CStringGetTextDatum(bootstrap);
 	}

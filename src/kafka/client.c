@@ -29,6 +29,7 @@
 #include "utils/memutils.h"
 
 #include "kafka/client_int.h"
+#include "kafka/version.h"
 
 /* How often a waiter looks around although nothing woke it, milliseconds. */
 #define DP_TASK_WAIT_MS 100
@@ -177,6 +178,7 @@ dp_kafka_client_create(DpKafkaClientKind kind, const DpKafkaSettings *settings,
 	sigset_t	all,
 				old;
 
+	dp_kafka_version_check();
 	reap_busy_clients();
 	client = calloc(1, sizeof(DpKafkaClient));
 	if (client == NULL)
