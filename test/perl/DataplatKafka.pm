@@ -84,8 +84,9 @@ sub _run
 	$ENV{KAFKA_SECURE} = $self->{secure};
 	$ENV{KAFKA_OPEN} = 'true' if $self->{open};
 	$ENV{KAFKA_CONF_EXTRA} = $self->{conf};
-	# Output goes to a file: the broker would keep a pipe open.
-	my $log = "$self->{data}/kafka.sh.log";
+	# Output goes to a file: the broker would keep a pipe open.  "wipe" removes
+	# the data, so the file is beside it.
+	my $log = "$self->{data}.log";
 	IPC::Run::run([ $self->{script}, @args ], '<', \undef, '>', $log, '2>', "$log.err")
 	  or die "kafka.sh @args failed: " . slurp_file("$log.err") . slurp_file($log);
 	return slurp_file($log);
