@@ -5,7 +5,7 @@ defined=$(grep -rhoE '"dataplat\.[a-z_]+"' src --include='*.c' | tr -d '"' | sor
 [ -n "$defined" ] || exit 0
 [ -d docs ] || { echo "docs/ is missing"; exit 1; }
 for s in $defined; do
-	grep -rqF "$s" docs README.md || { echo "$s is in no document"; bad=1; }
+	grep -rqsF "$s" docs README.md || { echo "$s is in no document"; bad=1; }
 done
 [ $bad = 0 ] || echo "Describe it in docs/ with its unit, its default and when to change it."
 exit $bad
