@@ -15,8 +15,10 @@
 #include "common/inject.h"
 #include "ingest/dev_broker.h"
 #include "ingest/ingest.h"
+#include "ingest/ledger.h"
 #include "kafka/options.h"
 #include "launcher/launcher.h"
+#include "storage/maintenance.h"
 #include "telemetry/partition_stats.h"
 
 PG_MODULE_MAGIC;
@@ -34,7 +36,9 @@ _PG_init(void)
 	dp_options_init();
 	dp_catalog_init();
 	dp_launcher_init();
+	dp_storage_maintenance_init();
 	dp_ingest_init();
+	dp_ledger_init();
 	dp_dev_broker_init();
 
 	MarkGUCPrefixReserved("dataplat");

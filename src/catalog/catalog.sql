@@ -272,7 +272,7 @@ DECLARE
     -- Relations with message contents, for operators only.
     contents CONSTANT text[] := '{dead_letter}';
     viewer CONSTANT text[] := '{command,show_create,version,wait_for_source,metrics}';
-    operator CONSTANT text[] := '{adopt,pause_source,resume_source,seek_source,replay_source,test_source,
+    operator CONSTANT text[] := '{adopt,open_dead_letters,pause_source,resume_source,seek_source,replay_source,test_source,
         ingest_once,peek_topic,test_connection,retry_dead_letters,fix_dead_letter,discard_dead_letters,
         accept_data_loss,start_dev_broker,stop_dev_broker}';
     never CONSTANT text[] := '{setup_roles}';

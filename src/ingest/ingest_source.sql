@@ -260,7 +260,7 @@ AS $$
 DECLARE
     s dataplat.source;
 BEGIN
-    SELECT * INTO s FROM dataplat.source AS x WHERE x.name = source_name FOR UPDATE;
+    SELECT * INTO s FROM dataplat.source AS x WHERE x.name = source_name FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'source "%" does not exist', source_name
             USING ERRCODE = 'undefined_object', HINT = 'See dataplat.source for the declared sources.';
@@ -519,7 +519,7 @@ BEGIN
                 USING ERRCODE = 'dependent_objects_still_exist', DETAIL = format('Readers: %s.', readers);
         END IF;
     END IF;
-    -- The row lock is not held against a worker: it reads its definition without one.
+    -- The lock of source_to_change() does not stop a worker.
     IF dataplat_internal.is_preloaded() AND NOT dataplat_internal.hold_jobs('ingest', s.source_id, 10000) THEN
         RAISE EXCEPTION 'the worker of source "%" did not stop in time', s.name
             USING ERRCODE = 'object_in_use', HINT = 'See dataplat.source_status for what it waits for, and try again.';

@@ -10,7 +10,8 @@ CREATE OR REPLACE FUNCTION dataplat_internal.source_partition_rows(
     OUT last_stable_offset bigint, OUT lag bigint, OUT lag_seconds numeric, OUT rows bigint, OUT dead_letters bigint, OUT gaps bigint,
     OUT state text)
 RETURNS SETOF record
-LANGUAGE sql VOLATILE SECURITY DEFINER
+LANGUAGE sql VOLATILE
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH stats AS (
@@ -57,12 +58,13 @@ COMMENT ON COLUMN dataplat.source_partition_status.rows IS 'rows stored since th
 -- The state of a source is the worst of its workers, below what its
 -- definition and its failures say.
 --
--- SECURITY DEFINER: see source_partition_rows().
+-- SECURITY DEFINER: it reads private tables, as source_partition_rows() does.
 CREATE OR REPLACE FUNCTION dataplat_internal.source_rows(
     OUT source text, OUT state text, OUT reason text, OUT hint text, OUT since timestamptz, OUT workers int, OUT rows bigint,
     OUT dead_letters bigint, OUT lag bigint, OUT lag_seconds numeric, OUT write_path text, OUT last_error text, OUT next_retry_at timestamptz)
 RETURNS SETOF record
-LANGUAGE sql VOLATILE SECURITY DEFINER
+LANGUAGE sql VOLATILE
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH worker AS (
@@ -239,7 +241,10 @@ AS $$
            coalesce(r.hint, CASE WHEN r.next_retry_at IS NOT NULL THEN format('Next try at %s.', r.next_retry_at) ELSE 'See dataplat.source_status.' END)
       FROM dataplat_internal.source_rows() AS r
       JOIN dataplat.source AS s ON s.name = r.source
-     WHERE r.state IN ('retrying', 'blocked_lock', 'waiting_slot', 'waiting_lso', 'suspect', 'data_loss', 'failed')
+     WHERE (r.state IN ('data_loss', 'failed')
+            -- trouble of a worker that runs, or should, is told by the launcher
+            AND NOT EXISTS (SELECT FROM dataplat_internal.job_state() AS j
+                             WHERE j.kind = 'ingest' AND j.object_id = s.source_id AND j.wanted AND j.state IN ('data_loss', 'failed')))
         OR (r.state = 'paused' AND s.paused_by = 'error budget')
         OR (r.state = 'starting' AND r.workers = 0 AND r.since < clock_timestamp() - interval '1 minute')
     UNION ALL
