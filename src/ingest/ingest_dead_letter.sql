@@ -19,7 +19,7 @@ BEGIN
     EXECUTE pg_catalog.format(
         E'SELECT pg_catalog.array_agg(f.dead_letter_id ORDER BY f.dead_letter_id)\n'
         '  FROM (SELECT d.* FROM dataplat.dead_letter AS d WHERE d.source = $1 AND d.state = ''open'') AS f\n'
-        E' WHERE (%s\n)', coalesce(filter, 'true'))
+        ' WHERE (%s\n)', coalesce(filter, 'true'))
       INTO ids USING source;
     RETURN coalesce(ids, '{}');
 EXCEPTION
