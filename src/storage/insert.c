@@ -3,8 +3,9 @@
  * insert.c
  *	  Put the rows of a batch into a bronze table.
  *
- * The fast path finds the leaf partition of the batch's ingest time once and
- * gives formed tuples to table_multi_insert, a thousand at a time, with a
+ * The fast path finds the leaf partition of the batch's ingest time once,
+ * appends what fills whole pages (pages.c), and gives the rest of the formed
+ * tuples to table_multi_insert, a thousand at a time, with a
  * BulkInsertState that keeps the page pinned but uses no ring of buffers: the
  * rows that were just written are what pipelines read next.
  *
@@ -248,7 +249,12 @@ dp_target_insert(DpTarget *target, HeapTuple *rows, int nrows,
 		same_shape(RelationGetDescr(leaf), target->desc) &&
 		(leaf == parent || dp_leaf_obstacle(leaf) == NULL))
 	{
-		insert_into_heap(target, leaf, rows, nrows, result);
+		int			done = 0;
+
+		if (dp_pages_allowed(leaf))
+			done = dp_pages_append(leaf, rows, nrows, result);
+		if (done < nrows)
+			insert_into_heap(target, leaf, rows + done, nrows - done, result);
 		name_leaf(result, leaf);
 	}
 	else

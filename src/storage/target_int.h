@@ -18,4 +18,13 @@
 /* Why this leaf cannot be written directly, or NULL. */
 extern const char *dp_leaf_obstacle(Relation leaf);
 
+/*
+ * pages.c: append rows as whole pages.  Returns how many went there; the rows
+ * are reordered so that these come first.  The rest, at the end of the array,
+ * is for table_multi_insert.
+ */
+extern bool dp_pages_allowed(Relation leaf);
+extern int	dp_pages_append(Relation leaf, HeapTuple *rows, int nrows,
+							DpWriteResult *result);
+
 #endif							/* DP_STORAGE_TARGET_INT_H */
