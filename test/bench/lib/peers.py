@@ -152,9 +152,8 @@ def dataplat(format, layout="document", workers=1):
         target = "bronze.bench"
         s.sql("CREATE SCHEMA IF NOT EXISTS bronze")
         drop_source(s, "bench")
-        if layout == "columns":
-            s.sql(f"CREATE TABLE {target} ({BRONZE_COLUMNS}, {ORDER_COLUMNS}) PARTITION BY RANGE (_ingested_at)")
-        create_source(s, "bench", b.topic, target, format=format, layout=layout, workers=workers)
+        more = {"columns": ORDER_COLUMNS} if layout == "columns" else {}
+        create_source(s, "bench", b.topic, target, format=format, layout=layout, workers=workers, **more)
         s.sql("CHECKPOINT")
         start = time.time()
         s.sql("SELECT dataplat.resume_source('bench')")
@@ -165,9 +164,6 @@ def dataplat(format, layout="document", workers=1):
         drop_source(s, "bench")
         return sample
     return run
-
-
-BRONZE_COLUMNS = (f"{KAFKA_COLUMNS}, _schema_id int, _batch_id bigint, _ingested_at timestamptz NOT NULL")
 
 
 def create_source(s, name, topic, target, **options):
