@@ -1,5 +1,6 @@
 """The contestants: each is prepared, run once, and leaves its rows in a table."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -149,21 +150,27 @@ def dataplat(format, layout="document", workers=1):
     """A source of dataplat, from resume_source to the last commit."""
     def run(b):
         s = b.server
-        target = "bronze.bench"
+        # A new name each time: the ledger remembers dropped sources.
+        name = f"bench_{next(run_number)}"
+        target = f"bronze.{name}"
         s.sql("CREATE SCHEMA IF NOT EXISTS bronze")
-        drop_source(s, "bench")
         more = {"columns": ORDER_COLUMNS} if layout == "columns" else {}
-        create_source(s, "bench", b.topic, target, format=format, layout=layout, workers=workers, **more)
-        s.sql("CHECKPOINT")
-        start = time.time()
-        s.sql("SELECT dataplat.resume_source('bench')")
-        wait_until(lambda: ingested(s, "bench") >= b.rows, RUN_LIMIT, "dataplat", 0.05)
-        cpu = sum(cpu_seconds(p) for p in s.workers())
-        sample = b.finish(target, start, cpu)
-        sample["write_path"] = s.value("SELECT write_path FROM dataplat.source_status WHERE source = 'bench'")
-        drop_source(s, "bench")
-        return sample
+        create_source(s, name, b.topic, target, format=format, layout=layout, workers=workers, **more)
+        try:
+            s.sql("CHECKPOINT")
+            start = time.time()
+            s.sql(f"SELECT dataplat.resume_source('{name}')")
+            wait_until(lambda: ingested(s, name) >= b.rows, RUN_LIMIT, "dataplat", 0.05)
+            cpu = sum(cpu_seconds(p) for p in s.workers())
+            sample = b.finish(target, start, cpu)
+            sample["write_path"] = s.value(f"SELECT dataplat_internal.source_write_path('{name}')")
+            return sample
+        finally:
+            drop_source(s, name)
     return run
+
+
+run_number = itertools.count(1)
 
 
 def create_source(s, name, topic, target, **options):
