@@ -101,6 +101,7 @@ def rates(session, results, kind):
         filled = fill(b.tools, broker, "bench", session.o.rows, partitions)
         results.about["bytes"] = filled["bytes"]
         peers.make_files(b)
+        peers.warm_up(b)
         broken = set()
         for round in range(session.o.rounds):
             for name, run in field.items():

@@ -114,7 +114,11 @@ class Server:
 def cpu_seconds(pid):
     """User and system time of a process with all its threads."""
     with open(f"/proc/{pid}/stat") as f:
-        fields = f.read().rsplit(")", 1)[1].split()
+        return stat_cpu(f.read())
+
+
+def stat_cpu(text):
+    fields = text.rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
