@@ -96,7 +96,7 @@ def counted(command):
 
 
 # The server process reads its own CPU times.
-OWN_CPU = "SELECT pg_read_file('/proc/self/stat')"
+OWN_CPU = r"SELECT rtrim(pg_read_file('/proc/self/stat'), E'\n')"
 
 
 def warm_up(b):
