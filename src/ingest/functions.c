@@ -28,6 +28,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/queryenvironment.h"
 #include "utils/resowner.h"
 #include "utils/tuplestore.h"
 
@@ -561,6 +562,40 @@ dp_ingest_range(PG_FUNCTION_ARGS)
  * Trying
  *-------------------------------------------------------------------------
  */
+/* A formed row of the target as a jsonb object, NULLs left out. */
+static Datum
+row_as_jsonb(DpSource *s, HeapTuple tuple)
+{
+	MemoryContext context = CurrentMemoryContext;
+	EphemeralNamedRelation enr = palloc0(sizeof(EphemeralNamedRelationData));
+	Tuplestorestate *store = tuplestore_begin_heap(false, false, work_mem);
+	Datum		result = (Datum) 0;
+	bool		isnull;
+
+	tuplestore_puttuple(store, tuple);
+	enr->md.name = "dataplat_row";
+	enr->md.reliddesc = s->target->relid;
+	enr->md.enrtype = ENR_NAMED_TUPLESTORE;
+	enr->md.enrtuples = 1;
+	enr->reldata = store;
+	SPI_connect();
+	if (SPI_register_relation(enr) != SPI_OK_REL_REGISTER ||
+		SPI_execute("SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.to_jsonb(r)) - '_batch_id' - '_ingested_at'"
+					" FROM dataplat_row AS r", true, 1) != SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "could not show a row");
+	result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	if (!isnull)
+	{
+		MemoryContext spi = MemoryContextSwitchTo(context);
+
+		result = PointerGetDatum(PG_DETOAST_DATUM_COPY(result));
+		MemoryContextSwitchTo(spi);
+	}
+	SPI_finish();
+	tuplestore_end(store);
+	return isnull ? (Datum) 0 : result;
+}
+
 static void
 put_try(ReturnSetInfo *rsinfo, DpSource *s, DpBatch *batch, int record,
 		HeapTuple tuple, const DpFailure *failure)
@@ -583,41 +618,8 @@ put_try(ReturnSetInfo *rsinfo, DpSource *s, DpBatch *batch, int record,
 	}
 	else if (tuple)
 	{
-		/* the tuple as a composite of the target's row type */
-		Oid			rowtype = get_rel_type_id(s->target->relid);
-		TupleDesc	desc = CreateTupleDescCopy(s->target->desc);
-		HeapTuple	copy = heap_copytuple(tuple);
-
-		desc->tdtypeid = rowtype;
-		desc->tdtypmod = -1;
-		HeapTupleHeaderSetDatumLength(copy->t_data, copy->t_len);
-		HeapTupleHeaderSetTypeId(copy->t_data, rowtype);
-		HeapTupleHeaderSetTypMod(copy->t_data, -1);
-		{
-			Oid			types[1];
-			Datum		args[1];
-			bool		isnull;
-			MemoryContext old = CurrentMemoryContext;
-
-			types[0] = rowtype;
-			args[0] = HeapTupleGetDatum(copy);
-			SPI_connect();
-			if (SPI_execute_with_args("SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.to_jsonb($1)) - '_batch_id' - '_ingested_at'",
-									  1, types, args, NULL, true, 1) == SPI_OK_SELECT)
-			{
-				Datum		d = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-
-				if (!isnull)
-				{
-					MemoryContext spi = MemoryContextSwitchTo(old);
-
-					values[4] = PointerGetDatum(PG_DETOAST_DATUM_COPY(d));
-					nulls[4] = false;
-					MemoryContextSwitchTo(spi);
-				}
-			}
-			SPI_finish();
-		}
+		values[4] = row_as_jsonb(s, tuple);
+		nulls[4] = values[4] == (Datum) 0;
 	}
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
