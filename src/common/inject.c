@@ -75,7 +75,7 @@ act(const char *point, const char *action)
 	else if (strcmp(action, "exit") == 0)
 		_exit(1);
 	else if (strcmp(action, "fatal") == 0)
-		ereport(FATAL, (errmsg("injected at \"%s\"", point)));
+		ereport(FATAL, (errcode(ERRCODE_ADMIN_SHUTDOWN), errmsg("injected at \"%s\"", point)));
 	else if (strcmp(action, "error") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR), errmsg("injected at \"%s\"", point)));

@@ -33,6 +33,7 @@
 #include "utils/tuplestore.h"
 
 #include "ingest/ingest.h"
+#include "ingest/session.h"
 #include "ingest/store.h"
 
 /* How long a broker may take to answer, milliseconds. */
@@ -49,7 +50,6 @@ PG_FUNCTION_INFO_V1(dp_source_write_path);
 PG_FUNCTION_INFO_V1(dp_ingest_once);
 PG_FUNCTION_INFO_V1(dp_ingest_range);
 PG_FUNCTION_INFO_V1(dp_test_source);
-PG_FUNCTION_INFO_V1(dp_store_dead_letter);
 
 /* Ask a server about topics, for the functions that only look. */
 static DpTopicInfo *
@@ -174,13 +174,8 @@ dp_source_write_path(PG_FUNCTION_ARGS)
 					   s->ncolumns)->path)));
 }
 
-/*
- * May the caller run the source?  Its owner, a superuser, or an operator.
- * Leaves the session working as the bootstrap superuser; undo with the saved
- * values.  An error undoes it too.
- */
-static void
-enter_source(const char *name, Oid *save_userid, int *save_context)
+void
+dp_enter_source(const char *name, Oid *save_userid, int *save_context)
 {
 	DpSource   *s;
 	Oid			role = GetUserId();
@@ -206,8 +201,8 @@ enter_source(const char *name, Oid *save_userid, int *save_context)
 				 errmsg("must be owner of source \"%s\"", name)));
 }
 
-static void
-leave_source(Oid save_userid, int save_context)
+void
+dp_leave_source(Oid save_userid, int save_context)
 {
 	SetUserIdAndSecContext(save_userid, save_context);
 }
@@ -375,12 +370,12 @@ dp_ingest_once(PG_FUNCTION_ARGS)
 	DpIngest   *in;
 	int64		n;
 
-	enter_source(name, &save_userid, &save_context);
+	dp_enter_source(name, &save_userid, &save_context);
 	in = dp_ingest_open(name, 0, 1, NULL);
 	refuse_running(in->source);
 	n = read_until(in, NULL, max, "live");
 	dp_ingest_close(in);
-	leave_source(save_userid, save_context);
+	dp_leave_source(save_userid, save_context);
 	PG_RETURN_INT64(n);
 }
 
@@ -500,7 +495,7 @@ dp_ingest_range(PG_FUNCTION_ARGS)
 			   *old_dead;
 	Oid			type = JSONBOID;
 
-	enter_source(name, &save_userid, &save_context);
+	dp_enter_source(name, &save_userid, &save_context);
 	in.source = dp_source_load(name);
 	in.context = CurrentMemoryContext;
 	SPI_connect();
@@ -531,7 +526,7 @@ dp_ingest_range(PG_FUNCTION_ARGS)
 	SPI_finish();
 	if (in.nparts == 0)
 	{
-		leave_source(save_userid, save_context);
+		dp_leave_source(save_userid, save_context);
 		PG_RETURN_INT64(0);
 	}
 	old_rows = palloc0(sizeof(int64) * in.nparts);
@@ -554,7 +549,7 @@ dp_ingest_range(PG_FUNCTION_ARGS)
 					   replayed(name, &tps[i], "dead_letters") - old_dead[i]);
 	dp_batch_free(in.batch);
 	dp_consumer_destroy(in.consumer);
-	leave_source(save_userid, save_context);
+	dp_leave_source(save_userid, save_context);
 	PG_RETURN_INT64(total);
 }
 
@@ -645,7 +640,7 @@ dp_test_source(PG_FUNCTION_ARGS)
 	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), DP_READ_TIMEOUT_MS);
 
 	InitMaterializedSRF(fcinfo, 0);
-	enter_source(name, &save_userid, &save_context);
+	dp_enter_source(name, &save_userid, &save_context);
 	s = dp_source_load(name);
 	s->batch_rows = Max(Min(want, s->batch_rows), 1) * 2 + 100;
 	consumer = dp_consumer_create(s->settings, "dataplat-test", DP_SESSION_FETCH_MEMORY);
@@ -687,186 +682,6 @@ dp_test_source(PG_FUNCTION_ARGS)
 		put_try(rsinfo, s, batch, batch->failures[i].record, NULL, &batch->failures[i]);
 	dp_batch_free(batch);
 	dp_consumer_destroy(consumer);
-	leave_source(save_userid, save_context);
+	dp_leave_source(save_userid, save_context);
 	return (Datum) 0;
-}
-
-/*-------------------------------------------------------------------------
- * Dead letters
- *-------------------------------------------------------------------------
- */
-
-/* A message as it lies in dataplat.dead_letter. */
-typedef struct StoredMessage
-{
-	char	   *source;
-	DpTopicPartition tp;
-	DpRecord	record;
-	Datum		headers;
-	bool		truncated;
-} StoredMessage;
-
-static const char *
-copy_bytea(HeapTuple row, TupleDesc desc, int col, size_t *len, MemoryContext context)
-{
-	bool		isnull;
-	Datum		d = SPI_getbinval(row, desc, col, &isnull);
-	bytea	   *b;
-	char	   *copy;
-
-	*len = 0;
-	if (isnull)
-		return NULL;
-	b = DatumGetByteaPP(d);
-	*len = VARSIZE_ANY_EXHDR(b);
-	copy = MemoryContextAllocHuge(context, *len + 1);
-	memcpy(copy, VARDATA_ANY(b), *len);
-	return copy;
-}
-
-static void
-load_dead_letter(int64 id, StoredMessage *m)
-{
-	MemoryContext context = CurrentMemoryContext;
-	Oid			type = INT8OID;
-	Datum		arg = Int64GetDatum(id);
-	HeapTuple	row;
-	TupleDesc	desc;
-	bool		isnull;
-	Datum		d;
-
-	memset(m, 0, sizeof(*m));
-	SPI_connect();
-	SPI_execute_with_args("SELECT d.source, d.topic, d.partition, d.message_offset,"
-						  " (pg_catalog.extract('epoch', d.message_timestamp) * 1000)::bigint, d.key,"
-						  " COALESCE(d.fixed_value, d.value), d.headers, d.truncated AND d.fixed_value IS NULL"
-						  " FROM dataplat.dead_letter AS d WHERE d.dead_letter_id = $1",
-						  1, &type, &arg, NULL, false, 1);
-	if (SPI_processed == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("dead letter " INT64_FORMAT " does not exist", id)));
-	row = SPI_tuptable->vals[0];
-	desc = SPI_tuptable->tupdesc;
-	m->source = MemoryContextStrdup(context, SPI_getvalue(row, desc, 1));
-	m->tp.topic = MemoryContextStrdup(context, SPI_getvalue(row, desc, 2));
-	m->tp.partition = DatumGetInt32(SPI_getbinval(row, desc, 3, &isnull));
-	m->record.offset = DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull));
-	d = SPI_getbinval(row, desc, 5, &isnull);
-	m->record.timestamp = isnull ? -1 : DatumGetInt64(d);
-	m->record.key = copy_bytea(row, desc, 6, &m->record.keylen, context);
-	m->record.value = copy_bytea(row, desc, 7, &m->record.len, context);
-	d = SPI_getbinval(row, desc, 8, &isnull);
-	if (!isnull)
-	{
-		MemoryContext spi = MemoryContextSwitchTo(context);
-
-		m->headers = PointerGetDatum(PG_DETOAST_DATUM_COPY(d));
-		MemoryContextSwitchTo(spi);
-	}
-	m->truncated = DatumGetBool(SPI_getbinval(row, desc, 9, &isnull));
-	SPI_finish();
-}
-
-/* Decode and insert; returns why not, or NULL.  Throws what is not about the row. */
-static char *
-try_message(DpSource *s, DpBatch *batch, const char *topic)
-{
-	DpStage		stage;
-	DpError		error;
-	DpRow	   *row = &batch->rows[0];
-	HeapTuple	tuple = &row->tuple;
-	DpWriteResult written = {NULL, InvalidBlockNumber, InvalidBlockNumber};
-
-	switch (dp_decode(batch->decoder, batch, &batch->records[0], topic, true,
-					  tuple, &stage, &error))
-	{
-		case DP_DECODED_ROW:
-			if (!dp_target_insert(s->target, &tuple, 1, batch->ingested_at, &written))
-				return "the target has no partition for the present";
-			return NULL;
-		case DP_DECODED_FAILED:
-			return psprintf("%s: %s", dp_stage_name(stage), error.message);
-		default:
-			return "the source filters the message out";
-	}
-}
-
-/* try_message() in a savepoint, so that a refused row leaves nothing. */
-static char *
-try_message_in_savepoint(DpSource *s, DpBatch *batch, const char *topic)
-{
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	char	   *volatile why = NULL;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		why = try_message(s, batch, topic);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *edata;
-
-		MemoryContextSwitchTo(context);
-		edata = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (!dp_is_data_error(edata->sqlerrcode))
-			ReThrowError(edata);
-		why = edata->message;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return why;
-}
-
-/*
- * (dead_letter_id, batch_id) -> NULL when the message is a row now, else why
- * not.  The live code path: same decoder, same insert.
- */
-PGDLLEXPORT Datum
-dp_store_dead_letter(PG_FUNCTION_ARGS)
-{
-	int64		id = PG_GETARG_INT64(0);
-	StoredMessage m;
-	DpSource   *s;
-	DpBatch    *batch;
-	Oid			save_userid;
-	int			save_context;
-	char	   *why;
-
-	GetUserIdAndSecContext(&save_userid, &save_context);
-	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, save_context | SECURITY_LOCAL_USERID_CHANGE);
-	load_dead_letter(id, &m);
-	SetUserIdAndSecContext(save_userid, save_context);
-	enter_source(m.source, &save_userid, &save_context);
-	if (m.truncated)
-	{
-		leave_source(save_userid, save_context);
-		PG_RETURN_TEXT_P(cstring_to_text("only the head of the message was kept; give it a value with fix_dead_letter(), or replay_source() its offset"));
-	}
-	s = dp_source_load(m.source);
-	s->batch_rows = 1;
-	batch = dp_batch_create(s, 1);
-	dp_decoder_set_topics(batch->decoder, &m.tp, 1);
-	dp_decoder_set_headers(batch->decoder, m.headers);
-	batch->parts[0].next = m.record.offset;
-	dp_batch_reset(batch, PG_GETARG_INT64(1));
-	batch->ingested_at = GetCurrentTimestamp();
-	m.record.kind = DP_RECORD_MESSAGE;
-	batch->records[0] = m.record;
-	why = try_message_in_savepoint(s, batch, m.tp.topic);
-	dp_batch_free(batch);
-	dp_source_free(s);
-	leave_source(save_userid, save_context);
-	if (why == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(cstring_to_text(why));
 }

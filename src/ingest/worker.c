@@ -32,6 +32,7 @@
 #include "common/hostguard.h"
 #include "common/inject.h"
 #include "ingest/breadcrumb.h"
+#include "ingest/budget.h"
 #include "ingest/ingest.h"
 #include "ingest/store.h"
 #include "ingest/worker.h"
@@ -56,20 +57,8 @@
 #define DP_STORE_RETRY_MIN_MS 200
 #define DP_STORE_RETRY_MAX_MS 10000
 
-/* The error budget looks at this many messages at least, and at most. */
-#define DP_BUDGET_MIN 1000
-#define DP_BUDGET_WINDOW 10000
-#define DP_BUDGET_BUCKETS 10
-
 /* Crashes in the same place that make a message poison. */
 #define DP_POISON_CRASHES 2
-
-/* In the error budget one bucket is a tenth of the window. */
-typedef struct BudgetBucket
-{
-	int64		messages;
-	int64		errors;
-} BudgetBucket;
 
 typedef struct Loop
 {
@@ -82,8 +71,7 @@ typedef struct Loop
 	TimestampTz trouble_since;	/* client error seen, not yet cured */
 	double		tokens;			/* of the rate limit */
 	TimestampTz tokens_at;
-	BudgetBucket budget[DP_BUDGET_BUCKETS];
-	int			bucket;
+	DpBudget	budget;
 	int64		suspect_left;	/* messages to take one by one after a crash */
 	bool		reopen;
 	bool		leave;
@@ -214,46 +202,9 @@ report_progress(Loop *loop)
 }
 
 /*-------------------------------------------------------------------------
- * The error budget
+ * Notes in the catalog
  *-------------------------------------------------------------------------
  */
-static void
-budget_add(Loop *loop, int64 messages, int64 errors)
-{
-	BudgetBucket *b = &loop->budget[loop->bucket];
-
-	b->messages += messages;
-	b->errors += errors;
-	if (b->messages >= DP_BUDGET_WINDOW / DP_BUDGET_BUCKETS)
-	{
-		loop->bucket = (loop->bucket + 1) % DP_BUDGET_BUCKETS;
-		memset(&loop->budget[loop->bucket], 0, sizeof(BudgetBucket));
-	}
-}
-
-/* Why the budget is used up, palloc'd, or NULL.  "more" is not yet in the window. */
-static char *
-budget_exceeded(Loop *loop, int64 more_messages, int64 more_errors)
-{
-	DpSource   *s = loop->in->source;
-	int64		messages = more_messages;
-	int64		errors = more_errors;
-
-	for (int i = 0; i < DP_BUDGET_BUCKETS; i++)
-	{
-		messages += loop->budget[i].messages;
-		errors += loop->budget[i].errors;
-	}
-	if (s->max_errors >= 0 && errors > s->max_errors)
-		return psprintf(INT64_FORMAT " of the last " INT64_FORMAT " messages failed; max_errors is " INT64_FORMAT,
-						errors, messages, s->max_errors);
-	if (messages >= DP_BUDGET_MIN && s->max_error_ratio < 1.0 &&
-		(double) errors / (double) messages > s->max_error_ratio)
-		return psprintf(INT64_FORMAT " of the last " INT64_FORMAT " messages failed, more than the share of %g",
-						errors, messages, s->max_error_ratio);
-	return NULL;
-}
-
 static void
 run_update(const char *sql, int nargs, Oid *types, Datum *values)
 {
@@ -287,7 +238,8 @@ pause_for_budget(Loop *loop, const char *reason)
 			   " SELECT p.name, 'pause', pg_catalog.jsonb_build_object('reason', $2, 'by', 'error budget')"
 			   " FROM paused AS p", 2, types, values);
 	ereport(WARNING,
-			(errmsg("source \"%s\" is paused: %s", loop->in->source->name, reason),
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("source \"%s\" is paused: %s", loop->in->source->name, reason),
 			 errhint("Look at dataplat.dead_letter_summary, mend the cause, then resume_source().")));
 	dp_job_report(DP_STATE_PAUSED, reason, "Look at dataplat.dead_letter_summary, mend the cause, then resume_source().");
 	dp_scheduler_wake();
@@ -355,10 +307,10 @@ note_stored(Loop *loop, DpStore *store)
 		if (dp_batch_newest(batch, i, &p->newest) && !p->sentinel)
 			p->anchor = p->newest;
 	}
-	budget_add(loop, batch->nrecords, errors);
+	dp_budget_add(&loop->budget, batch->nrecords, errors);
 	pgstat_report_stat(false);
 	dp_job_healthy();
-	why = errors > 0 ? budget_exceeded(loop, 0, 0) : NULL;
+	why = errors > 0 ? dp_budget_exceeded(&loop->budget, in->source, 0, 0) : NULL;
 	dp_batch_reset(batch, store->next_batch_id);
 	if (why)
 		pause_for_budget(loop, why);
@@ -564,7 +516,7 @@ poll_batch(Loop *loop)
 			return false;
 		/* a topic of nothing but rubbish must not fill a whole batch first */
 		if (batch->nfailures >= DP_BUDGET_MIN &&
-			budget_exceeded(loop, batch->nrecords, batch->nfailures) != NULL)
+			dp_budget_exceeded(&loop->budget, in->source, batch->nrecords, batch->nfailures) != NULL)
 			return true;
 		if (in->source->on_error == DP_ON_ERROR_STOP && batch->nfailures > 0)
 			return true;

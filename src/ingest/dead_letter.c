@@ -1,0 +1,203 @@
+/*-------------------------------------------------------------------------
+ *
+ * dead_letter.c
+ *	  Make a row of a dead letter, by the code path of live messages.
+ *
+ * The message comes from dataplat.dead_letter instead of librdkafka; from
+ * there on it is decoded and inserted as if it had just been polled, in a
+ * savepoint of the caller's transaction.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+#include "ingest/ingest.h"
+#include "ingest/session.h"
+#include "ingest/store.h"
+
+PG_FUNCTION_INFO_V1(dp_store_dead_letter);
+
+/* A message as it lies in dataplat.dead_letter. */
+typedef struct StoredMessage
+{
+	char	   *source;
+	DpTopicPartition tp;
+	DpRecord	record;
+	Datum		headers;
+	bool		truncated;
+} StoredMessage;
+
+static const char *
+copy_bytea(HeapTuple row, TupleDesc desc, int col, size_t *len, MemoryContext context)
+{
+	bool		isnull;
+	Datum		d = SPI_getbinval(row, desc, col, &isnull);
+	bytea	   *b;
+	char	   *copy;
+
+	*len = 0;
+	if (isnull)
+		return NULL;
+	b = DatumGetByteaPP(d);
+	*len = VARSIZE_ANY_EXHDR(b);
+	copy = MemoryContextAllocHuge(context, *len + 1);
+	memcpy(copy, VARDATA_ANY(b), *len);
+	return copy;
+}
+
+static void
+load_dead_letter(int64 id, StoredMessage *m)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Oid			type = INT8OID;
+	Datum		arg = Int64GetDatum(id);
+	HeapTuple	row;
+	TupleDesc	desc;
+	bool		isnull;
+	Datum		d;
+
+	memset(m, 0, sizeof(*m));
+	SPI_connect();
+	SPI_execute_with_args("SELECT d.source, d.topic, d.partition, d.message_offset,"
+						  " (pg_catalog.extract('epoch', d.message_timestamp) * 1000)::bigint, d.key,"
+						  " COALESCE(d.fixed_value, d.value), d.headers, d.truncated AND d.fixed_value IS NULL"
+						  " FROM dataplat.dead_letter AS d WHERE d.dead_letter_id = $1",
+						  1, &type, &arg, NULL, false, 1);
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("dead letter " INT64_FORMAT " does not exist", id)));
+	row = SPI_tuptable->vals[0];
+	desc = SPI_tuptable->tupdesc;
+	m->source = MemoryContextStrdup(context, SPI_getvalue(row, desc, 1));
+	m->tp.topic = MemoryContextStrdup(context, SPI_getvalue(row, desc, 2));
+	m->tp.partition = DatumGetInt32(SPI_getbinval(row, desc, 3, &isnull));
+	m->record.offset = DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull));
+	d = SPI_getbinval(row, desc, 5, &isnull);
+	m->record.timestamp = isnull ? -1 : DatumGetInt64(d);
+	m->record.key = copy_bytea(row, desc, 6, &m->record.keylen, context);
+	m->record.value = copy_bytea(row, desc, 7, &m->record.len, context);
+	d = SPI_getbinval(row, desc, 8, &isnull);
+	if (!isnull)
+	{
+		MemoryContext spi = MemoryContextSwitchTo(context);
+
+		m->headers = PointerGetDatum(PG_DETOAST_DATUM_COPY(d));
+		MemoryContextSwitchTo(spi);
+	}
+	m->truncated = DatumGetBool(SPI_getbinval(row, desc, 9, &isnull));
+	SPI_finish();
+}
+
+/* Decode and insert; returns why not, or NULL.  Throws what is not about the row. */
+static char *
+try_message(DpSource *s, DpBatch *batch, const char *topic)
+{
+	DpStage		stage;
+	DpError		error;
+	DpRow	   *row = &batch->rows[0];
+	HeapTuple	tuple = &row->tuple;
+	DpWriteResult written = {NULL, InvalidBlockNumber, InvalidBlockNumber};
+
+	switch (dp_decode(batch->decoder, batch, &batch->records[0], topic, true,
+					  tuple, &stage, &error))
+	{
+		case DP_DECODED_ROW:
+			if (!dp_target_insert(s->target, &tuple, 1, batch->ingested_at, &written))
+				return "the target has no partition for the present";
+			return NULL;
+		case DP_DECODED_FAILED:
+			return psprintf("%s: %s", dp_stage_name(stage), error.message);
+		default:
+			return "the source filters the message out";
+	}
+}
+
+/* try_message() in a savepoint, so that a refused row leaves nothing. */
+static char *
+try_message_in_savepoint(DpSource *s, DpBatch *batch, const char *topic)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	char	   *volatile why = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		why = try_message(s, batch, topic);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *edata;
+
+		MemoryContextSwitchTo(context);
+		edata = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (!dp_is_data_error(edata->sqlerrcode))
+			ReThrowError(edata);
+		why = edata->message;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return why;
+}
+
+/*
+ * (dead_letter_id, batch_id) -> NULL when the message is a row now, else why
+ * not.  The live code path: same decoder, same insert.
+ */
+PGDLLEXPORT Datum
+dp_store_dead_letter(PG_FUNCTION_ARGS)
+{
+	int64		id = PG_GETARG_INT64(0);
+	StoredMessage m;
+	DpSource   *s;
+	DpBatch    *batch;
+	Oid			save_userid;
+	int			save_context;
+	char	   *why;
+
+	GetUserIdAndSecContext(&save_userid, &save_context);
+	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, save_context | SECURITY_LOCAL_USERID_CHANGE);
+	load_dead_letter(id, &m);
+	SetUserIdAndSecContext(save_userid, save_context);
+	dp_enter_source(m.source, &save_userid, &save_context);
+	if (m.truncated)
+	{
+		dp_leave_source(save_userid, save_context);
+		PG_RETURN_TEXT_P(cstring_to_text("only the head of the message was kept; give it a value with fix_dead_letter(), or replay_source() its offset"));
+	}
+	s = dp_source_load(m.source);
+	s->batch_rows = 1;
+	batch = dp_batch_create(s, 1);
+	dp_decoder_set_topics(batch->decoder, &m.tp, 1);
+	dp_decoder_set_headers(batch->decoder, m.headers);
+	batch->parts[0].next = m.record.offset;
+	dp_batch_reset(batch, PG_GETARG_INT64(1));
+	batch->ingested_at = GetCurrentTimestamp();
+	m.record.kind = DP_RECORD_MESSAGE;
+	batch->records[0] = m.record;
+	why = try_message_in_savepoint(s, batch, m.tp.topic);
+	dp_batch_free(batch);
+	dp_source_free(s);
+	dp_leave_source(save_userid, save_context);
+	if (why == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(why));
+}
