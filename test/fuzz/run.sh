@@ -10,7 +10,10 @@ names=${*:-json csv headers columns}
 clang=${CLANG:-$(command -v clang-14 || command -v clang)}
 include=$(${PG_CONFIG:-pg_config} --includedir-server)
 work=${FUZZ_DIR:-$(mktemp -d)}
-sources="src/common/error.c $(ls src/formats/*.c | grep -v '_sql\.c$')"
+sources=(src/common/error.c)
+for file in src/formats/*.c; do
+	case $file in *_sql.c) ;; *) sources+=("$file") ;; esac
+done
 
 for name in $names; do
 	# Server headers name gcc's printf check, which clang does not know.
@@ -18,7 +21,7 @@ for name in $names; do
 		-Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 		-Isrc -Itest/fuzz -I"$include" -o "$work/$name" \
-		"test/fuzz/${name}_fuzz.c" $sources
+		"test/fuzz/${name}_fuzz.c" "${sources[@]}"
 	mkdir -p "$work/$name.corpus"
 	log=$work/$name.log
 	if [ "$seconds" = 0 ]; then

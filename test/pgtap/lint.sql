@@ -57,7 +57,7 @@ SELECT is_empty($$
        AND f.nspname = 'dataplat'
        AND f.provolatile = 'v'
        AND f.proname NOT IN ('version', 'wait_for_source',
-                             'test_connection', 'peek_topic', 'produce', 'produce_many')
+                             'test_connection', 'ingest_once', 'test_source', 'peek_topic', 'produce', 'produce_many')
      ORDER BY 1
 $$, 'no function that may change something is open to PUBLIC');
 
