@@ -336,9 +336,13 @@ DECLARE
                         "on_error": "dead_letter", "schema_evolution": "fail", "workers": 1, "include": [], "options": {}, "paused": false,
                         "columns": null, "value_subject": null, "registry": null, "max_errors": null, "max_error_ratio": null,
                         "retention": null, "batch_rows": null, "batch_bytes": null, "batch_delay": null, "rate_limit": null}';
+    given    jsonb;
     reset    text;
 BEGIN
     s := old;
+    -- Nothing but arguments: not the owner, for one.
+    SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') INTO given FROM jsonb_each(a) AS e
+     WHERE e.value <> 'null' AND e.key <> 'columns' AND (defaults ? e.key OR e.key IN ('name', 'server', 'topic'));
     IF s.name IS NULL THEN
         s := jsonb_populate_record(s, defaults);
     END IF;
@@ -346,8 +350,7 @@ BEGIN
         PERFORM dataplat_internal.check_choice('argument to reset', reset, ARRAY(SELECT k FROM jsonb_object_keys(defaults) AS k WHERE k <> 'paused' ORDER BY k));
         s := jsonb_populate_record(s, jsonb_build_object(reset, defaults -> reset));
     END LOOP;
-    s := jsonb_populate_record(s, (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(a) AS e
-                                    WHERE e.value <> 'null' AND e.key NOT IN ('columns', 'target', 'reset', 'sample')));
+    s := jsonb_populate_record(s, given);
     IF a ->> 'columns' IS NOT NULL THEN
         s.columns := dataplat_internal.parse_columns(a ->> 'columns');
     END IF;

@@ -292,11 +292,12 @@ AS $$
        AND NOT EXISTS (SELECT FROM pg_partitioned_table AS t WHERE t.partrelid = to_regclass(b.target) AND t.partdefid <> 0)
     UNION ALL
     SELECT 'warning', 'table ' || b.target, 'retention is held back',
-           format('%s partitions older than %s are still needed by %s', count(*), b.retention, string_agg(DISTINCT e.needed_by, ', ')),
+           format('%s partitions older than %s are still needed by %s', count(DISTINCT e.leaf), b.retention, string_agg(DISTINCT n.reader, ', ')),
            'See what keeps these readers from catching up, or drop them.'
       FROM dataplat_internal.bronze_table AS b
      CROSS JOIN LATERAL dataplat_internal.expired_partitions(b.target, b.retention) AS e
-     WHERE b.retention IS NOT NULL AND e.needed_by IS NOT NULL
+     CROSS JOIN LATERAL string_to_table(e.needed_by, ', ') AS n (reader)
+     WHERE b.retention IS NOT NULL
      GROUP BY b.target, b.retention;
 $$;
 COMMENT ON FUNCTION dataplat_internal.health_bronze() IS 'problems of bronze tables';

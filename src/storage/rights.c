@@ -28,17 +28,24 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/catcache.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/syscache.h"
+
+#include "common/compat.h"
 
 extern PGDLLEXPORT Datum dp_command(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum dp_execute_as(PG_FUNCTION_ARGS);
+
+/* With its prefix a verb is still a name. */
+#define MAX_VERB_LEN (NAMEDATALEN - 16)
 
 PG_FUNCTION_INFO_V1(dp_command);
 PG_FUNCTION_INFO_V1(dp_execute_as);
 
 static Oid	function_owner(Oid function);
-static void check_verb(const char *verb);
+static void check_verb(const char *verb, Oid namespace, Oid caller);
 
 /*
  * dataplat.command(verb text, arguments jsonb) returns jsonb
@@ -59,8 +66,8 @@ dp_command(PG_FUNCTION_ARGS)
 	Datum		result = (Datum) 0;
 	bool		isnull = true;
 
-	check_verb(verb);
 	GetUserIdAndSecContext(&caller, &security);
+	check_verb(verb, get_func_namespace(fcinfo->flinfo->fn_oid), caller);
 
 	values[0] = DirectFunctionCall1(namein,
 									CStringGetDatum(GetUserNameFromId(caller, false)));
@@ -136,13 +143,39 @@ function_owner(Oid function)
 	return owner;
 }
 
-/* A verb is a plain word; anything else could not be one of ours. */
+/*
+ * A command is open to those who may execute the public function of its
+ * name: calling dataplat.command() directly is no way around a REVOKE.
+ */
 static void
-check_verb(const char *verb)
+check_verb(const char *verb, Oid namespace, Oid caller)
 {
-	if (verb[0] == '\0' || strlen(verb) > 48 ||
+	CatCList   *list;
+	bool		found = false;
+	bool		allowed = false;
+
+	if (verb[0] == '\0' || strlen(verb) > MAX_VERB_LEN ||
 		verb[strspn(verb, "abcdefghijklmnopqrstuvwxyz_")] != '\0')
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" is not a command", verb)));
+
+	list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(verb));
+	for (int i = 0; i < list->n_members && !allowed; i++)
+	{
+		Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(&list->members[i]->tuple);
+
+		if (proc->pronamespace != namespace)
+			continue;
+		found = true;
+		allowed = dp_function_aclcheck(proc->oid, caller, ACL_EXECUTE) == ACLCHECK_OK;
+	}
+	ReleaseSysCacheList(list);
+
+	if (!found)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" is not a command", verb)));
+	if (!allowed)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_FUNCTION, verb);
 }

@@ -162,6 +162,14 @@ BEGIN
                       DETAIL = array_to_string(misfits, '; ') || '.',
                       HINT = 'Mend the table, or name another target and let create_source make it.';
         END IF;
+        -- Only who owns the table has its partitions made and dropped for him.
+        IF NOT pg_has_role(owner, (SELECT c.relowner FROM pg_class AS c WHERE c.oid = relation), 'MEMBER') THEN
+            IF retention IS NOT NULL THEN
+                RAISE EXCEPTION 'must be owner of table %', qualified
+                    USING ERRCODE = 'insufficient_privilege', HINT = 'Leave retention out; the owner of the table looks after its partitions.';
+            END IF;
+            RETURN relation;
+        END IF;
         INSERT INTO dataplat_internal.bronze_table (target, owner, retention, made)
         VALUES (qualified, owner, retention, false)
         ON CONFLICT ON CONSTRAINT bronze_table_pkey
@@ -380,7 +388,7 @@ BEGIN
             SELECT r.reader, r.needs_batch
               FROM dataplat_internal.bronze_reader AS r
              WHERE to_regclass(r.target) = relation AND r.needs_batch IS NOT NULL
-               AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attname = '_batch_id' AND NOT a.attisdropped)
+               AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attname = '_batch_id' AND a.atttypid = 'bigint'::regtype)
              ORDER BY r.reader
         LOOP
             EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE _batch_id >= $1)', leaf) INTO still USING batch_of.needs_batch;
@@ -453,11 +461,14 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     keep  interval;
+    owner name;
     step  record;
     again boolean := false;
 BEGIN
-    SELECT b.retention INTO keep FROM dataplat_internal.bronze_table AS b WHERE b.target = target;
-    IF NOT FOUND OR to_regclass(target) IS NULL THEN
+    SELECT b.retention, b.owner INTO keep, owner FROM dataplat_internal.bronze_table AS b WHERE b.target = target;
+    -- Another table may have come in the place of the one that was registered.
+    IF NOT FOUND OR NOT EXISTS (SELECT FROM pg_class AS c, pg_roles AS r
+                                 WHERE c.oid = to_regclass(target) AND r.rolname = owner AND pg_has_role(r.oid, c.relowner, 'MEMBER')) THEN
         RETURN false;
     END IF;
     PERFORM dataplat_internal.ensure_partitions(target);
@@ -570,7 +581,7 @@ BEGIN
     IF type_oid IS NULL OR EXISTS (SELECT FROM pg_type AS t WHERE t.oid = type_oid AND t.typtype = 'p') THEN
         RAISE EXCEPTION 'unknown column type "%"', written
             USING ERRCODE = 'invalid_parameter_value',
-                  DETAIL = coalesce(problem || '.', ''),
+                  DETAIL = coalesce(problem, 'There is no such type, or no value of it can be stored') || '.',
                   HINT = 'Write a type of this database; one outside pg_catalog needs its schema.';
     END IF;
     RETURN CASE WHEN written LIKE '%(%' THEN regexp_replace(lower(btrim(written)), '\s+', ' ', 'g') ELSE format_type(type_oid, NULL) END;
