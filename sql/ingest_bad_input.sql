@@ -2,8 +2,6 @@
 BEGIN;
 \set ON_ERROR_ROLLBACK on
 CREATE SERVER bad_shop FOREIGN DATA WRAPPER dataplat_kafka OPTIONS ("bootstrap.servers" '127.0.0.1:1');
-\set VERBOSITY verbose
-\set VERBOSITY default
 \set SHOW_CONTEXT never
 
 SELECT dataplat.create_source('', 'bad_shop', 't', paused => true);

@@ -29,11 +29,10 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/catcache.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
-
-#include "common/compat.h"
 
 extern PGDLLEXPORT Datum dp_command(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum dp_execute_as(PG_FUNCTION_ARGS);
@@ -168,7 +167,10 @@ check_verb(const char *verb, Oid namespace, Oid caller)
 		if (proc->pronamespace != namespace)
 			continue;
 		found = true;
-		allowed = dp_function_aclcheck(proc->oid, caller, ACL_EXECUTE) == ACLCHECK_OK;
+		allowed = DatumGetBool(DirectFunctionCall3(has_function_privilege_id_id,
+												   ObjectIdGetDatum(caller),
+												   ObjectIdGetDatum(proc->oid),
+												   CStringGetTextDatum("EXECUTE")));
 	}
 	ReleaseSysCacheList(list);
 

@@ -1,0 +1,58 @@
+-- A source at work, on the embedded broker: read, wait, pause, seek, replay, mend, drop.
+SET client_min_messages = warning;
+SELECT dataplat.start_dev_broker('{"live_orders": 2}') AS bootstrap \gset
+CREATE SERVER live_shop FOREIGN DATA WRAPPER dataplat_kafka OPTIONS ("bootstrap.servers" :'bootstrap');
+SELECT count(*) FROM generate_series(1, 20) AS i,
+       dataplat.produce('live_shop', 'live_orders', jsonb_build_object('id', i, 'total', i * 1.5, 'at', '2026-01-02T03:04:05Z'), partition => i % 2);
+SELECT dataplat.produce('live_shop', 'live_orders', '{"id": 21', partition => 0);
+
+-- Typed columns, guessed from the topic.
+SELECT dataplat.create_source('live', 'live_shop', 'live_orders', target => 'live_bronze.orders', layout => 'columns');
+SELECT string_agg(c ->> 'name' || ' ' || (c ->> 'type'), ', ' ORDER BY c ->> 'name') FROM dataplat.source, jsonb_array_elements(columns) AS c WHERE name = 'live';
+SELECT dataplat.wait_for_source('live', '60 s');
+SELECT count(*), sum(total), min(at) = '2026-01-02 03:04:05+00' AS typed FROM live_bronze.orders;
+SELECT topic, partition, next_offset, lag, lag_seconds, rows, dead_letters, gaps FROM dataplat.source_partition_status WHERE source = 'live';
+SELECT workers, rows, dead_letters, lag, write_path FROM dataplat.source_status WHERE source = 'live';
+
+-- The malformed one, mended.
+SELECT dataplat.fix_dead_letter(dead_letter_id, '{"id": 21, "total": 31.5}') FROM dataplat.dead_letter WHERE source = 'live';
+SELECT * FROM dataplat.retry_dead_letters('live');
+SELECT * FROM dataplat.retry_dead_letters('live');
+SELECT count(*), count(DISTINCT id) FROM live_bronze.orders;
+
+-- A paused source stands still, and waiting for it says so instead of waiting.
+SELECT dataplat.pause_source('live', 'tea');
+SELECT dataplat.produce('live_shop', 'live_orders', '{"id": 22}', partition => 1);
+SET client_min_messages = notice;
+SELECT dataplat.wait_for_source('live', '60 s');
+SET client_min_messages = warning;
+SELECT dataplat.resume_source('live');
+SELECT dataplat.wait_for_source('live', '60 s');
+SELECT count(*), count(DISTINCT id) FROM live_bronze.orders;
+
+-- Altered while it runs: what comes from now on fills the new column too.
+SELECT dataplat.alter_source('live', columns => 'id bigint, total numeric, at timestamptz, note text');
+SELECT dataplat.produce('live_shop', 'live_orders', '{"id": 23, "note": "new"}', partition => 1);
+SELECT dataplat.wait_for_source('live', '60 s');
+SELECT id, note FROM live_bronze.orders WHERE id >= 22 ORDER BY id;
+
+-- Back to an offset: rows that are there stay, so the last one comes twice; nothing happens before the commit.
+BEGIN;
+SELECT * FROM dataplat.seek_source('live', '{"1": 11}');
+ROLLBACK;
+SELECT * FROM dataplat.seek_source('live', '{"1": 11}');
+SELECT dataplat.wait_for_source('live', '60 s');
+SELECT count(*), count(DISTINCT id) FROM live_bronze.orders;
+-- Replaying puts one row in the place of both.
+SELECT dataplat.pause_source('live');
+SELECT dataplat.replay_source('live', '{"1": 11}', 'latest');
+SELECT count(*), count(DISTINCT id) FROM live_bronze.orders;
+
+SELECT dataplat.drop_source('live', drop_target => true);
+SELECT count(*) FROM dataplat.source_status WHERE source = 'live';
+DELETE FROM dataplat.dead_letter WHERE source = 'live';
+DELETE FROM dataplat.batch WHERE source = 'live';
+DELETE FROM dataplat.source_event WHERE source = 'live';
+DROP SCHEMA live_bronze;
+DROP SERVER live_shop;
+SELECT dataplat.stop_dev_broker();
