@@ -124,11 +124,12 @@ COMMENT ON FUNCTION dataplat_internal.is_preloaded()
 REVOKE ALL ON FUNCTION dataplat_internal.is_preloaded() FROM PUBLIC;
 
 -- Start working when this transaction commits, or say what is missing.
+-- (A NOTICE would not be seen: CREATE EXTENSION hides them.)
 DO LANGUAGE plpgsql $$
 BEGIN
     PERFORM dataplat_internal.wake_scheduler();
     IF NOT dataplat_internal.is_preloaded() THEN
-        RAISE NOTICE 'dataplat is not preloaded, so no workers run yet'
+        RAISE WARNING 'dataplat is not preloaded, so no workers run yet'
             USING HINT = 'Set shared_preload_libraries = ''dataplat'' in postgresql.conf (append it to what is there) and restart the server.';
     END IF;
 END;
@@ -155,7 +156,7 @@ AS $$
     UNION ALL
     SELECT 'error', 'dataplat scheduler', s.state, s.reason, s.hint
       FROM dataplat_internal.scheduler_state() AS s
-     WHERE s.state IN ('waiting_slot', 'failed')
+     WHERE s.state IN ('waiting_slot', 'retrying', 'failed')
     UNION ALL
     SELECT CASE WHEN j.state IN ('failed', 'data_loss', 'waiting_slot') THEN 'error' ELSE 'warning' END,
            pg_catalog.concat(j.kind, ' ', j.object),

@@ -58,6 +58,7 @@ typedef struct DpTurn
 	bool		fenced;
 	List	   *wanted;			/* of DpJob */
 	List	   *unknown;		/* of DpJobKind: could not tell */
+	char		trouble[DP_JOB_REASON_LEN]; /* why one of them could not */
 } DpTurn;
 
 /* ---- attach and detach ---- */
@@ -154,6 +155,26 @@ look_at_extension(DpTurn *turn)
 }
 
 /*
+ * In a PG_CATCH: keep the error for the state; the log has it only once, not
+ * at each turn.
+ */
+static void
+note_trouble(DpTurn *turn, const DpJobKind *kind)
+{
+	static char logged[DP_JOB_REASON_LEN];
+	ErrorData  *edata = CopyErrorData();
+
+	snprintf(turn->trouble, sizeof(turn->trouble), "could not tell which %s jobs to run: %s",
+			 kind->name, edata->message);
+	if (strcmp(turn->trouble, logged) != 0)
+	{
+		EmitErrorReport();
+		strlcpy(logged, turn->trouble, sizeof(logged));
+	}
+	FlushErrorState();
+}
+
+/*
  * A kind that cannot answer (its table is locked, say) keeps the workers
  * that it has, and disturbs no other kind.
  */
@@ -187,8 +208,7 @@ ask_kind(DpTurn *turn, const DpJobKind *kind)
 		if (dp_worker_asked_to_stop())
 			PG_RE_THROW();
 		MemoryContextSwitchTo(turn->context);
-		EmitErrorReport();
-		FlushErrorState();
+		note_trouble(turn, kind);
 		AbortOutOfAnyTransaction();
 		MemoryContextSwitchTo(turn->context);
 		turn->unknown = lappend(turn->unknown, unconstify(DpJobKind *, kind));
@@ -395,6 +415,8 @@ take_turn(DpTurn *turn)
 
 	if (turn->fenced)
 		report_self(DP_STATE_FENCED, FENCED_REASON, FENCED_HINT);
+	else if (turn->unknown != NIL)
+		report_self(DP_STATE_RETRYING, turn->trouble, "It is asked again every few seconds; its workers go on as they are.");
 	else
 		report_self(DP_STATE_RUNNING, NULL, NULL);
 	return Max(sleep_ms, 1);

@@ -41,6 +41,9 @@
 /* One that keeps ending well is not started more often than this. */
 #define CLEAN_RESTART_MS	1000
 
+/* The error of a lock_timeout. */
+#define LOCK_NOT_AVAILABLE	"55P03"
+
 extern PGDLLEXPORT void dp_worker_main(Datum arg);
 
 static DpSlot *my_slot = NULL;
@@ -147,8 +150,11 @@ record_end(DpSlot *slot)
 			slot->next_retry_at = dp_backoff(slot->failures, now);
 			if (slot->state == DP_STATE_STARTING || slot->state == DP_STATE_RUNNING ||
 				slot->state == DP_STATE_CATCHING_UP || slot->state == DP_STATE_IDLE ||
-				slot->state == DP_STATE_RETRYING)
-				dp_slot_set_state(slot, DP_STATE_RETRYING, slot->last_error, NULL);
+				slot->state == DP_STATE_RETRYING || slot->state == DP_STATE_BLOCKED_LOCK)
+				dp_slot_set_state(slot,
+								  strcmp(slot->last_sqlstate, LOCK_NOT_AVAILABLE) == 0 ?
+								  DP_STATE_BLOCKED_LOCK : DP_STATE_RETRYING,
+								  slot->last_error, NULL);
 			break;
 	}
 }

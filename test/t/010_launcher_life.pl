@@ -8,7 +8,7 @@ use DataplatCluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = dataplat_node('main', conf => "dataplat.restart_backoff_min = 200ms\ndataplat.restart_backoff_max = 1s");
+my $node = dataplat_node('main', conf => "dataplat.restart_backoff_min = 200ms\ndataplat.restart_backoff_max = 1s\ndataplat.lock_timeout = 200ms");
 
 my $state = "SELECT state FROM dataplat_internal.job_state() WHERE kind = 'probe' AND object = '%s'";
 
@@ -88,17 +88,42 @@ $node->safe_psql('postgres', q{
 	SELECT dataplat_internal.wake_job('probe', 1);
 });
 wait_state('steady', 'running', 'a worker is busy');
-is($node->safe_psql('postgres', "SELECT dataplat_internal.hold_jobs('probe', 1, 20000)"), 't',
-	'and leaves in the middle of its statement when it has to');
-$node->safe_psql('postgres', q{
+is($node->safe_psql('postgres', q{
+	BEGIN;
+	SELECT dataplat_internal.hold_jobs('probe', 1, 20000);
 	UPDATE public.probe_job SET behaviour = 'idle';
-	SELECT dataplat_internal.wake_job('probe', 1);
-});
+	COMMIT;
+}), 't', 'and leaves in the middle of its statement when it has to');
+wait_state('steady', 'idle', 'it comes back and does what it is told now');
 
 # A job that is not wanted any more stops.
 $node->safe_psql('postgres', q{DELETE FROM public.probe_job WHERE id = 2; SELECT dataplat_internal.wake_scheduler()});
 wait_until($node, "SELECT pid IS NULL AND NOT wanted FROM dataplat_internal.job_state() WHERE object = 'broken'",
 	'a job that is not wanted stops');
+
+# A kind that cannot say what it wants keeps its workers, and health tells why.
+$pid = pid_of('hopeless');
+$node->safe_psql('postgres', q{
+	ALTER TABLE public.probe_job RENAME COLUMN name TO title;
+	SELECT dataplat_internal.wake_scheduler();
+});
+wait_until($node, "SELECT problem FROM dataplat.health WHERE object = 'dataplat scheduler'",
+	'a kind that cannot answer is a row of health', expected => 'retrying');
+is(pid_of('hopeless'), $pid, 'its workers stay');
+$node->safe_psql('postgres', q{
+	ALTER TABLE public.probe_job RENAME COLUMN title TO name;
+	SELECT dataplat_internal.wake_scheduler();
+});
+wait_until($node, "SELECT count(*) = 0 FROM dataplat.health WHERE object = 'dataplat scheduler'", 'until it can');
+
+# A lock that somebody keeps is a state of its own.
+my $locker = $node->background_psql('postgres');
+$locker->query_safe('BEGIN; LOCK TABLE public.probe_job');
+$node->safe_psql('postgres', "SELECT dataplat_internal.wake_job('probe', 1)");
+wait_state('steady', 'blocked_lock', 'a worker that waits for a lock gives up and says so');
+$locker->query_safe('COMMIT');
+$locker->quit;
+wait_state('steady', 'idle', 'and works on when the lock is free');
 
 # Settings can turn everything off and on.
 $node->safe_psql('postgres', 'ALTER SYSTEM SET dataplat.enabled = off');
