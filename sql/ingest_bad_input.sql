@@ -35,6 +35,7 @@ SELECT dataplat.create_source('bad', 'bad_shop', 't', retention => '-1 day', pau
 SELECT dataplat.create_source('bad', 'bad_shop', 't', options => '{"delimeter": ";"}', paused => true);
 SELECT dataplat.create_source('bad', 'bad_shop', 't', format => 'csv', options => '{"delimiter": ";;"}', paused => true);
 SELECT dataplat.create_source('bad', 'bad_shop', 't', options => '{"delimiter": ";"}', paused => true);
+SELECT dataplat.create_source('bad', 'bad_shop', 't', envelope => 'upsert', options => '{"drop_tombstones": true}', paused => true);
 SELECT dataplat.create_source('bad', 'bad_shop', 't', options => '[]', paused => true);
 SELECT dataplat.create_source('bad', 'bad_shop', 't', target => 'a.b.c', paused => true);
 SELECT dataplat.create_source('bad', 'bad_shop', 't', target => 'a."', paused => true);
