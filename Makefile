@@ -107,6 +107,9 @@ export PG_CONFIG
 demo:
 	@test/kit/demo.sh
 
+demo-stop:
+	@test/kit/demo.sh stop
+
 test:
 	@test/kit/run.sh regress isolation pgtap lint tap kafka
 
@@ -152,7 +155,8 @@ help:
 
 #h make                 build the library and the install script
 #h make install         install them into the server that PG_CONFIG names
-#h make demo            a private server, an embedded broker, live ingest
+#h make demo            a private server, an embedded broker, live ingest; it keeps running
+#h make demo-stop       end and remove it        (DEMO_KEEP=0 make demo: at once)
 #h make test            every test below, on a private server
 #h make test-regress    SQL surface and errors       (T=name runs one test)
 #h make test-isolation  races                        (T=name)
@@ -174,6 +178,6 @@ help:
 
 FORCE:
 
-.PHONY: FORCE release-snapshot demo test installcheck bench bench-sustained check-lint check-versions check-fresh \
+.PHONY: FORCE release-snapshot demo demo-stop test installcheck bench bench-sustained check-lint check-versions check-fresh \
 	check-fuzz check-chaos coverage format help \
 	$(addprefix test-,$(ALL_SUITES) lint) $(addprefix installcheck-,$(ALL_SUITES))

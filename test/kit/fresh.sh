@@ -8,7 +8,7 @@
 set -euo pipefail
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 SUITE=bookworm
-command=${1:-'make demo && make test && make test'}
+command=${1:-'make demo && make demo-stop && make test && make test'}
 "$ROOT/test/kit/prereqs.sh" fresh
 [ "$(id -u)" = 0 ] || { echo "check-fresh needs root, for mmdebstrap and chroot" >&2; exit 1; }
 
