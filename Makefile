@@ -139,7 +139,8 @@ check-fresh:
 	@test/kit/fresh.sh
 
 check-fuzz:
-	@test/fuzz/run.sh
+	@test/kit/prereqs.sh build fuzz
+	@test/fuzz/run.sh $(SECONDS_EACH)
 
 check-chaos:
 	@test/chaos/run.sh
@@ -167,7 +168,7 @@ help:
 #h make installcheck    all tests on the installed extension
 #h make check-versions  PostgreSQL 16, 17, 18, clang, the newest librdkafka
 #h make check-fresh     demo and test in a bare Debian 12
-#h make check-fuzz      fuzz the decoders
+#h make check-fuzz      fuzz the decoders            (SECONDS_EACH=150)
 #h make check-chaos     the long fault runs
 #h make coverage        line coverage of src/
 #h make bench           the speed table (ROUNDS=, ROWS=, ONLY=, BROKER=)
