@@ -335,7 +335,7 @@ ask_offsets(DpIngest *in, bool (*stop) (void))
 static bool
 ask_sentinels(DpIngest *in, int timeout_ms, bool (*stop) (void))
 {
-	DpTopicPartition *tp = palloc(sizeof(DpTopicPartition) * Max(in->nparts, 1));
+	DpTopicPartition *tp = palloc0(sizeof(DpTopicPartition) * Max(in->nparts, 1));
 	int			err;
 
 	for (int i = 0; i < in->nparts; i++)
@@ -353,6 +353,9 @@ ask_sentinels(DpIngest *in, int timeout_ms, bool (*stop) (void))
 		in->parts[i].gone = in->parts[i].sentinel && tp[i].offset == DP_OFFSET_NONE;
 		if (tp[i].offset != DP_OFFSET_NONE)
 			in->parts[i].reported = tp[i].offset;
+		/* our own mark stood there; whoever wrote over it is alive */
+		if (in->parts[i].told && dp_beacon_is_older_stranger(tp[i].metadata, in->install_uuid))
+			in->foreign = true;
 	}
 	pfree(tp);
 	return err == 0;
@@ -566,6 +569,19 @@ take_first_batch_id(DpIngest *in)
 	finish();
 }
 
+/* A fork got a new identity: what fenced the old one is over. */
+static void
+forget_fence(const char *install_uuid, const char *source)
+{
+	Oid			types[2] = {TEXTOID, TEXTOID};
+	Datum		values[2];
+
+	values[0] = CStringGetTextDatum(source);
+	values[1] = CStringGetTextDatum(install_uuid);
+	run_sql("DELETE FROM dataplat_internal.source_failure AS f"
+			" WHERE f.source = $1 AND f.install_uuid <> $2", 2, types, values, false);
+}
+
 DpIngest *
 dp_ingest_open(const char *source, int worker_no, int workers, bool (*stop) (void))
 {
@@ -575,6 +591,7 @@ dp_ingest_open(const char *source, int worker_no, int workers, bool (*stop) (voi
 	DpIngest   *in = palloc0(sizeof(DpIngest));
 	int			err;
 	char	   *uuid;
+	bool		ours;
 
 	in->context = context;
 	in->worker_no = worker_no;
@@ -583,8 +600,15 @@ dp_ingest_open(const char *source, int worker_no, int workers, bool (*stop) (voi
 	in->source = dp_source_load(source);
 	uuid = dp_installation_uuid();
 	in->install_uuid = MemoryContextStrdup(context, uuid ? uuid : "");
+	ours = dp_installation_is_ours();
+	forget_fence(in->install_uuid, source);
 	finish();
 	MemoryContextSwitchTo(context);
+	if (in->source != NULL && !ours)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("this database is a copy, and its sources are fenced"),
+				 errhint("dataplat.adopt('fork') or dataplat.adopt('resume') says how to go on.")));
 	if (in->source == NULL)
 	{
 		MemoryContextSwitchTo(old);
@@ -749,8 +773,8 @@ dp_ingest_verify(DpIngest *in, bool (*stop) (void))
 	{
 		DpPartition *p = &in->parts[i];
 		DpTopicPartition tp[2] = {
-			{p->topic, p->partition, DP_OFFSET_BEGINNING, 0},
-			{p->topic, p->partition, DP_OFFSET_END, 0}
+			{.topic = p->topic, .partition = p->partition, .offset = DP_OFFSET_BEGINNING},
+			{.topic = p->topic, .partition = p->partition, .offset = DP_OFFSET_END}
 		};
 
 		if (p->stopped)

@@ -34,6 +34,7 @@ typedef struct DpPartition
 	DpAnchor	anchor;			/* known to be of this topic; stored with the offsets */
 	DpAnchor	newest;			/* stored, not yet confirmed by the sentinel */
 	bool		sentinel;		/* the group has had our offset */
+	bool		told;			/* this process has reported to the group */
 	bool		gone;			/* and has it no more: the anchor must be found */
 	int64		low;			/* -1 unknown */
 	int64		stable;			/* read_committed end */
@@ -61,6 +62,7 @@ typedef struct DpIngest
 	DpTopicInfo *topics;
 	char		group_id[160];
 	char	   *install_uuid;
+	bool		foreign;		/* a server with our identity reads the source, too */
 } DpIngest;
 
 /*-------------------------------------------------------------------------
@@ -101,6 +103,12 @@ extern bool dp_ingest_check_anchor(DpIngest *in, const DpRecord *record);
 extern DpTopicPartition *dp_resolve_position(DpKafkaClient *client, const DpTopicInfo *topics,
 											 int ntopics, const char *position,
 											 bool (*stop) (void), int *n);
+
+/* What this process reports beside its offsets; see beacon.c. */
+extern const char *dp_beacon_text(const char *install_uuid);
+
+/* Is the metadata of another process that began before this one? */
+extern bool dp_beacon_is_older_stranger(const char *metadata, const char *install_uuid);
 
 /* Throw for a request that a broker did not answer. */
 pg_noreturn extern void dp_kafka_throw(DpKafkaClient *client, const char *server, int error);

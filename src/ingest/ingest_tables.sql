@@ -57,14 +57,18 @@ COMMENT ON COLUMN dataplat.source.paused_by IS 'role that paused it, or "error b
 
 CREATE TABLE dataplat_internal.source_failure (
     source    text PRIMARY KEY REFERENCES dataplat.source ON UPDATE CASCADE ON DELETE CASCADE,
-    state     text NOT NULL DEFAULT 'failed' CHECK (state IN ('failed', 'data_loss')),
+    state     text NOT NULL DEFAULT 'failed' CHECK (state IN ('failed', 'data_loss', 'fenced')),
     sqlstate  text NOT NULL,
     reason    text NOT NULL,
     hint      text,
-    since     timestamptz NOT NULL DEFAULT pg_catalog.now()
+    since     timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    install_uuid text
 );
 COMMENT ON TABLE dataplat_internal.source_failure IS
     'sources that stopped for a reason that waiting does not mend; resume_source deletes the row';
+
+COMMENT ON COLUMN dataplat_internal.source_failure.install_uuid IS
+    'state fenced: the identity that another server uses, too; a fork has a new one and goes on';
 
 CREATE TABLE dataplat_internal.source_offset (
     source             text NOT NULL REFERENCES dataplat.source ON UPDATE CASCADE ON DELETE CASCADE,

@@ -36,7 +36,9 @@ wanted_ingest_jobs(void)
 	SPI_connect();
 	SPI_execute("SELECT s.source_id, s.name, s.workers, s.owner::pg_catalog.text"
 				" FROM dataplat.source AS s WHERE NOT s.paused AND NOT EXISTS"
-				" (SELECT 1 FROM dataplat_internal.source_failure AS f WHERE f.source = s.name)"
+				" (SELECT 1 FROM dataplat_internal.source_failure AS f WHERE f.source = s.name"
+				" AND (f.install_uuid IS NULL OR f.install_uuid IN"
+				" (SELECT i.install_uuid::pg_catalog.text FROM dataplat_internal.installation AS i)))"
 				" ORDER BY s.source_id", true, 0);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{

@@ -44,6 +44,9 @@
 #define DP_REPORT_INTERVAL_MS 1000
 #define DP_VERIFY_RETRY_MS 2000
 
+/* An idle source reports this often, so that a second reader is found. */
+#define DP_BEACON_INTERVAL_MS 60000
+
 /* A source that got nothing for this long is idle, milliseconds. */
 #define DP_IDLE_AFTER_MS 10000
 
@@ -57,9 +60,6 @@
 #define DP_STORE_RETRY_MIN_MS 200
 #define DP_STORE_RETRY_MAX_MS 10000
 
-/* Crashes in the same place that make a message poison. */
-#define DP_POISON_CRASHES 2
-
 typedef struct Loop
 {
 	const DpJob *job;
@@ -67,7 +67,7 @@ typedef struct Loop
 	TimestampTz last_message;
 	TimestampTz last_report;
 	TimestampTz last_verify;
-	TimestampTz last_poll_full;
+	TimestampTz last_beacon;
 	TimestampTz trouble_since;	/* client error seen, not yet cured */
 	double		tokens;			/* of the rate limit */
 	TimestampTz tokens_at;
@@ -152,6 +152,52 @@ report_state(Loop *loop, TimestampTz now)
 		dp_job_report(DP_STATE_RUNNING, NULL, NULL);
 }
 
+/*-------------------------------------------------------------------------
+ * Notes in the catalog
+ *-------------------------------------------------------------------------
+ */
+void
+dp_run_update(const char *sql, int nargs, Oid *types, Datum *values)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	SPI_connect();
+	if (SPI_execute_with_args(sql, nargs, types, values, NULL, false, 0) < 0)
+		elog(ERROR, "could not run \"%s\"", sql);
+	SPI_finish();
+	dp_scheduler_wake();		/* at the commit: what it wants may have changed */
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(context);
+}
+
+/* Another server with our identity is at work, and it began before us. */
+static void
+fence(Loop *loop)
+{
+	static const char *const reason = "another server with the same identity reads this source";
+	static const char *const hint = "If this one is the copy: dataplat.adopt('fork'). If it is to go on: stop the other, then resume_source().";
+	Oid			types[4] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID};
+	Datum		values[4];
+
+	values[0] = CStringGetTextDatum(loop->in->source->name);
+	values[1] = CStringGetTextDatum(reason);
+	values[2] = CStringGetTextDatum(hint);
+	values[3] = CStringGetTextDatum(loop->in->install_uuid);
+	dp_run_update("INSERT INTO dataplat_internal.source_failure (source, state, sqlstate, reason, hint, install_uuid)"
+			   " VALUES ($1, 'fenced', '55000', $2, $3, $4) ON CONFLICT (source) DO NOTHING",
+			   4, types, values);
+	ereport(WARNING,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("source \"%s\" is fenced: %s", loop->in->source->name, reason),
+			 errhint("%s", hint)));
+	dp_job_report(DP_STATE_FENCED, reason, hint);
+	loop->leave = true;
+}
+
 /* Publish watermarks and tell the group how far we are. */
 static void
 report_progress(Loop *loop)
@@ -159,8 +205,11 @@ report_progress(Loop *loop)
 	DpIngest   *in = loop->in;
 	DpTopicPartition *tell = palloc(sizeof(DpTopicPartition) * Max(in->nparts, 1));
 	int			n = 0;
-	char		metadata[160];
+	TimestampTz now = GetCurrentTimestamp();
+	bool		beacon_due = TimestampDifferenceExceeds(loop->last_beacon, now, DP_BEACON_INTERVAL_MS);
 
+	if (beacon_due)
+		loop->last_beacon = now;
 	for (int i = 0; i < in->nparts - in->nstopped; i++)
 	{
 		DpPartition *p = &in->parts[i];
@@ -175,7 +224,7 @@ report_progress(Loop *loop)
 		if (p->at_end)
 			p->stable = in->batch->parts[i].next;
 		dp_partition_stats_set(p->stats, p->low, p->high, p->stable, p->at_end);
-		if (p->reported != in->batch->parts[i].from && !p->verify)
+		if ((p->reported != in->batch->parts[i].from || beacon_due) && !p->verify)
 		{
 			tell[n].topic = p->topic;
 			tell[n].partition = p->partition;
@@ -192,34 +241,18 @@ report_progress(Loop *loop)
 		else if (answered)
 		{
 			DP_INJECT("k11");
-			snprintf(metadata, sizeof(metadata), "{\"install\":\"%s\",\"pid\":%d,\"epoch\":" INT64_FORMAT "}",
-					 in->install_uuid, MyProcPid, in->owner_epoch);
-			dp_consumer_report(in->consumer, tell, n, metadata);
+			dp_consumer_report(in->consumer, tell, n, dp_beacon_text(in->install_uuid));
+			for (int i = 0; i < in->nparts; i++)
+				for (int t = 0; t < n; t++)
+					if (tell[t].partition == in->parts[i].partition &&
+						strcmp(tell[t].topic, in->parts[i].topic) == 0)
+						in->parts[i].told = true;
 			DP_INJECT("k12");
 		}
 	}
 	pfree(tell);
-}
-
-/*-------------------------------------------------------------------------
- * Notes in the catalog
- *-------------------------------------------------------------------------
- */
-static void
-run_update(const char *sql, int nargs, Oid *types, Datum *values)
-{
-	MemoryContext context = CurrentMemoryContext;
-
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	SPI_connect();
-	if (SPI_execute_with_args(sql, nargs, types, values, NULL, false, 0) < 0)
-		elog(ERROR, "could not run \"%s\"", sql);
-	SPI_finish();
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-	MemoryContextSwitchTo(context);
+	if (in->foreign)
+		fence(loop);
 }
 
 /* Pause the source itself: this worker and its siblings leave. */
@@ -231,7 +264,7 @@ pause_for_budget(Loop *loop, const char *reason)
 
 	values[0] = CStringGetTextDatum(loop->in->source->name);
 	values[1] = CStringGetTextDatum(reason);
-	run_update("WITH paused AS (UPDATE dataplat.source AS s SET paused = true, pause_reason = $2,"
+	dp_run_update("WITH paused AS (UPDATE dataplat.source AS s SET paused = true, pause_reason = $2,"
 			   " paused_by = 'error budget', paused_at = pg_catalog.now() WHERE s.name = $1 AND NOT s.paused"
 			   " RETURNING s.name)"
 			   " INSERT INTO dataplat.source_event (source, kind, detail)"
@@ -242,7 +275,6 @@ pause_for_budget(Loop *loop, const char *reason)
 			 errmsg("source \"%s\" is paused: %s", loop->in->source->name, reason),
 			 errhint("Look at dataplat.dead_letter_summary, mend the cause, then resume_source().")));
 	dp_job_report(DP_STATE_PAUSED, reason, "Look at dataplat.dead_letter_summary, mend the cause, then resume_source().");
-	dp_scheduler_wake();
 	loop->leave = true;
 }
 
@@ -256,7 +288,7 @@ record_failure(DpIngest *in, const char *sqlstate, const char *reason, const cha
 	values[1] = CStringGetTextDatum(sqlstate);
 	values[2] = CStringGetTextDatum(reason);
 	values[3] = CStringGetTextDatum(hint);
-	run_update("INSERT INTO dataplat_internal.source_failure (source, sqlstate, reason, hint)"
+	dp_run_update("INSERT INTO dataplat_internal.source_failure (source, sqlstate, reason, hint)"
 			   " VALUES ($1, $2, $3, $4) ON CONFLICT (source) DO UPDATE"
 			   " SET sqlstate = EXCLUDED.sqlstate, reason = EXCLUDED.reason, hint = EXCLUDED.hint,"
 			   " since = pg_catalog.now()", 4, types, values);
@@ -273,7 +305,7 @@ make_partition(DpIngest *in)
 	Datum		values[1];
 
 	values[0] = CStringGetTextDatum(in->source->target_name);
-	run_update("SELECT dataplat_internal.ensure_partitions($1)", 1, types, values);
+	dp_run_update("SELECT dataplat_internal.ensure_partitions($1)", 1, types, values);
 }
 
 /* Wait between two tries; false when we should leave or start over. */
@@ -669,77 +701,6 @@ run_loop(Loop *loop)
 	}
 }
 
-/*-------------------------------------------------------------------------
- * After a crash
- *-------------------------------------------------------------------------
- */
-
-/*
- * Count what the earlier incarnation died on.  A message that ended its
- * worker twice while it was decoded is poison.  When storing did it, the
- * messages are taken one by one, so that the next crash names one.
- */
-static void
-read_breadcrumb(Loop *loop, const char *source)
-{
-	DpCrumb		crumb;
-	Oid			types[5] = {TEXTOID, TEXTOID, INT4OID, INT8OID, TEXTOID};
-	Datum		values[5];
-	bool		found = dp_breadcrumb_open(MyDatabaseId, loop->job->object_id,
-										   loop->job->worker_no, &crumb);
-
-	values[0] = CStringGetTextDatum(source);
-	if (found)
-	{
-		const char *stage = crumb.stage == DP_CRUMB_DECODE ? "decode" :
-			crumb.count == 1 ? "insert" : "insert_batch";
-
-		values[1] = CStringGetTextDatum(crumb.topic);
-		values[2] = Int32GetDatum(crumb.partition);
-		values[3] = Int64GetDatum(crumb.offset);
-		values[4] = CStringGetTextDatum(stage);
-		run_update("INSERT INTO dataplat_internal.crash_suspect AS c (source, topic, partition, message_offset, stage)"
-				   " SELECT $1, $2, $3, $4, $5 WHERE EXISTS (SELECT 1 FROM dataplat.source AS s WHERE s.name = $1)"
-				   " ON CONFLICT (source, topic, partition, message_offset, stage) DO UPDATE"
-				   " SET crashes = c.crashes + 1, last_at = pg_catalog.now()", 5, types, values);
-		ereport(LOG,
-				(errmsg("source \"%s\": an earlier worker ended while it was busy with topic \"%s\" partition %d offset " INT64_FORMAT " (%s)",
-						source, crumb.topic, crumb.partition, crumb.offset, stage)));
-	}
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	SPI_connect();
-	values[1] = Int32GetDatum(DP_POISON_CRASHES);
-	types[1] = INT4OID;
-	SPI_execute_with_args("SELECT c.topic, c.partition, c.message_offset, c.stage FROM dataplat_internal.crash_suspect AS c"
-						  " WHERE c.source = $1 AND c.crashes >= $2", 2, types, values, NULL, true, 0);
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		HeapTuple	row = SPI_tuptable->vals[i];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-		bool		isnull;
-		char	   *stage = SPI_getvalue(row, desc, 4);
-
-		if (strcmp(stage, "insert_batch") == 0)
-		{
-			/* only the batch that did it last time is taken apart */
-			if (found && crumb.stage == DP_CRUMB_INSERT && crumb.count > 1)
-				loop->suspect_left = crumb.count;
-			continue;
-		}
-		dp_breadcrumb_add_poison(SPI_getvalue(row, desc, 1),
-								 DatumGetInt32(SPI_getbinval(row, desc, 2, &isnull)),
-								 DatumGetInt64(SPI_getbinval(row, desc, 3, &isnull)));
-	}
-	/* a single message that killed us while it was stored may do so again */
-	if (found && crumb.stage == DP_CRUMB_INSERT && crumb.count == 1)
-		loop->suspect_left = Max(loop->suspect_left, 1000);
-	SPI_finish();
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-}
-
 void
 dp_ingest_worker_main(const DpJob *job)
 {
@@ -750,7 +711,7 @@ dp_ingest_worker_main(const DpJob *job)
 	MemoryContextSwitchTo(context);
 	loop.job = job;
 	dp_job_report(DP_STATE_STARTING, NULL, NULL);
-	read_breadcrumb(&loop, job->object);
+	loop.suspect_left = dp_read_breadcrumb(job);
 	while (!loop.leave)
 	{
 		MemoryContextSwitchTo(context);

@@ -25,6 +25,7 @@ typedef struct DpTopicPartition
 	int			partition;
 	int64		offset;
 	int			error;			/* librdkafka's code, 0 = none */
+	char	   *metadata;		/* out of dp_kafka_committed: what was reported with the offset, or NULL */
 } DpTopicPartition;
 
 typedef enum DpRecordKind
@@ -120,7 +121,7 @@ extern DpTopicInfo *dp_kafka_topics(DpKafkaClient *client, const char *pattern,
 extern int	dp_kafka_list_offsets(DpKafkaClient *client, DpTopicPartition *partitions,
 								  int n, int timeout_ms, bool (*stop) (void));
 
-/* Replace each offset by the one last reported to the group, or DP_OFFSET_NONE. */
+/* Replace each offset by the one last reported to the group, or DP_OFFSET_NONE; metadata is palloc'd. */
 extern int	dp_kafka_committed(DpKafkaClient *client, DpTopicPartition *partitions,
 							   int n, int timeout_ms, bool (*stop) (void));
 

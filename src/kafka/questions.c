@@ -192,6 +192,7 @@ run_offset_question(DpKafkaClient *client, DpTopicPartition *partitions, int n,
 											   partitions[i].partition);
 		partitions[i].error = p->err;
 		partitions[i].offset = p->offset;
+		partitions[i].metadata = p->metadata_size > 0 ? pnstrdup(p->metadata, p->metadata_size) : NULL;
 	}
 	free_offset_question(q);
 	return err;
