@@ -1,4 +1,5 @@
 -- A source at work, on the embedded broker: read, wait, pause, seek, replay, mend, drop.
+\set VERBOSITY terse
 SET client_min_messages = warning;
 SELECT dataplat.start_dev_broker('{"live_orders": 2}') AS bootstrap \gset
 CREATE SERVER live_shop FOREIGN DATA WRAPPER dataplat_kafka OPTIONS ("bootstrap.servers" :'bootstrap');
@@ -29,6 +30,10 @@ SET client_min_messages = warning;
 SELECT dataplat.resume_source('live');
 SELECT dataplat.wait_for_source('live', '60 s');
 SELECT count(*), count(DISTINCT id) FROM live_bronze.orders;
+
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT dataplat.wait_for_source('live');
+ROLLBACK;
 
 -- Altered while it runs: what comes from now on fills the new column too.
 SELECT dataplat.alter_source('live', columns => 'id bigint, total numeric, at timestamptz, note text');

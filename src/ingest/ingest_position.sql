@@ -138,6 +138,10 @@ BEGIN
         RAISE EXCEPTION 'source "%" does not exist', a ->> 'name'
             USING ERRCODE = 'undefined_object', HINT = 'See dataplat.source for the declared sources.';
     END IF;
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'cannot wait for a source in a transaction of isolation level %', current_setting('transaction_isolation')
+            USING ERRCODE = 'invalid_transaction_state', HINT = 'Its snapshot never shows what is committed meanwhile; use READ COMMITTED.';
+    END IF;
     SELECT jsonb_agg(to_jsonb(w)) INTO ends
       FROM dataplat_internal.topic_watermarks(s.server, s.topic, s.owner) AS w WHERE coalesce(w.stable, w.high) > w.low;
     LOOP
@@ -149,7 +153,8 @@ BEGIN
         IF behind = 0 THEN
             RETURN to_jsonb(true);
         END IF;
-        SELECT coalesce((SELECT f.state || ': ' || f.reason FROM dataplat_internal.source_failure AS f WHERE f.source = s.name),
+        SELECT coalesce((SELECT f.state || ': ' || f.reason FROM dataplat_internal.source_failure AS f WHERE f.source = s.name
+                            AND (f.install_uuid IS NULL OR f.install_uuid IN (SELECT n.install_uuid::text FROM dataplat_internal.installation AS n))),
                         (SELECT 'data_loss in partition ' || min(o.partition) FROM dataplat_internal.source_offset AS o
                           WHERE o.source = s.name AND o.state = 'data_loss'),
                         (SELECT 'paused' || coalesce(': ' || x.pause_reason, '') FROM dataplat.source AS x WHERE x.name = s.name AND x.paused),

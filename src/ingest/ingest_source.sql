@@ -72,6 +72,9 @@ BEGIN
         s := jsonb_populate_record(s, jsonb_build_object(reset, defaults -> reset));
     END LOOP;
     s := jsonb_populate_record(s, given);
+    IF s.topic NOT LIKE '/%' THEN
+        s.topic := regexp_replace(btrim(s.topic), '\s*,\s*', ',', 'g');
+    END IF;
     IF a ->> 'columns' IS NOT NULL THEN
         s.columns := dataplat_internal.parse_columns(a ->> 'columns');
     END IF;

@@ -120,7 +120,9 @@ AS $$
       LEFT JOIN job AS j ON j.object_id = s.source_id
       LEFT JOIN part AS p ON p.source = s.name
       LEFT JOIN loss AS l ON l.source = s.name
-      LEFT JOIN dataplat_internal.source_failure AS f ON f.source = s.name;
+      -- a failure that came with a dump says nothing about the copy
+      LEFT JOIN dataplat_internal.source_failure AS f ON f.source = s.name
+       AND (f.install_uuid IS NULL OR f.install_uuid IN (SELECT n.install_uuid::text FROM dataplat_internal.installation AS n));
 $$;
 COMMENT ON FUNCTION dataplat_internal.source_rows() IS 'the rows of source_status, read with the rights of the owner of the extension';
 REVOKE ALL ON FUNCTION dataplat_internal.source_rows() FROM PUBLIC;

@@ -21,6 +21,9 @@
 
 #define SECONDS_BETWEEN_TABLES 5
 
+/* Two names in quotes, every character a doubled quote. */
+#define QUALIFIED_NAME_LEN (2 * (2 * NAMEDATALEN + 2))
+
 static int	partitions_ahead = 3;
 
 static void maintain_next_table(void);
@@ -44,7 +47,8 @@ dp_storage_maintenance_init(void)
 static void
 maintain_next_table(void)
 {
-	static char last[2 * NAMEDATALEN * 2 + 8] = "";
+	static char last[QUALIFIED_NAME_LEN] = "";
+	char		before[QUALIFIED_NAME_LEN];
 	char	   *target;
 	Oid			types[1] = {TEXTOID};
 	Datum		values[1];
@@ -61,13 +65,17 @@ maintain_next_table(void)
 		SPI_finish();
 		return;
 	}
+	/* one that fails gives its turn to the next */
+	strlcpy(before, last, sizeof(before));
+	strlcpy(last, target, sizeof(last));
+
 	values[0] = CStringGetTextDatum(target);
 	if (SPI_execute_with_args("SELECT dataplat_internal.maintain_bronze_table($1)",
 							  1, types, values, NULL, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not maintain bronze table \"%s\"", target);
 	again = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	if (!again || isnull)
-		strlcpy(last, target, sizeof(last));
+	if (again && !isnull)
+		strlcpy(last, before, sizeof(last));
 	SPI_finish();
 }
 

@@ -471,6 +471,7 @@ BEGIN
                                  WHERE c.oid = to_regclass(target) AND r.rolname = owner AND pg_has_role(r.oid, c.relowner, 'MEMBER')) THEN
         RETURN false;
     END IF;
+    PERFORM set_config('lock_timeout', '1s', true);
     PERFORM dataplat_internal.ensure_partitions(target);
     PERFORM dataplat_internal.index_closed_partitions(target);
     FOR step IN SELECT * FROM dataplat_internal.apply_retention(target, keep) LOOP
@@ -624,8 +625,7 @@ $$;
 COMMENT ON FUNCTION dataplat_internal.split_columns(text) IS 'split a list of columns written as in CREATE TABLE';
 
 -- Guess columns from a sample of messages: one column for each member of the
--- objects, in the order of first appearance, of the narrowest type that holds
--- all its values.
+-- objects, of the narrowest type that holds all its values.
 CREATE OR REPLACE FUNCTION dataplat_internal.infer_columns(sample jsonb[])
 RETURNS jsonb
 LANGUAGE sql STABLE
