@@ -34,13 +34,13 @@ $standby->promote;
 wait_until($standby, $all_run, 'a promotion starts the workers', limit => 10);
 diag(sprintf('%.1f s after the promotion', time() - $start));
 
-# Two workers more than dataplat.max_workers allows.
-$standby->append_conf('postgresql.conf', "dataplat.max_workers = 2");
+# One worker more than dataplat.max_workers allows: three probes, maintenance.
+$standby->append_conf('postgresql.conf', "dataplat.max_workers = 3");
 $standby->restart;
-wait_until($standby, "SELECT count(*) FILTER (WHERE pid IS NOT NULL) = 2 AND count(*) FILTER (WHERE state = 'waiting_slot') = 1 FROM dataplat_internal.job_state() WHERE kind = 'probe'",
+wait_until($standby, "SELECT count(*) FILTER (WHERE pid IS NOT NULL) = 3 AND count(*) FILTER (WHERE state = 'waiting_slot') = 1 FROM dataplat_internal.job_state()",
 	'the worker that has no room waits');
 is($standby->safe_psql('postgres', "SELECT severity, problem, action FROM dataplat.health WHERE problem = 'waiting_slot'"),
-	'error|waiting_slot|Increase dataplat.max_workers (now 2).', 'health says what to increase');
+	'error|waiting_slot|Increase dataplat.max_workers (now 3).', 'health says what to increase');
 
 # max_worker_processes leaves room for launcher, scheduler and one worker.
 $standby->append_conf('postgresql.conf', "dataplat.max_workers = 8\nmax_worker_processes = 4\nmax_logical_replication_workers = 0\nlog_min_messages = warning");
