@@ -284,17 +284,21 @@ dp_ingest_data_loss(DpIngest *in, int part, const char *class, int64 from,
 			 errhint("See dataplat.data_loss_event; accept_data_loss() says how to go on.")));
 }
 
-/* The first offset and the committed end of each partition, from the broker. */
-static void
+/*
+ * The first offset and the committed end of each partition, from the broker,
+ * in two requests.  Returns 0 or librdkafka's code; partitions with an error
+ * of their own keep what they had.
+ */
+static int
 ask_offsets(DpIngest *in, bool (*stop) (void))
 {
 	DpKafkaClient *client = dp_consumer_client(in->consumer);
-	DpTopicPartition *tp = palloc(sizeof(DpTopicPartition) * Max(in->nparts, 1));
+	DpTopicPartition *tp = palloc0(sizeof(DpTopicPartition) * Max(in->nparts, 1));
+	int			worst = 0;
 
-	for (int what = 0; what < 2; what++)
+	for (int what = 0; what < 2 && worst == 0; what++)
 	{
 		int			n = 0;
-		int			err;
 
 		for (int i = 0; i < in->nparts; i++)
 		{
@@ -305,19 +309,17 @@ ask_offsets(DpIngest *in, bool (*stop) (void))
 			tp[n].error = 0;
 			tp[n++].offset = what == 0 ? DP_OFFSET_BEGINNING : DP_OFFSET_END;
 		}
-		err = dp_kafka_list_offsets(client, tp, n, DP_OFFSETS_TIMEOUT_MS, stop);
-		if (err != 0)
-			dp_kafka_throw(client, in->source->server, err);
+		worst = dp_kafka_list_offsets(client, tp, n, DP_OFFSETS_TIMEOUT_MS, stop);
 		n = 0;
-		for (int i = 0; i < in->nparts; i++)
+		for (int i = 0; worst == 0 && i < in->nparts; i++)
 		{
 			DpPartition *p = &in->parts[i];
 
 			if (p->stopped)
 				continue;
 			if (tp[n].error != 0)
-				dp_kafka_throw(client, in->source->server, tp[n].error);
-			if (what == 0)
+				worst = tp[n].error;
+			else if (what == 0)
 				p->low = tp[n].offset;
 			else
 				p->stable = tp[n].offset;
@@ -325,6 +327,7 @@ ask_offsets(DpIngest *in, bool (*stop) (void))
 		}
 	}
 	pfree(tp);
+	return worst;
 }
 
 /*
@@ -636,7 +639,9 @@ dp_ingest_open(const char *source, int worker_no, int workers, bool (*stop) (voi
 	require_topics(in);
 	check_deleted(in);
 	MemoryContextSwitchTo(context);
-	ask_offsets(in, stop);
+	err = ask_offsets(in, stop);
+	if (err != 0)
+		dp_kafka_throw(dp_consumer_client(in->consumer), in->source->server, err);
 	check_positions(in, stop);
 	MemoryContextSwitchTo(context);
 	in->nstopped = 0;
@@ -769,22 +774,14 @@ dp_ingest_verify(DpIngest *in, bool (*stop) (void))
 		return false;
 
 	/* the log may have become shorter, or its start may have passed us */
+	if (ask_offsets(in, stop) != 0)
+		return true;
 	for (int i = 0; i < in->nparts; i++)
 	{
 		DpPartition *p = &in->parts[i];
-		DpTopicPartition tp[2] = {
-			{.topic = p->topic, .partition = p->partition, .offset = DP_OFFSET_BEGINNING},
-			{.topic = p->topic, .partition = p->partition, .offset = DP_OFFSET_END}
-		};
 
 		if (p->stopped)
 			continue;
-		if (dp_kafka_list_offsets(client, &tp[0], 1, DP_OFFSETS_TIMEOUT_MS, stop) != 0 ||
-			dp_kafka_list_offsets(client, &tp[1], 1, DP_OFFSETS_TIMEOUT_MS, stop) != 0 ||
-			tp[0].error != 0 || tp[1].error != 0)
-			return true;
-		p->low = tp[0].offset;
-		p->stable = tp[1].offset;
 		dp_partition_stats_set(p->stats, p->low, p->high, p->stable, p->at_end);
 		if (p->stable < in->batch->parts[i].from || p->low > in->batch->parts[i].next)
 			same = false;

@@ -47,6 +47,9 @@
 /* An idle source reports this often, so that a second reader is found. */
 #define DP_BEACON_INTERVAL_MS 60000
 
+/* How large the first messages are taken to be; later ones as the last were. */
+#define DP_FIRST_MEAN_BYTES (1024 * 1024)
+
 /* A source that got nothing for this long is idle, milliseconds. */
 #define DP_IDLE_AFTER_MS 10000
 
@@ -69,6 +72,7 @@ typedef struct Loop
 	TimestampTz last_verify;
 	TimestampTz last_beacon;
 	TimestampTz trouble_since;	/* client error seen, not yet cured */
+	double		mean_bytes;		/* of lately polled messages */
 	double		tokens;			/* of the rate limit */
 	TimestampTz tokens_at;
 	DpBudget	budget;
@@ -517,6 +521,19 @@ take_records(Loop *loop, int n)
 	return batch->nrecords - first;
 }
 
+/*
+ * How many messages of the size that came lately the batch has room for: a
+ * poll must not take a thousand messages of ten megabytes.
+ */
+static int
+room_for(Loop *loop)
+{
+	DpBatch    *batch = loop->in->batch;
+	double		left = (double) (loop->in->source->batch_bytes - batch->bytes);
+
+	return (int) Min(Max(left / loop->mean_bytes, 0.0), 1000000.0) + 1;
+}
+
 /* Fill the batch with what is there; true when there may be more. */
 static bool
 poll_batch(Loop *loop)
@@ -527,7 +544,7 @@ poll_batch(Loop *loop)
 
 	while (batch->nrecords < max && !dp_batch_is_full(batch))
 	{
-		int			want = rate_allowance(loop, max - batch->nrecords);
+		int			want = rate_allowance(loop, Min(max - batch->nrecords, room_for(loop)));
 		int			n,
 					taken;
 
@@ -541,7 +558,14 @@ poll_batch(Loop *loop)
 		taken = take_records(loop, n);
 		DP_INJECT("k2");
 		if (taken > 0)
+		{
+			int64		bytes = 0;
+
+			for (int i = batch->nrecords - taken; i < batch->nrecords; i++)
+				bytes += batch->records[i].len + batch->records[i].keylen;
+			loop->mean_bytes = Max((loop->mean_bytes + (double) bytes / taken) / 2, 1.0);
 			loop->last_message = GetCurrentTimestamp();
+		}
 		if (in->source->rate_limit > 0)
 			loop->tokens -= taken;
 		if (loop->reopen)
@@ -674,6 +698,7 @@ run_loop(Loop *loop)
 	loop->last_verify = GetCurrentTimestamp();
 	loop->last_message = GetCurrentTimestamp();
 	loop->tokens_at = GetCurrentTimestamp();
+	loop->mean_bytes = DP_FIRST_MEAN_BYTES;
 	while (!loop->leave && !loop->reopen)
 	{
 		bool		more = false;
