@@ -261,9 +261,31 @@ dp_partition_count(rd_kafka_t *rk, const char *topic, int timeout_ms)
 	return n;
 }
 
+/* One of the ends of a partition; asked as offsets_for_times, which keeps its timeout. */
+static rd_kafka_resp_err_t
+list_offset(rd_kafka_t *rk, const char *topic, int partition, int64_t which,
+			int64_t *offset, int timeout_ms)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+	rd_kafka_resp_err_t err;
+
+	rd_kafka_topic_partition_list_add(list, topic, partition)->offset = which;
+	err = rd_kafka_offsets_for_times(rk, list, timeout_ms);
+	if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
+		err = list->elems[0].err;
+	*offset = list->elems[0].offset;
+	if (err == RD_KAFKA_RESP_ERR_NO_ERROR && *offset < 0)
+		err = RD_KAFKA_RESP_ERR__NO_OFFSET;
+	rd_kafka_topic_partition_list_destroy(list);
+	return err;
+}
+
 /*
  * First and end offset of a partition.  A broker that has just started, or
  * just made the topic, may not know yet that it leads it: ask again.
+ *
+ * rd_kafka_query_watermark_offsets would wait for ever for a broker that is
+ * down (librdkafka 2.0.2).
  */
 rd_kafka_resp_err_t
 dp_watermarks(rd_kafka_t *rk, const char *topic, int partition,
@@ -274,7 +296,9 @@ dp_watermarks(rd_kafka_t *rk, const char *topic, int partition,
 
 	for (;;)
 	{
-		err = rd_kafka_query_watermark_offsets(rk, topic, partition, low, high, timeout_ms);
+		err = list_offset(rk, topic, partition, RD_KAFKA_OFFSET_BEGINNING, low, timeout_ms);
+		if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
+			err = list_offset(rk, topic, partition, RD_KAFKA_OFFSET_END, high, timeout_ms);
 		if (err == RD_KAFKA_RESP_ERR_NO_ERROR || err == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
 			dp_now() > end)
 			return err;
