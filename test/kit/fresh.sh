@@ -38,12 +38,12 @@ chroot "$root" update-ca-certificates >/dev/null 2>&1 || true
 git clone -q "$ROOT" "$root/root/dataplat"
 echo "== $(git -C "$root/root/dataplat" log -1 --format='%h %s')"
 
-# The mounts live in a name space that ends with the command.
+# Mounts and processes live in name spaces that end with the command.
 start=$SECONDS
 rc=0
 # shellcheck disable=SC2016
-unshare --mount --fork --kill-child bash -c '
-	mount --rbind /proc "$1/proc" && mount --rbind /dev "$1/dev" || exit 1
+unshare --mount --pid --fork --kill-child bash -c '
+	mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" || exit 1
 	exec chroot "$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root CI=true bash -c "cd /root/dataplat && $2"
 ' - "$root" "$command" </dev/null || rc=$?
 echo "== after $((SECONDS - start)) s"
