@@ -32,6 +32,7 @@
 #include "utils/resowner.h"
 #include "utils/tuplestore.h"
 
+#include "catalog/catalog.h"
 #include "ingest/ingest.h"
 #include "ingest/session.h"
 #include "ingest/store.h"
@@ -342,6 +343,7 @@ read_until(DpIngest *in, const int64 *to, int64 max, const char *kind)
 		deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), DP_READ_TIMEOUT_MS);
 		open -= absorb(in, n, to, done);
 		total += in->batch->nrecords - before;
+		dp_progress_update(total);
 		if (dp_batch_is_full(in->batch))
 			store_here(in->source, in->batch, in->owner_epoch, kind, generations);
 	}
@@ -424,37 +426,60 @@ replayed(const char *source, const DpTopicPartition *tp, const char *what)
 					  1, 3, types, values);
 }
 
-/* Take out what an earlier reading of [from, to) left; counts what was there. */
+/* The first batch of the present generation of a partition. */
+static int64
+generation_start(DpSource *s, const char *topic, int partition)
+{
+	Oid			types[3] = {TEXTOID, TEXTOID, INT4OID};
+	Datum		values[3];
+
+	values[0] = CStringGetTextDatum(s->name);
+	values[1] = CStringGetTextDatum(topic);
+	values[2] = Int32GetDatum(partition);
+	return query_int8("SELECT COALESCE(pg_catalog.min(b.batch_id), 0)::bigint FROM dataplat.batch AS b"
+					  " JOIN dataplat_internal.source_offset AS o USING (source, topic, partition, generation)"
+					  " WHERE b.source = $1 AND b.topic = $2 AND b.partition = $3 AND b.kind = 'live'",
+					  1, 3, types, values);
+}
+
+/*
+ * Take out what earlier readings of [from, to) left.  Counts what was there
+ * of the present generation: only that stands in the partition's account.
+ */
 static void
 clear_range(DpSource *s, const char *topic, int partition, int64 from, int64 to,
 			int64 *rows, int64 *dead)
 {
-	Oid			types[5] = {INT4OID, INT8OID, INT8OID, TEXTOID, TEXTOID};
-	Datum		values[5];
+	Oid			types[6] = {INT4OID, INT8OID, INT8OID, TEXTOID, INT8OID, TEXTOID};
+	Datum		values[6];
 	StringInfoData sql;
 	Oid			save_userid;
 	int			save_context;
+	bool		has_batch = s->target->attno[DP_FIELD_BATCH_ID] > 0;
 
 	values[0] = Int32GetDatum(partition);
 	values[1] = Int64GetDatum(from);
 	values[2] = Int64GetDatum(to);
 	values[3] = CStringGetTextDatum(topic);
-	values[4] = CStringGetTextDatum(s->name);
+	values[4] = Int64GetDatum(generation_start(s, topic, partition));
+	values[5] = CStringGetTextDatum(s->name);
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "DELETE FROM %s AS t WHERE t._partition = $1 AND t._offset >= $2 AND t._offset < $3",
+	appendStringInfo(&sql, "WITH gone AS (DELETE FROM %s AS t WHERE t._partition = $1 AND t._offset >= $2 AND t._offset < $3"
+					 " AND %s RETURNING %s AS batch_id)"
+					 " SELECT count(*) FILTER (WHERE g.batch_id >= $5) FROM gone AS g",
 					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(s->target->relid)),
-												get_rel_name(s->target->relid)));
-	if (s->target->attno[DP_FIELD_TOPIC] > 0)
-		appendStringInfoString(&sql, " AND t._topic = $4");
-	else
-		appendStringInfoString(&sql, " AND $4 IS NOT NULL");
+												get_rel_name(s->target->relid)),
+					 s->target->attno[DP_FIELD_TOPIC] > 0 ? "t._topic = $4" : "$4 IS NOT NULL",
+					 has_batch ? "t._batch_id" : "$5");
 	GetUserIdAndSecContext(&save_userid, &save_context);
 	SetUserIdAndSecContext(s->owner, save_context | SECURITY_RESTRICTED_OPERATION);
-	*rows = run_count(sql.data, 4, types, values);
+	*rows = query_int8(sql.data, 1, 5, types, values);
 	SetUserIdAndSecContext(save_userid, save_context);
-	*dead = run_count("DELETE FROM dataplat.dead_letter AS d WHERE d.partition = $1 AND d.message_offset >= $2"
-					  " AND d.message_offset < $3 AND d.topic = $4 AND d.source = $5 AND d.state = 'open'",
-					  5, types, values);
+	*dead = query_int8("WITH gone AS (DELETE FROM dataplat.dead_letter AS d WHERE d.partition = $1 AND d.message_offset >= $2"
+					   " AND d.message_offset < $3 AND d.topic = $4 AND d.source = $6 AND d.state = 'open'"
+					   " RETURNING d.batch_id)"
+					   " SELECT count(*) FILTER (WHERE g.batch_id >= $5) FROM gone AS g",
+					   1, 6, types, values);
 }
 
 /* What the replay changed in the account of the partition. */
@@ -491,6 +516,7 @@ dp_ingest_range(PG_FUNCTION_ARGS)
 	DpTopicPartition *tps;
 	int64	   *to;
 	int64		total;
+	uint64		offsets = 0;
 	int64	   *old_rows,
 			   *old_dead;
 	Oid			type = JSONBOID;
@@ -532,6 +558,8 @@ dp_ingest_range(PG_FUNCTION_ARGS)
 	old_rows = palloc0(sizeof(int64) * in.nparts);
 	old_dead = palloc0(sizeof(int64) * in.nparts);
 	for (int i = 0; i < in.nparts; i++)
+		offsets += to[i] - tps[i].offset;
+	for (int i = 0; i < in.nparts; i++)
 		clear_range(in.source, tps[i].topic, tps[i].partition, tps[i].offset, to[i],
 					&old_rows[i], &old_dead[i]);
 
@@ -542,7 +570,9 @@ dp_ingest_range(PG_FUNCTION_ARGS)
 		in.batch->parts[i].next = tps[i].offset;
 	dp_batch_reset(in.batch, query_int8("SELECT pg_catalog.nextval('dataplat_internal.batch_id_seq'::pg_catalog.regclass)", 1, 0, NULL, NULL));
 	dp_consumer_assign(in.consumer, tps, in.nparts);
+	dp_progress_start("replay", name, offsets);
 	total = read_until(&in, to, PG_INT64_MAX, "replay");
+	dp_progress_end();
 	for (int i = 0; i < in.nparts; i++)
 		adjust_account(in.source, tps[i].topic, tps[i].partition,
 					   replayed(name, &tps[i], "rows") - old_rows[i],

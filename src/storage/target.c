@@ -256,7 +256,7 @@ dp_target_open(const char *name, Oid owner, bool allow_nonatomic,
 		aclcheck_error(acl, OBJECT_TABLE, name);
 	map_fields(target, rel);
 	choose_path(target, rel, allow_nonatomic, written, nwritten);
-	target->desc = CreateTupleDescCopy(RelationGetDescr(rel));
+	target->desc = CreateTupleDescCopyConstr(RelationGetDescr(rel));
 	table_close(rel, AccessShareLock);
 
 	target->nslots = DP_INSERT_CHUNK;
