@@ -198,7 +198,7 @@ show_kill() {
 	step "kill -9 of an ingest worker: PostgreSQL restarts, the workers go on from the offsets that were committed with the rows"
 	pid=$(ask -c "SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'dataplat ingest%' ORDER BY backend_start LIMIT 1")
 	say "kill -9 $pid"
-	as kill -9 "$pid"
+	as sh -c "kill -9 $pid"
 	wait_true "the server to be back" "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $pid)
 		AND (SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'dataplat ingest%') >= 6"
 	show <<-EOF
