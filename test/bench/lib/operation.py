@@ -86,9 +86,7 @@ def stop_time(b, broker_dead):
     s.sql(f"SELECT pg_terminate_backend({pid})")
     wait_until(lambda: gone(pid), 60, "the worker to end", 0.001)
     took = (time.monotonic() - start) * 1000
-    if not broker_dead:
-        s.sql("SELECT dataplat.pause_source('stop', 'bench')")
-        drop_source(s, "stop")
+    drop_source(s, "stop")
     return took
 
 
@@ -128,20 +126,24 @@ def idle(b, topic):
     s = b.server
     s.sql("CREATE SCHEMA IF NOT EXISTS bronze")
     fill(b.tools, b.broker, topic, 0, LATENCY_PARTITIONS)
-    for i in range(IDLE_SOURCES):
-        drop_source(s, f"idle{i}")
-    for i in range(IDLE_SOURCES):
-        create_source(s, f"idle{i}", topic, f"bronze.idle{i}", format="text")
-        s.sql(f"SELECT dataplat.resume_source('idle{i}')")
-    wait_until(lambda: int(s.value("SELECT count(*) FROM dataplat.source_status WHERE source LIKE 'idle%' AND state = 'idle'"))
-               == IDLE_SOURCES, 120, "20 sources to become idle", 0.2)
-    pids = s.workers("dataplat%")
-    before = {p: cpu_seconds(p) for p in pids}
-    began = time.monotonic()
-    # The one wait for a time: CPU over a while is what is measured.
-    time.sleep(IDLE_SECONDS)
-    used = sum(cpu_seconds(p) - before[p] for p in pids)
-    percent = 100 * used / (time.monotonic() - began)
-    for i in range(IDLE_SOURCES):
-        s.sql(f"SELECT dataplat.drop_source('idle{i}', drop_target => true)")
-    return {"value": percent, "processes": len(pids)}
+    try:
+        for i in range(IDLE_SOURCES):
+            create_source(s, f"idle{i}", topic, f"bronze.idle{i}", format="text")
+            s.sql(f"SELECT dataplat.resume_source('idle{i}')")
+        wait_until(lambda: int(s.value("SELECT count(*) FROM dataplat.source_status WHERE source LIKE 'idle%' AND state = 'idle'"))
+                   == IDLE_SOURCES, 120, "20 sources to become idle", 0.2)
+        pids = s.workers("dataplat%")
+        before = {p: cpu_seconds(p) for p in pids}
+        began = time.monotonic()
+        # The one wait for a time: CPU over a while is what is measured.
+        time.sleep(IDLE_SECONDS)
+        used = {p: cpu_seconds(p) - before[p] for p in pids}
+        seconds = time.monotonic() - began
+        percent = 100 * sum(used.values()) / seconds
+        kinds = s.sql("SELECT backend_type, string_agg(pid::text, ',') FROM pg_stat_activity WHERE backend_type ILIKE 'dataplat%' GROUP BY 1")
+        by_kind = {k: round(100 * sum(used.get(int(p), 0) for p in v.split(",")) / seconds, 3) for k, v in kinds}
+    finally:
+        for i in range(IDLE_SOURCES):
+            drop_source(s, f"idle{i}", wait=False)
+        wait_until(lambda: not s.workers(), 60, "the idle workers to stop")
+    return {"value": percent, "processes": len(pids), "percent_by_kind": by_kind}

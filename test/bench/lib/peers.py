@@ -196,30 +196,31 @@ def ingested(s, name):
     return int(s.value(f"SELECT coalesce(sum(rows), 0) FROM dataplat.batch WHERE source = '{name}'"))
 
 
-def drop_source(s, name):
+def drop_source(s, name, wait=True):
     s.sql(f"""DO $$ BEGIN
         IF EXISTS (SELECT FROM dataplat.source WHERE name = '{name}') THEN
             PERFORM dataplat.drop_source('{name}', drop_target => true);
         END IF;
     END $$""")
     s.sql(f"DROP TABLE IF EXISTS bronze.{name}")
-    wait_until(lambda: not s.workers(), 30, "the workers of a dropped source to stop")
+    if wait:
+        wait_until(lambda: not s.workers(), 30, "the workers of a dropped source to stop")
 
 
 # Name, contestant; the order is the order in a round.
 CONTESTANTS = {
     "raw": raw,
-    "copy_binary_text": copy_from("text.bin", f"{KAFKA_COLUMNS}, value text", "binary"),
     "dp_text": dataplat("text"),
-    "copy_binary_bytea": copy_from("bytea.bin", f"{KAFKA_COLUMNS}, value bytea", "binary"),
-    "dp_bytes": dataplat("bytes"),
-    "copy_text": copy_from("text.txt", f"{KAFKA_COLUMNS}, value text", "text"),
-    "dp_text_2": dataplat("text", workers=2),
-    "kcat_text": kcat_into("text"),
+    "copy_binary_text": copy_from("text.bin", f"{KAFKA_COLUMNS}, value text", "binary"),
     "go_1": go(1),
+    "copy_text": copy_from("text.txt", f"{KAFKA_COLUMNS}, value text", "text"),
+    "kcat_text": kcat_into("text"),
+    "dp_bytes": dataplat("bytes"),
+    "copy_binary_bytea": copy_from("bytea.bin", f"{KAFKA_COLUMNS}, value bytea", "binary"),
     "dp_jsonb": dataplat("json"),
     "copy_binary_jsonb": copy_from("jsonb.bin", f"{KAFKA_COLUMNS}, value jsonb", "binary"),
     "kcat_jsonb": kcat_into("jsonb"),
+    "dp_text_2": dataplat("text", workers=2),
     "go_2": go(2),
     "dp_typed": dataplat("json", layout="columns"),
     "go_typed_1": go(1, typed=True),

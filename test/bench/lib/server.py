@@ -56,7 +56,7 @@ class Server:
             for name, value in {**SETTINGS, **(extra or {})}.items():
                 f.write(f"{name} = {value}\n")
             if self.has_dataplat:
-                f.write("shared_preload_libraries = 'dataplat'\n")
+                f.write("shared_preload_libraries = 'dataplat'\ndataplat.max_workers = 48\n")
         self._run("pg_ctl", "-D", self.data, "-l", os.path.join(self.home, "server.log"), "-w", "start")
         subprocess.check_call([*self.as_user, f"{self.bin}/createdb", "-h", self.home, "bench"])
         if self.has_dataplat:
