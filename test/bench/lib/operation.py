@@ -5,7 +5,7 @@ import subprocess
 import time
 
 from broker import fill, wait_until
-from peers import KAFKA_COLUMNS, create_source, drop_source
+from peers import KAFKA_COLUMNS, create_source, drop_source, ingested
 from server import anonymous_memory, cpu_seconds
 
 LATENCY_SECONDS = 8
@@ -71,22 +71,22 @@ def stop_time(b, broker_dead):
     connections and is trying again when it is told to stop.
     """
     s = b.server
+    name = "stop_dead" if broker_dead else "stop_up"
     s.sql("CREATE SCHEMA IF NOT EXISTS bronze")
-    drop_source(s, "stop")
-    create_source(s, "stop", b.topic, "bronze.stop", format="text")
-    s.sql("SELECT dataplat.resume_source('stop')")
+    create_source(s, name, b.topic, f"bronze.{name}", format="text")
+    s.sql(f"SELECT dataplat.resume_source('{name}')")
     pid = wait_until(s.workers, 30, "a worker")[0]
-    wait_until(lambda: int(s.value("SELECT count(*) FROM dataplat.batch WHERE source = 'stop'")) > 0, 30, "a batch")
+    wait_until(lambda: ingested(s, name) > 0, 30, "a batch")
     if broker_dead:
         b.broker.kill()
-        wait_until(lambda: s.value("SELECT state FROM dataplat.source_status WHERE source = 'stop'") == "retrying", 60,
+        wait_until(lambda: s.value(f"SELECT state FROM dataplat.source_status WHERE source = '{name}'") == "retrying", 60,
                    "the source to notice the dead broker")
         pid = s.workers()[0] if s.workers() else pid
     start = time.monotonic()
     s.sql(f"SELECT pg_terminate_backend({pid})")
     wait_until(lambda: gone(pid), 60, "the worker to end", 0.001)
     took = (time.monotonic() - start) * 1000
-    drop_source(s, "stop")
+    drop_source(s, name)
     return took
 
 
@@ -122,13 +122,19 @@ IDLE_SECONDS = 15
 
 
 def idle(b, topic):
-    """CPU of all processes of dataplat with 20 sources that have nothing to do, in percent of a core."""
+    """CPU of all processes of dataplat with 20 sources that have nothing to do, in percent of a core.
+
+    Without the short fetch wait of the other runs: an idle source waits as the
+    defaults say.
+    """
     s = b.server
+    s.sql(f"""DROP SERVER IF EXISTS idle CASCADE;
+        CREATE SERVER idle FOREIGN DATA WRAPPER dataplat_kafka OPTIONS ("bootstrap.servers" '{b.broker.bootstrap}')""")
     s.sql("CREATE SCHEMA IF NOT EXISTS bronze")
     fill(b.tools, b.broker, topic, 0, LATENCY_PARTITIONS)
     try:
         for i in range(IDLE_SOURCES):
-            create_source(s, f"idle{i}", topic, f"bronze.idle{i}", format="text")
+            create_source(s, f"idle{i}", topic, f"bronze.idle{i}", server="idle", format="text")
             s.sql(f"SELECT dataplat.resume_source('idle{i}')")
         wait_until(lambda: int(s.value("SELECT count(*) FROM dataplat.source_status WHERE source LIKE 'idle%' AND state = 'idle'"))
                    == IDLE_SOURCES, 120, "20 sources to become idle", 0.2)

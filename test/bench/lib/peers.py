@@ -186,9 +186,9 @@ def dataplat(format, layout="document", workers=1):
 run_number = itertools.count(1)
 
 
-def create_source(s, name, topic, target, **options):
+def create_source(s, name, topic, target, server="bench", **options):
     words = "".join(f", {k} => {v if isinstance(v, (int, bool)) else chr(39) + str(v) + chr(39)}" for k, v in options.items())
-    s.sql(f"SELECT dataplat.create_source('{name}', server => 'bench', topic => '{topic}', target => '{target}', paused => true{words})")
+    s.sql(f"SELECT dataplat.create_source('{name}', server => '{server}', topic => '{topic}', target => '{target}', paused => true{words})")
 
 
 def ingested(s, name):
