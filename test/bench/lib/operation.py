@@ -8,7 +8,7 @@ from broker import fill, wait_until
 from peers import KAFKA_COLUMNS, create_source, drop_source, ingested
 from server import anonymous_memory, cpu_seconds
 
-LATENCY_SECONDS = 8
+LATENCY_SECONDS = 12
 LATENCY_PARTITIONS = 8
 
 
@@ -46,7 +46,7 @@ def latency_go(b, rate, topic):
                                 "-n", str(rate * LATENCY_SECONDS), "-d", s.conninfo, "-T", "gone"],
                                stdout=subprocess.DEVNULL)
     try:
-        # It is connected when its session exists; the first fifth of the run is not counted anyway.
+        # It is connected when its session exists; the first third of the run is not counted anyway.
         wait_until(lambda: s.value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'bench'") not in ("0", "1"),
                    30, "the Go consumer to connect")
         return latency_run(b, topic, rate, "gone")
@@ -94,7 +94,7 @@ MEMORY_PARTITIONS = 200
 MEMORY_MESSAGE = 10_000_000
 
 
-def memory(b, topic, messages=400):
+def memory(b, topic, messages=MEMORY_PARTITIONS):
     """The greatest private memory of a worker that reads 200 partitions of 10 MB messages, of its allowance."""
     s = b.server
     s.sql("CREATE SCHEMA IF NOT EXISTS bronze")
