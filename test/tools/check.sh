@@ -109,7 +109,7 @@ is 'the same seed makes the same messages' "$(sort "$PLACE/m1" | cksum)" "$(sort
 oracle --topic again --run away --rate 2500 --manifest "$PLACE/m3" >"$PLACE/totals" &
 pid=$!
 for _ in $(seq 200); do
-	[ "$(cat "$PLACE/m3" 2>/dev/null | wc -l)" -gt 1000 ] && break
+	[ -f "$PLACE/m3" ] && [ "$(wc -l <"$PLACE/m3")" -gt 1000 ] && break
 	sleep 0.05
 done
 ask down 1 >/dev/null

@@ -335,17 +335,6 @@ run_tx(DpProducer *w, bool commit)
 	return commit ? TX_COMMITTED : TX_ABORTED;
 }
 
-static int
-compare_message(const void *a, const void *b)
-{
-	const DpOracleMessage *x = a,
-			   *y = b;
-
-	if (x->p != y->p)
-		return x->p < y->p ? -1 : 1;
-	return x->i < y->i ? -1 : x->i > y->i;
-}
-
 /*
  * Find out how a transaction in doubt has ended, with a new producer.  Leaves
  * the mark "seen" on the messages that are in the topic.
@@ -360,7 +349,7 @@ settle_tx(DpProducer *w, const int64_t *from)
 	w->restarts++;
 	w->tx_settled++;
 	need_producer(w);
-	qsort(w->tx, w->n_tx, sizeof(DpOracleMessage), compare_message);
+	qsort(w->tx, w->n_tx, sizeof(DpOracleMessage), dp_oracle_compare);
 	found = dp_oracle_read_back(w->config, w->tx, w->n_tx, from);
 	if (!w->config->transactions)
 	{

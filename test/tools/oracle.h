@@ -46,6 +46,7 @@ typedef struct DpOracleConfig
 extern size_t dp_oracle_value(const DpOracleConfig *config, DpOracleMessage *m,
 							  bool aborted, char *buf);
 extern size_t dp_oracle_key(const DpOracleConfig *config, const DpOracleMessage *m, char *buf, size_t size);
+extern int	dp_oracle_compare(const void *a, const void *b);
 
 /* oracle_resolve.c */
 extern int	dp_oracle_read_back(const DpOracleConfig *config, DpOracleMessage *messages, int n,

@@ -93,3 +93,15 @@ dp_oracle_key(const DpOracleConfig *config, const DpOracleMessage *m, char *buf,
 	dp_random_seed(&r, config->seed + m->p, m->i);
 	return snprintf(buf, size, "key-%" PRId64, dp_random_below(&r, config->keys));
 }
+
+/* For qsort and bsearch: by partition and number. */
+int
+dp_oracle_compare(const void *a, const void *b)
+{
+	const DpOracleMessage *x = a,
+			   *y = b;
+
+	if (x->p != y->p)
+		return x->p < y->p ? -1 : 1;
+	return x->i < y->i ? -1 : x->i > y->i;
+}

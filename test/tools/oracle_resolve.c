@@ -13,17 +13,6 @@
 
 #define RESOLVE_TIMEOUT 300.0	/* seconds without any answer before giving up */
 
-static int
-compare_message(const void *a, const void *b)
-{
-	const DpOracleMessage *x = a,
-			   *y = b;
-
-	if (x->p != y->p)
-		return x->p < y->p ? -1 : 1;
-	return x->i < y->i ? -1 : x->i > y->i;
-}
-
 /* Every message of a run says who it is in a header, readable or not. */
 static bool
 identify(const DpOracleConfig *config, const rd_kafka_message_t *m, DpOracleMessage *id)
@@ -100,7 +89,7 @@ dp_oracle_read_back(const DpOracleConfig *config, DpOracleMessage *messages, int
 			break;
 		}
 		else if (rkm->err == RD_KAFKA_RESP_ERR_NO_ERROR && identify(config, rkm, &id) &&
-				 (mine = bsearch(&id, messages, n, sizeof(*messages), compare_message)) != NULL && !mine->seen)
+				 (mine = bsearch(&id, messages, n, sizeof(*messages), dp_oracle_compare)) != NULL && !mine->seen)
 		{
 			mine->seen = true;
 			found++;
