@@ -13,6 +13,7 @@
 #
 # The embedded broker runs in a second server: after a kill -9 PostgreSQL
 # starts all of its processes again, and the broker would forget its messages.
+# shellcheck disable=SC2030,SC2031  # stop_demos changes variables in a subshell on purpose
 set -euo pipefail
 . "$(dirname "$0")/private-pg.sh"
 : "${BROKER:=}" "${DEMO_KEEP:=1}" "${DEMO_RATE:=500}" "${DEMO_SECONDS:=3600}"
