@@ -151,6 +151,9 @@ coverage:
 format:
 	@test/kit/format.sh
 
+reference:
+	@test/kit/reference.sh
+
 help:
 	@sed -n 's/^#h //p' Makefile
 
@@ -174,11 +177,12 @@ help:
 #h make bench           the speed table (ROUNDS=, ROWS=, ONLY=, BROKER=)
 #h make bench-sustained ten gigabytes without a pause (GB=)
 #h make format          indent the C sources
+#h make reference       docs/reference.md from the comments of the extension
 #h make release-snapshot  keep this version's install script for upgrade tests
 #h variables            PG_CONFIG, CC, T, KEEP=dir (keep the private copy there)
 
 FORCE:
 
 .PHONY: FORCE release-snapshot demo demo-stop test installcheck bench bench-sustained check-lint check-versions check-fresh \
-	check-fuzz check-chaos coverage format help \
+	check-fuzz check-chaos coverage format reference help \
 	$(addprefix test-,$(ALL_SUITES) lint) $(addprefix installcheck-,$(ALL_SUITES))

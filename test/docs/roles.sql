@@ -1,0 +1,3 @@
+-- Roles that examples grant rights to.
+CREATE ROLE data_engineer;
+CREATE ROLE etl;
