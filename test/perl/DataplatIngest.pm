@@ -133,7 +133,7 @@ sub wait_ingested
 }
 
 # All checks of the oracle as one test.
-# Options: db, bronze.
+# Options: db, bronze.  What it said stays in $load->{checks}.
 sub oracle_ok
 {
 	my ($node, $source, $load, $label, %option) = @_;
@@ -147,6 +147,7 @@ sub oracle_ok
 		'<', $load->{manifest}) or die 'could not load the manifest';
 	my $checks = $node->safe_psql($db,
 		"SELECT c.ok, c.\"check\", c.detail FROM oracle.check('$bronze', '$source', 'oracle.manifest', ARRAY[" . join(',', @ends) . ']::bigint[]) AS c');
+	$load->{checks} = $checks;
 	my @lines = split /\n/, $checks;
 	my @bad = grep { !/^t\|/ } @lines;
 
@@ -169,9 +170,9 @@ sub load_injection
 sub inject
 {
 	my ($node, $point, $action, %option) = @_;
-	$node->safe_psql($option{db} // 'postgres',
-		sprintf("SELECT public.inject_set('%s', '%s', %d, %d)", $point, $action, $option{count} // 1, $option{skip} // 0));
-	return;
+	# The server may be coming back from the crash before.
+	return wait_until($node, sprintf("SELECT public.inject_set('%s', '%s', %d, %d)", $point, $action, $option{count} // 1, $option{skip} // 0),
+		undef, db => $option{db});
 }
 
 sub worker_pid
