@@ -29,6 +29,8 @@ need() {
 			perl:IPC::Run	libipc-run-perl
 			cmd:kcat	kcat
 			cmd:openssl	openssl
+			cmd:ps	procps
+			cmd:nm	binutils
 		E
 		;;
 		kafka) cat <<-'E'
