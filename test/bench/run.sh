@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run.sh [sustained]: measure dataplat beside the other ways to bring Kafka
+# run.sh [sustained|report]: measure dataplat beside the other ways to bring Kafka
 # into PostgreSQL, print the ratios, keep the samples in build/bench/*.json.
 #
 #	make bench                      all contestants, both brokers
@@ -7,6 +7,7 @@
 #	make bench ROUNDS=5 ROWS=3000000
 #	make bench ONLY=dp_text,copy_*  only these runs (patterns)
 #	make bench-sustained GB=10      ten gigabytes without a pause
+#	test/bench/run.sh report        the kept tables again, as Markdown
 #
 # Builds the tree into a private server; KEEP=dir makes it there and leaves it.
 set -euo pipefail
@@ -15,6 +16,11 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 : "${ROUNDS:=3}" "${ROWS:=1000000}" "${ONLY:=}" "${BROKER:=both}" "${GB:=10}" "${KAFKA_PORT:=29092}"
 # The Go that the consumer's go.mod asks for; Debian 12's is older.
 GO_WANTED=1.26
+
+export PYTHONDONTWRITEBYTECODE=1
+if [ "${1:-}" = report ]; then
+	exec python3 "$HERE/lib/report.py" "$ROOT"/build/bench/*.json
+fi
 
 sets="build test bench"
 [ "$BROKER" = mock ] || sets="$sets kafka"

@@ -5,6 +5,7 @@ import os
 import platform
 import statistics
 import subprocess
+import sys
 import time
 
 # (id, what, run of ours, run to compare with, must, aim): a ratio of rates.
@@ -144,3 +145,30 @@ def machine():
 def commit(root):
     done = subprocess.run(["git", "-C", root, "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
     return done.stdout.strip() or "unknown"
+
+
+def markdown(path):
+    """The tables of a kept bench, for docs/performance.md."""
+    with open(path) as f:
+        kept = json.load(f)
+    about = kept["about"]
+    m = about["machine"]
+    print(f"{about['broker']} broker, {about['rows']:,} rows, {about['rounds']} rounds, commit {about['commit']}, {about['postgresql']}, "
+          f"{m['cores']} × {m['cpu']}, load at the start {m['load']:.1f}\n")
+    print("| run | rows/s | with start | CPU s for a million |\n|---|---|---|---|")
+    for name, samples in kept["runs"].items():
+        middle = lambda key: statistics.median(s[key] for s in samples if s.get(key)) if any(s.get(key) for s in samples) else None
+        cpu = middle("cpu_per_million")
+        print(f"| {name} | {middle('rate'):,.0f} | {middle('wall_rate'):,.0f} | {'' if cpu is None else f'{cpu:.2f}'} |")
+    print("\n| what | measured | must | aim | |\n|---|---|---|---|---|")
+    for r in kept["table"]:
+        show = lambda v: "" if v is None else f"{v:g}"
+        print(f"| {r['what']} | {r['measured']:.2f} {r['unit']} | {show(r['must'])} | {show(r['aim'])} | {r['verdict']} |")
+    for name, why in kept["skipped"].items():
+        print(f"\nNot run: {name}: {why}")
+
+
+if __name__ == "__main__":
+    for path in sys.argv[1:]:
+        markdown(path)
+        print()
