@@ -63,25 +63,22 @@ dp_pages_allowed(Relation leaf)
 		leaf->rd_rel->relpersistence == RELPERSISTENCE_PERMANENT;
 }
 
-/* Rows that fit a page as they are go first; returns how many. */
+/* Rows that fit a page as they are go first, both kinds in order; returns how many. */
 static int
 sort_out_large_rows(HeapTuple *rows, int nrows)
 {
+	HeapTuple  *large = palloc_extended(sizeof(HeapTuple) * nrows, MCXT_ALLOC_HUGE);
 	int			small = 0;
 
 	for (int i = 0; i < nrows; i++)
+	{
 		if (rows[i]->t_len <= TOAST_TUPLE_THRESHOLD && !HeapTupleHasExternal(rows[i]))
-		{
-			HeapTuple	t = rows[i];
-
-			/* a rotation keeps both kinds in order while there are few large rows */
-			if (small != i)
-			{
-				memmove(&rows[small + 1], &rows[small], sizeof(HeapTuple) * (i - small));
-				rows[small] = t;
-			}
-			small++;
-		}
+			rows[small++] = rows[i];
+		else
+			large[i - small] = rows[i];
+	}
+	memcpy(&rows[small], large, sizeof(HeapTuple) * (nrows - small));
+	pfree(large);
 	return small;
 }
 
@@ -124,7 +121,9 @@ fill_page(Page page, BlockNumber block, HeapTuple *rows, int nrows, Size keep_fr
 	int			n = 0;
 
 	PageInit(page, BLCKSZ, 0);
-	while (n < nrows && PageGetHeapFreeSpace(page) >= MAXALIGN(rows[n]->t_len) + keep_free)
+	/* the first one goes in whatever the fillfactor: there is no emptier page */
+	while (n < nrows &&
+		   (n == 0 || PageGetHeapFreeSpace(page) >= MAXALIGN(rows[n]->t_len) + keep_free))
 	{
 		OffsetNumber off;
 		HeapTupleHeader td;
