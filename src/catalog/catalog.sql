@@ -243,7 +243,7 @@ DECLARE
 BEGIN
     FOR k IN SELECT * FROM dataplat_internal.show_create_kind AS s ORDER BY s.kind LOOP
         EXECUTE 'SELECT ' || k.show_function || '($1)' INTO one USING name;
-        answer := NULLIF(pg_catalog.concat_ws(E'\n\n', answer, one), '');
+        answer := NULLIF(pg_catalog.concat_ws(E'\n\n', answer, NULLIF(one, '')), '');
     END LOOP;
 
     IF answer IS NULL OR answer = '' THEN

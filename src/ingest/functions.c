@@ -14,12 +14,14 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "pgstat.h"
 #include "storage/latch.h"
 #include "utils/acl.h"
@@ -31,6 +33,7 @@
 #include "utils/queryenvironment.h"
 #include "utils/resowner.h"
 #include "utils/tuplestore.h"
+#include "utils/varlena.h"
 
 #include "catalog/catalog.h"
 #include "ingest/ingest.h"
@@ -165,8 +168,8 @@ dp_source_write_path(PG_FUNCTION_ARGS)
 	if (s == NULL)
 		PG_RETURN_NULL();
 	owner = get_role_oid(s->owner_name, true);
-	relid = DatumGetObjectId(DirectFunctionCall1(to_regclass,
-												 CStringGetTextDatum(s->target_name)));
+	relid = RangeVarGetRelid(makeRangeVarFromNameList(
+		textToQualifiedNameList(cstring_to_text(s->target_name))), NoLock, true);
 	if (!OidIsValid(owner) || !OidIsValid(relid) ||
 		pg_class_aclcheck(relid, owner, ACL_INSERT) != ACLCHECK_OK)
 		PG_RETURN_NULL();

@@ -102,6 +102,7 @@ AS $$
 DECLARE
     s      dataplat.source;
     ranges jsonb;
+    wrong  record;
     n      bigint;
 BEGIN
     s := dataplat_internal.source_to_change(caller, a ->> 'name', true);
@@ -113,6 +114,17 @@ BEGIN
     IF ranges IS NULL THEN
         RAISE NOTICE 'nothing lies between position "%" and position "%"', a ->> 'from_position', a ->> 'to_position';
         RETURN to_jsonb(0);
+    END IF;
+    SELECT r.topic, r.partition, r."from", w.low, w.high INTO wrong
+      FROM jsonb_to_recordset(ranges) AS r (topic text, partition int, "from" bigint)
+      JOIN dataplat_internal.topic_watermarks(s.server, s.topic, s.owner) AS w ON w.topic = r.topic AND w.partition = r.partition
+     WHERE r."from" NOT BETWEEN w.low AND w.high
+     ORDER BY r.topic, r.partition LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'cannot replay topic "%" partition % from offset %', wrong.topic, wrong.partition, wrong."from"
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = CASE WHEN wrong.high > wrong.low THEN format('The topic has offsets %s to %s.', wrong.low, wrong.high - 1)
+                                ELSE format('The partition is empty; its next offset is %s.', wrong.high) END;
     END IF;
     n := dataplat_internal.ingest_range(s.name, ranges);
     PERFORM dataplat_internal.note_source_event(caller, s.name, 'replay', jsonb_build_object('ranges', ranges, 'messages', n));

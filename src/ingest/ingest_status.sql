@@ -279,7 +279,7 @@ LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT 'error', 'table ' || b.target, 'missing', 'the table was dropped or renamed',
-           'Make it again with the same columns, or point the source elsewhere with alter_source(target => ...).'
+           'dataplat.alter_source(..., target => ...) makes it again, or points the source elsewhere; then resume_source().'
       FROM dataplat_internal.bronze_table AS b
      WHERE to_regclass(b.target) IS NULL
     UNION ALL

@@ -228,7 +228,11 @@ dp_target_insert(DpTarget *target, HeapTuple *rows, int nrows,
 
 	if (nrows == 0)
 		return true;
-	parent = table_open(target->relid, RowExclusiveLock);
+	parent = try_table_open(target->relid, RowExclusiveLock);
+	if (parent == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table \"%s\" does not exist any more", target->name)));
 	leaf = parent;
 	if (target->path == DP_PATH_MULTI_INSERT && target->partitioned)
 	{
