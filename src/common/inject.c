@@ -116,6 +116,15 @@ dp_inject(const char *point)
 		act(point, action);
 }
 
+void
+dp_inject_poison(const void *data, size_t len)
+{
+	static const char poison[] = "dataplat-injected-segv";
+
+	if (data && memmem(data, len, poison, sizeof(poison) - 1))
+		kill(getpid(), SIGSEGV);
+}
+
 PG_FUNCTION_INFO_V1(dp_inject_set);
 PG_FUNCTION_INFO_V1(dp_inject_passed);
 

@@ -19,6 +19,7 @@
 #include "port/pg_crc32c.h"
 #include "utils/memutils.h"
 
+#include "common/inject.h"
 #include "ingest/breadcrumb.h"
 #include "ingest/batch.h"
 
@@ -279,6 +280,7 @@ dp_batch_add(DpBatch *batch, int record)
 		return;
 	}
 	dp_breadcrumb_decoding(r->tp, r->offset);
+	DP_INJECT_POISON(r->value, r->len);
 	switch (dp_decode(batch->decoder, batch, r, tp->topic, false, &row->tuple, &stage, &error))
 	{
 		case DP_DECODED_DEFERRED:

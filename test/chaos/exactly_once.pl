@@ -10,6 +10,7 @@ use warnings;
 use DataplatCluster;
 use DataplatIngest;
 use DataplatKafka;
+use IPC::Run ();
 use List::Util qw(shuffle);
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -112,8 +113,10 @@ print map { "# oracle: $_\n" } split /\n/, $load->{checks};
 is($node->safe_psql('postgres', q{SELECT count(*) FROM dataplat.dead_letter WHERE stage = 'worker_crash'}), '0', 'no message was blamed for a crash');
 my ($rows, $letters) = split /\|/, $node->safe_psql('postgres', 'SELECT (SELECT count(*) FROM bronze.chaos), (SELECT count(*) FROM dataplat.dead_letter)');
 tell("$rows rows, $letters dead letters");
-command_ok([ 'pg_amcheck', '-d', $node->connstr('postgres'), '-s', 'bronze', '-s', 'dataplat', '-s', 'dataplat_internal', '--install-missing' ],
-	'heap and indexes are sound');
+my $words = '';
+ok(IPC::Run::run([ 'pg_amcheck', '-d', 'postgres', '-h', $node->host, '-p', $node->port, '-s', 'bronze', '-s', 'dataplat', '-s', 'dataplat_internal',
+		'--install-missing' ], '>&', \$words), 'heap and indexes are sound')
+  or diag($words);
 
 $node->stop;
 done_testing();
