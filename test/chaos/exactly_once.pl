@@ -22,8 +22,7 @@ my $rate = $ENV{DATAPLAT_CHAOS_RATE} // 7000;
 my $begun = time();
 
 srand($seed);
-note("seed $seed, $records records");
-print "# SEED=$seed\n";
+note("seed $seed, $records records, $rate a second");
 
 my $kafka = DataplatKafka->new;
 my $node = dataplat_node('main', conf => ingest_conf("shared_buffers = '256MB'\n"));
@@ -31,7 +30,7 @@ my $done = 'SELECT sum(o.next_offset)::bigint FROM dataplat_internal.source_offs
 
 sub tell
 {
-	printf "# %5.1f s  %s\n", time() - $begun, "@_";
+	note(sprintf('%5.1f s  %s', time() - $begun, "@_"));
 }
 
 # How many offsets are committed; waits for a server that is coming back.
@@ -109,7 +108,7 @@ tell('all is produced:', $load->{out} =~ s/\s+/ /gr);
 wait_ingested($node, 'chaos', $load, 'everything has been read', limit => 300);
 tell('all is ingested');
 oracle_ok($node, 'chaos', $load, 'the oracle: 0 lost, 0 repeated, 0 aborted, each malformed record once, ledger exact');
-print map { "# oracle: $_\n" } split /\n/, $load->{checks};
+note("oracle: $_") for split /\n/, $load->{checks};
 is($node->safe_psql('postgres', q{SELECT count(*) FROM dataplat.dead_letter WHERE stage = 'worker_crash'}), '0', 'no message was blamed for a crash');
 my ($rows, $letters) = split /\|/, $node->safe_psql('postgres', 'SELECT (SELECT count(*) FROM bronze.chaos), (SELECT count(*) FROM dataplat.dead_letter)');
 tell("$rows rows, $letters dead letters");
