@@ -63,7 +63,7 @@ stop_demos() {
 start_broker() {
 	local data=$PLACE/broker
 	if [ -n "$BROKER" ]; then
-		PREFIX=dataplat_demo_$(basename "$PLACE" | tr -dc 'A-Za-z0-9')_
+		PREFIX=dataplat_demo_$(date +%s)_$$_
 		say "Kafka: $BROKER, topics ${PREFIX}*"
 		return
 	fi
