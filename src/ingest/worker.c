@@ -42,6 +42,7 @@
 
 /* How often things are looked at that are not messages, milliseconds. */
 #define DP_REPORT_INTERVAL_MS 1000
+#define DP_IDLE_REPORT_INTERVAL_MS 5000
 #define DP_VERIFY_RETRY_MS 2000
 
 /* An idle source reports this often, so that a second reader is found. */
@@ -629,11 +630,23 @@ batch_is_due(Loop *loop, bool more)
 	return TimestampDifferenceExceeds(batch->opened_at, GetCurrentTimestamp(), delay);
 }
 
+/* Between two looks at things that are not messages: longer when nothing comes. */
+static int
+report_interval(Loop *loop, TimestampTz now)
+{
+	bool		calm = loop->trouble_since == 0 && !loop->in->foreign &&
+		dp_kafka_client_error(dp_consumer_client(loop->in->consumer), NULL) == NULL &&
+		dp_metadata_interval * 1000 > DP_IDLE_REPORT_INTERVAL_MS;
+
+	return calm && TimestampDifferenceExceeds(loop->last_message, now, DP_IDLE_AFTER_MS)
+		? DP_IDLE_REPORT_INTERVAL_MS : DP_REPORT_INTERVAL_MS;
+}
+
 static long
 wait_time(Loop *loop)
 {
 	DpSource   *s = loop->in->source;
-	long		ms = DP_REPORT_INTERVAL_MS;
+	long		ms = report_interval(loop, GetCurrentTimestamp());
 
 	if (loop->in->batch->dirty && s->batch_delay_ms > 0)
 	{
@@ -670,7 +683,7 @@ housekeeping(Loop *loop)
 	DpKafkaClient *client = dp_consumer_client(in->consumer);
 	int			every;
 
-	if (!TimestampDifferenceExceeds(loop->last_report, now, DP_REPORT_INTERVAL_MS))
+	if (!TimestampDifferenceExceeds(loop->last_report, now, report_interval(loop, now)))
 		return;
 	loop->last_report = now;
 	dp_kafka_client_serve(client);
