@@ -431,6 +431,11 @@ dp_decode(DpDecoder *d, DpBatch *batch, const DpRecord *r, const char *topic,
 		return DP_DECODED_FILTERED;
 
 	*stage = DP_STAGE_KEY;
+	if (r->key == NULL && s->upsert)
+	{
+		dp_error_set(error, "23502", DP_NO_POSITION, "a message of an upsert stream needs a key");
+		return DP_DECODED_FAILED;
+	}
 	if (r->key == NULL || d->target->attno[DP_FIELD_KEY] == 0)
 		set_null(d, DP_FIELD_KEY);
 	else if (!decode_single(d, d->key_json, s->key_format, BUF_KEY, r->key, r->keylen,
