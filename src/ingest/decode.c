@@ -13,7 +13,9 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
@@ -245,16 +247,31 @@ decode_single(DpDecoder *d, DpJsonDecoder *json, DpFormat format, int buf,
 	return false;
 }
 
+/*
+ * As the owner: the input function of a domain or of a type of the user's own
+ * is the user's code.  An error leaves it to the (sub)transaction's end to
+ * switch back.
+ */
 static Datum
 convert_deferred(DpDecoder *d, int column)
 {
 	DpColumnValue *v = &d->columns[column];
 	Oid			input,
 				ioparam;
+	Oid			save_userid;
+	int			save_context;
+	int			save_nestlevel;
+	Datum		value;
 
+	GetUserIdAndSecContext(&save_userid, &save_context);
+	SetUserIdAndSecContext(d->target->owner, save_context | SECURITY_RESTRICTED_OPERATION);
+	save_nestlevel = NewGUCNestLevel();
 	getTypeInputInfo(d->source->columns[column].type, &input, &ioparam);
-	return OidInputFunctionCall(input, pstrdup(v->text), ioparam,
-								d->source->columns[column].typmod);
+	value = OidInputFunctionCall(input, pstrdup(v->text), ioparam,
+								 d->source->columns[column].typmod);
+	AtEOXact_GUC(false, save_nestlevel);
+	SetUserIdAndSecContext(save_userid, save_context);
+	return value;
 }
 
 /* Typed columns; returns 1 done, 0 failed, -1 deferred. */

@@ -590,7 +590,10 @@ dp_ingest_range(PG_FUNCTION_ARGS)
  * Trying
  *-------------------------------------------------------------------------
  */
-/* A formed row of the target as a jsonb object, NULLs left out. */
+/*
+ * A formed row of the target as a jsonb object, NULLs left out.  As the owner:
+ * output functions and casts to json may be the user's code.
+ */
 static Datum
 row_as_jsonb(DpSource *s, HeapTuple tuple)
 {
@@ -599,7 +602,11 @@ row_as_jsonb(DpSource *s, HeapTuple tuple)
 	Tuplestorestate *store = tuplestore_begin_heap(false, false, work_mem);
 	Datum		result = (Datum) 0;
 	bool		isnull;
+	Oid			save_userid;
+	int			save_context;
 
+	GetUserIdAndSecContext(&save_userid, &save_context);
+	SetUserIdAndSecContext(s->owner, save_context | SECURITY_RESTRICTED_OPERATION);
 	tuplestore_puttuple(store, tuple);
 	enr->md.name = "dataplat_row";
 	enr->md.reliddesc = s->target->relid;
@@ -608,7 +615,7 @@ row_as_jsonb(DpSource *s, HeapTuple tuple)
 	enr->reldata = store;
 	SPI_connect();
 	if (SPI_register_relation(enr) != SPI_OK_REL_REGISTER ||
-		SPI_execute("SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.to_jsonb(r)) - '_batch_id' - '_ingested_at'"
+		SPI_execute("SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.to_jsonb(r.*)) - '_batch_id' - '_ingested_at'"
 					" FROM dataplat_row AS r", true, 1) != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "could not show a row");
 	result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
@@ -620,6 +627,7 @@ row_as_jsonb(DpSource *s, HeapTuple tuple)
 		MemoryContextSwitchTo(spi);
 	}
 	SPI_finish();
+	SetUserIdAndSecContext(save_userid, save_context);
 	tuplestore_end(store);
 	return isnull ? (Datum) 0 : result;
 }
@@ -650,6 +658,44 @@ put_try(ReturnSetInfo *rsinfo, DpSource *s, DpBatch *batch, int record,
 		nulls[4] = values[4] == (Datum) 0;
 	}
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+/* Show a row whose columns need the server's input functions, or what these say. */
+static void
+put_deferred_try(ReturnSetInfo *rsinfo, DpSource *s, DpBatch *batch, DpRow *row)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	DpRecord   *r = &batch->records[row->record];
+	DpFailure	failure = {.record = row->record};
+	volatile bool ok = false;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		ok = dp_decode(batch->decoder, batch, r, dp_decoder_partition(batch->decoder, r->tp)->topic,
+					   true, &row->tuple, &failure.stage, &failure.error) == DP_DECODED_ROW;
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *edata;
+
+		MemoryContextSwitchTo(context);
+		edata = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		CurrentResourceOwner = owner;
+		if (!dp_is_data_error(edata->sqlerrcode))
+			ReThrowError(edata);
+		failure.stage = DP_STAGE_INSERT;
+		dp_error_set(&failure.error, unpack_sql_state(edata->sqlerrcode), DP_NO_POSITION, "%s", edata->message);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	put_try(rsinfo, s, batch, row->record, ok ? &row->tuple : NULL, ok ? NULL : &failure);
 }
 
 /* (source, rows) -> setof (topic, partition, message_offset, ok, contents, sqlstate, message) */
@@ -709,8 +755,14 @@ dp_test_source(PG_FUNCTION_ARGS)
 		dp_batch_add(batch, batch->nrecords++);
 	}
 	for (int i = 0; i < batch->nrows; i++)
-		put_try(rsinfo, s, batch, batch->rows[i].record,
-				batch->rows[i].tuple.t_data ? &batch->rows[i].tuple : NULL, NULL);
+	{
+		DpRow	   *row = &batch->rows[i];
+
+		if (row->tuple.t_data)
+			put_try(rsinfo, s, batch, row->record, &row->tuple, NULL);
+		else
+			put_deferred_try(rsinfo, s, batch, row);
+	}
 	for (int i = 0; i < batch->nfailures; i++)
 		put_try(rsinfo, s, batch, batch->failures[i].record, NULL, &batch->failures[i]);
 	dp_batch_free(batch);
