@@ -55,7 +55,11 @@
 #define DP_IDLE_AFTER_MS 10000
 
 /* An end that stands still below the high watermark is worth a word after this, milliseconds. */
+#ifdef DATAPLAT_INJECTION
+#define DP_LSO_AFTER_MS 3000
+#else
 #define DP_LSO_AFTER_MS 30000
+#endif
 
 /* Further behind than this is catching_up, messages. */
 #define DP_CATCHING_UP_LAG 10000

@@ -30,6 +30,7 @@ need() {
 			cmd:kcat	kcat
 			cmd:openssl	openssl
 			cmd:ps	procps
+			cmd:python3	python3
 			cmd:nm	binutils
 		E
 		;;
