@@ -83,6 +83,7 @@ for set in "$@"; do
 	done < <(need "$set")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
+mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
 
 echo "installing what is missing: ${missing[*]}"
 root=()
