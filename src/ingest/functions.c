@@ -24,6 +24,7 @@
 #include "nodes/makefuncs.h"
 #include "pgstat.h"
 #include "storage/latch.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -172,6 +173,9 @@ dp_source_write_path(PG_FUNCTION_ARGS)
 		textToQualifiedNameList(cstring_to_text(s->target_name))), NoLock, true);
 	if (!OidIsValid(owner) || !OidIsValid(relid) ||
 		pg_class_aclcheck(relid, owner, ACL_INSERT) != ACLCHECK_OK)
+		PG_RETURN_NULL();
+	/* who looks at the state of a locked target must not wait for the lock */
+	if (!ConditionalLockRelationOid(relid, AccessShareLock))
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(dp_write_path_name(
 		dp_target_open(s->target_name, owner, true, (const char *const *) s->column_names,
