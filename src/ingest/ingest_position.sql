@@ -126,6 +126,16 @@ BEGIN
                   DETAIL = CASE WHEN wrong.high > wrong.low THEN format('The topic has offsets %s to %s.', wrong.low, wrong.high - 1)
                                 ELSE format('The partition is empty; its next offset is %s.', wrong.high) END;
     END IF;
+    -- What was not read yet is the workers' to read.
+    SELECT jsonb_agg(jsonb_build_object('topic', o.topic, 'partition', o.partition, 'from', r."from", 'to', least(r."to", o.next_offset))
+                     ORDER BY o.topic, o.partition) INTO ranges
+      FROM jsonb_to_recordset(ranges) AS r (topic text, partition int, "from" bigint, "to" bigint)
+      JOIN dataplat_internal.source_offset AS o ON o.source = s.name AND o.topic = r.topic AND o.partition = r.partition
+     WHERE least(r."to", o.next_offset) > r."from";
+    IF ranges IS NULL THEN
+        RAISE NOTICE 'source "%" has read nothing between position "%" and position "%" yet', s.name, a ->> 'from_position', a ->> 'to_position';
+        RETURN to_jsonb(0);
+    END IF;
     n := dataplat_internal.ingest_range(s.name, ranges);
     PERFORM dataplat_internal.note_source_event(caller, s.name, 'replay', jsonb_build_object('ranges', ranges, 'messages', n));
     RETURN to_jsonb(n);
