@@ -126,6 +126,13 @@ place_build() {
 place_use() {
 	PLACE_CONFIG=$1 PLACE_PGXS=$(dirname "$("$1" --pgxs)")/../..
 	PLACE_BIN=$("$1" --bindir)
+	# A server that brings its own libpq is used with it.
+	local lib
+	lib=$("$1" --libdir)
+	[ ! -e "$lib/libpq.so.5" ] || case "$lib" in
+		/usr/*) ;;
+		*) place_env+=("LD_LIBRARY_PATH=$lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}") ;;
+	esac
 }
 
 # place_start [CONF]: a running server, reached through PGHOST and PGPORT.
