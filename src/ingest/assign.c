@@ -395,6 +395,8 @@ check_positions(DpIngest *in, bool (*stop) (void))
 										 p->next_offset, p->stable, p->low));
 		else if (p->anchor.offset >= p->low && p->anchor.offset < p->next_offset)
 			p->verify = true;
+		else if (p->gone && p->next_offset == 0)
+			p->sentinel = p->gone = false;	/* nothing read, nothing to lose */
 		else if (p->gone)
 			dp_ingest_data_loss(in, i, "ANCHOR_MISMATCH", p->low, p->next_offset,
 								"{\"sentinel\": \"the offset committed to the group is gone\", "
