@@ -356,11 +356,11 @@ class Broker:
 
     # ------------------------------------------------------------- rules
 
-    def fate(self, api, note):
+    def fate(self, api):
         """The first rule that wants this request, or none."""
         dice = self.chance.setdefault(api, random.Random(f"{self.seed} {api}")).random()
         for rule in self.rules:
-            if rule["api"] not in ("*", api) or rule.get("topic") not in (None, *note.get("topics", [])):
+            if rule["api"] not in ("*", api):
                 continue
             rule["seen"] += 1
             if rule["seen"] <= rule.get("skip", 0) or dice >= rule.get("probability", 1):
@@ -573,7 +573,7 @@ class Broker:
         name, lo, hi = APIS.get(key, (f"Unknown{key}", 1, 0))
         note = {"n": len(self.requests), "api": name, "version": v, "connection": connection}
         self.requests.append(note)
-        rule = self.fate(name, note) or {}
+        rule = self.fate(name) or {}
         if rule:
             note["rule"] = rule["action"]
         if key not in self.HANDLERS or not lo <= v <= hi:
