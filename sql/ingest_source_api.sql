@@ -63,9 +63,9 @@ SELECT state, reason, hint, workers, rows, dead_letters, lag, write_path FROM da
 
 -- Seeking moves partitions within this transaction, as a new generation that fences off a running worker.
 SELECT * FROM dataplat.seek_source('api_orders', '{"0": 100, "1": 7}');
-UPDATE dataplat_internal.source_offset SET rows = 5, next_offset = 105, anchor_offset = 104, sentinel = true WHERE source = 'api_orders' AND partition = 0;
+UPDATE dataplat_internal.source_offset SET rows = 5, next_offset = 105, anchor_offset = 104, sentinel = 'me' WHERE source = 'api_orders' AND partition = 0;
 SELECT * FROM dataplat.seek_source('api_orders', '{"0": 3}');
-SELECT partition, next_offset, first_offset, generation, rows, anchor_offset, sentinel FROM dataplat_internal.source_offset
+SELECT partition, next_offset, first_offset, generation, rows, anchor_offset, sentinel IS NOT NULL AS sentinel FROM dataplat_internal.source_offset
  WHERE source = 'api_orders' ORDER BY 1;
 SELECT count(DISTINCT owner_epoch) FROM dataplat_internal.source_offset WHERE source = 'api_orders';
 SELECT * FROM dataplat.seek_source('api_all', '{"b": {"0": 9}}');

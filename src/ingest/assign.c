@@ -197,8 +197,8 @@ worker_of(const char *topic, int partition, int workers)
 static void
 take_over(DpIngest *in, int workers)
 {
-	Oid			types[3] = {TEXTOID, INT8OID, INT8OID};
-	Datum		values[3];
+	Oid			types[2] = {TEXTOID, TEXTOID};
+	Datum		values[2];
 	int			n;
 
 	begin();
@@ -206,10 +206,11 @@ take_over(DpIngest *in, int workers)
 			0, NULL, NULL, false);
 	in->owner_epoch = result_int8(0, 1, 0);
 	values[0] = CStringGetTextDatum(in->source->name);
+	values[1] = CStringGetTextDatum(in->install_uuid);
 	n = run_sql("SELECT o.topic, o.partition, o.next_offset, o.generation, o.anchor_offset,"
-				" o.anchor_timestamp, o.anchor_crc, o.sentinel, o.state <> 'ok'"
+				" o.anchor_timestamp, o.anchor_crc, COALESCE(o.sentinel = $2, false), o.state <> 'ok'"
 				" FROM dataplat_internal.source_offset AS o WHERE o.source = $1"
-				" ORDER BY o.topic, o.partition FOR UPDATE", 1, types, values, false);
+				" ORDER BY o.topic, o.partition FOR UPDATE", 2, types, values, false);
 	in->parts = MemoryContextAllocZero(in->context, sizeof(DpPartition) * Max(n, 1));
 	for (int i = 0; i < n; i++)
 	{
@@ -395,7 +396,7 @@ check_positions(DpIngest *in, bool (*stop) (void))
 										 p->next_offset, p->stable, p->low));
 		else if (p->anchor.offset >= p->low && p->anchor.offset < p->next_offset)
 			p->verify = true;
-		else if (p->gone && p->next_offset == 0)
+		else if (p->gone && (p->next_offset == 0 || p->anchor.offset < 0))
 			p->sentinel = p->gone = false;	/* nothing read, nothing to lose */
 		else if (p->gone)
 			dp_ingest_data_loss(in, i, "ANCHOR_MISMATCH", p->low, p->next_offset,
@@ -711,8 +712,8 @@ store_sentinels(DpIngest *in)
 	for (int i = 0; i < in->nparts; i++)
 	{
 		DpPartition *p = &in->parts[i];
-		Oid			types[4] = {TEXTOID, TEXTOID, INT4OID, INT8OID};
-		Datum		values[4];
+		Oid			types[5] = {TEXTOID, TEXTOID, INT4OID, INT8OID, TEXTOID};
+		Datum		values[5];
 
 		if (p->sentinel || p->stopped || p->reported < 0)
 			continue;
@@ -723,9 +724,10 @@ store_sentinels(DpIngest *in)
 		values[1] = CStringGetTextDatum(p->topic);
 		values[2] = Int32GetDatum(p->partition);
 		values[3] = Int64GetDatum(in->owner_epoch);
-		run_sql("UPDATE dataplat_internal.source_offset AS o SET sentinel = true"
+		values[4] = CStringGetTextDatum(in->install_uuid);
+		run_sql("UPDATE dataplat_internal.source_offset AS o SET sentinel = $5"
 				" WHERE o.source = $1 AND o.topic = $2 AND o.partition = $3 AND o.owner_epoch = $4",
-				4, types, values, false);
+				5, types, values, false);
 		p->sentinel = true;
 	}
 	if (open)

@@ -45,7 +45,7 @@ BEGIN
     VALUES (source_name, move_offset.topic, move_offset.partition, to_offset, to_offset, nextval('dataplat_internal.owner_epoch_seq'))
     ON CONFLICT ON CONSTRAINT source_offset_pkey
     DO UPDATE SET next_offset = excluded.next_offset, first_offset = excluded.first_offset, generation = o.generation + 1,
-                  owner_epoch = excluded.owner_epoch, anchor_offset = NULL, anchor_timestamp = NULL, anchor_crc = NULL, sentinel = false,
+                  owner_epoch = excluded.owner_epoch, anchor_offset = NULL, anchor_timestamp = NULL, anchor_crc = NULL, sentinel = NULL,
                   rows = 0, dead_letters = 0, filtered = 0, gaps = 0, bytes = 0, last_timestamp = NULL, state = 'ok', updated_at = now();
     RETURN was;
 END;

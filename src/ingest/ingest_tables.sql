@@ -81,7 +81,7 @@ CREATE TABLE dataplat_internal.source_offset (
     anchor_offset      bigint,
     anchor_timestamp   bigint,
     anchor_crc         bigint,
-    sentinel           boolean NOT NULL DEFAULT false,
+    sentinel           text,
     rows               bigint NOT NULL DEFAULT 0,
     dead_letters       bigint NOT NULL DEFAULT 0,
     filtered           bigint NOT NULL DEFAULT 0,
@@ -105,7 +105,7 @@ COMMENT ON COLUMN dataplat_internal.source_offset.owner_epoch IS 'number of the 
 COMMENT ON COLUMN dataplat_internal.source_offset.anchor_offset IS 'offset of the last stored message, read again at start to prove that the topic is still the same one';
 COMMENT ON COLUMN dataplat_internal.source_offset.anchor_timestamp IS 'its timestamp in milliseconds';
 COMMENT ON COLUMN dataplat_internal.source_offset.anchor_crc IS 'CRC-32C of its key and value';
-COMMENT ON COLUMN dataplat_internal.source_offset.sentinel IS 'an offset of this partition has been committed to the group, so a broker without it has a new topic';
+COMMENT ON COLUMN dataplat_internal.source_offset.sentinel IS 'the identity under which an offset of this partition has been committed to the group: a broker that has it no more has a new topic';
 COMMENT ON COLUMN dataplat_internal.source_offset.missing_since IS 'when the broker first said that it has no such topic; after half a minute that is a deletion';
 COMMENT ON COLUMN dataplat_internal.source_offset.filtered IS 'messages that were left out on purpose (tombstones, on_error = skip)';
 COMMENT ON COLUMN dataplat_internal.source_offset.gaps IS 'offsets that hold no message: transaction markers, aborted or compacted messages';

@@ -125,7 +125,7 @@ for my $how ('while it is read', 'while it is paused')
 	lines($t, 0, 1 .. 18);
 	source($t);
 	next_is($t, '18', "$t: read");
-	wait_until($node, "SELECT o.sentinel FROM dataplat_internal.source_offset AS o WHERE o.source = '$t'", "$t: the group knows");
+	wait_until($node, "SELECT o.sentinel IS NOT NULL FROM dataplat_internal.source_offset AS o WHERE o.source = '$t'", "$t: the group knows");
 	sql("SELECT dataplat.pause_source('$t')") if $how =~ /paused/;
 	kafka_tool('topic-delete', $t);
 	kafka_tool('wait-topic', $t, '--gone');
