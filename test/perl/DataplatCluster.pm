@@ -58,8 +58,10 @@ sub wait_until
 
 	while (time() < $end)
 	{
-		my $rc = $node->psql($option{db} // 'postgres', $query,
-			stdout => \$out, stderr => \$err, on_error_die => 0, timeout => 60);
+		my $rc = eval {
+			$node->psql($option{db} // 'postgres', $query,
+				stdout => \$out, stderr => \$err, on_error_die => 0, timeout => 60);
+		};
 
 		if (defined $rc && $rc == 0 && $out eq $expected)
 		{
@@ -79,11 +81,16 @@ sub wait_until
 sub backend_pid
 {
 	my ($node, $pattern, %option) = @_;
-	my ($rc, $out) = $node->psql(
-		$option{db} // 'postgres',
+	my $out = '';
+	# psql may end before it has read the query, when the server crashes
+	my $rc = eval {
+		$node->psql(
+			$option{db} // 'postgres',
 		"SELECT a.pid FROM pg_catalog.pg_stat_activity AS a
 		  WHERE (a.backend_type LIKE '$pattern' OR a.application_name LIKE '$pattern')
-			AND a.pid <> pg_catalog.pg_backend_pid() ORDER BY a.backend_start LIMIT 1");
+			AND a.pid <> pg_catalog.pg_backend_pid() ORDER BY a.backend_start LIMIT 1",
+			stdout => \$out, stderr => \my $err);
+	};
 
 	return defined $rc && $rc == 0 && $out =~ /^(\d+)$/ ? $1 : undef;
 }
