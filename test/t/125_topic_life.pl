@@ -23,7 +23,7 @@ for my $topic (@topics)
 }
 
 # Both witnesses of the old topic are in place before it goes.
-wait_until($node, 'SELECT count(*) = 5 FROM dataplat_internal.source_offset AS o WHERE o.partition = 0 AND o.sentinel',
+wait_until($node, 'SELECT count(*) = 5 FROM dataplat_internal.source_offset AS o WHERE o.partition = 0 AND o.sentinel IS NOT NULL',
 	'the groups hold our offsets');
 
 # Made again, longer than we are: no error tells, the group's offsets are gone.

@@ -15,7 +15,8 @@ my $node = dataplat_node('primary', allows_streaming => 1, conf => ingest_conf("
 
 make_server($node, 'k', $mock->{bootstrap});
 $node->safe_psql('postgres', q{SELECT dataplat.create_source('orders', 'k', 'orders', batch_rows => 200)});
-my $load = start_filling($mock->{bootstrap}, 'orders', partitions => 4, records => 24000, rate => 2000, malformed => 0.01, mock => 1);
+# About a minute of load: each step below needs messages that are still to come.
+my $load = start_filling($mock->{bootstrap}, 'orders', partitions => 4, records => 24000, rate => 450, malformed => 0.01, mock => 1);
 my $moved = 0;
 
 # Wait until the source has moved since the last look.
