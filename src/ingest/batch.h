@@ -140,7 +140,6 @@ typedef enum DpDecodeResult
 
 extern DpDecoder *dp_decoder_create(DpSource *source);
 extern void dp_decoder_free(DpDecoder *decoder);
-extern uint64 dp_decoder_duplicate_keys(DpDecoder *decoder);
 
 /*
  * Decode one message into values by the target's columns.  With

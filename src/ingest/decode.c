@@ -132,12 +132,6 @@ dp_decoder_free(DpDecoder *decoder)
 	MemoryContextDelete(decoder->context);
 }
 
-uint64
-dp_decoder_duplicate_keys(DpDecoder *decoder)
-{
-	return dp_json_duplicate_keys(decoder->value_json);
-}
-
 void
 dp_decoder_set_headers(DpDecoder *decoder, Datum headers)
 {
@@ -310,22 +304,31 @@ decode_columns(DpDecoder *d, const DpRecord *r, bool in_transaction, DpError *er
 	return 1;
 }
 
+/* The record's headers in the form that the formats room takes; returns how many it has. */
+static int
+read_headers(DpDecoder *d, const DpRecord *r)
+{
+	int			n = dp_record_headers(r, d->record_headers, DP_MAX_HEADERS);
+
+	for (int i = 0; i < Min(n, DP_MAX_HEADERS); i++)
+	{
+		d->headers[i].name = d->record_headers[i].name;
+		d->headers[i].value = d->record_headers[i].value;
+		d->headers[i].size = d->record_headers[i].size;
+	}
+	return n;
+}
+
 Datum
 dp_decode_headers(DpDecoder *d, const DpRecord *r)
 {
-	int			n = dp_record_headers(r, d->record_headers, DP_MAX_HEADERS);
+	int			n = read_headers(d, r);
 	size_t		outlen;
 	DpError		error;
 	const char *jb;
 
 	if (n == 0 || n > DP_MAX_HEADERS)
 		return (Datum) 0;
-	for (int i = 0; i < n; i++)
-	{
-		d->headers[i].name = d->record_headers[i].name;
-		d->headers[i].value = d->record_headers[i].value;
-		d->headers[i].size = d->record_headers[i].size;
-	}
 	jb = dp_headers_to_jsonb(d->headers_json, d->headers, n, &outlen, &error);
 	return jb ? PointerGetDatum(jb) : (Datum) 0;
 }
@@ -344,7 +347,7 @@ decode_header_column(DpDecoder *d, const DpRecord *r, DpError *error)
 		set_value(d, DP_FIELD_HEADERS, d->headers_given);
 		return true;
 	}
-	n = dp_record_headers(r, d->record_headers, DP_MAX_HEADERS);
+	n = read_headers(d, r);
 	if (n == 0)
 	{
 		set_null(d, DP_FIELD_HEADERS);
@@ -353,12 +356,6 @@ decode_header_column(DpDecoder *d, const DpRecord *r, DpError *error)
 	if (n > DP_MAX_HEADERS)
 		return dp_error_set(error, "54000", DP_NO_POSITION,
 							"the message has more than %d headers", DP_MAX_HEADERS);
-	for (int i = 0; i < n; i++)
-	{
-		d->headers[i].name = d->record_headers[i].name;
-		d->headers[i].value = d->record_headers[i].value;
-		d->headers[i].size = d->record_headers[i].size;
-	}
 	jb = dp_headers_to_jsonb(d->headers_json, d->headers, n, &outlen, error);
 	if (jb == NULL)
 		return false;

@@ -27,7 +27,6 @@ typedef struct DpStore
 	const char *kind;			/* dataplat.batch.kind: live or replay */
 	const int  *generations;	/* for each part */
 	bool		bisect;			/* find the rows that the server refuses */
-	bool		force_executor; /* reserved for tests */
 
 	/* out */
 	int64		next_batch_id;	/* already taken for the batch to come */

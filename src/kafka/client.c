@@ -612,18 +612,6 @@ dp_kafka_client_run(DpKafkaClient *client, DpKafkaTaskFn fn, void *arg,
 	return true;
 }
 
-bool
-dp_kafka_client_is_busy(DpKafkaClient *client)
-{
-	return client->task != NULL;
-}
-
-const char *
-dp_kafka_error_name(int code)
-{
-	return rd_kafka_err2name(code);
-}
-
 const char *
 dp_kafka_error_text(int code)
 {

@@ -72,10 +72,6 @@ extern bool dp_kafka_client_run(DpKafkaClient *client, DpKafkaTaskFn fn,
  */
 extern int	dp_kafka_clients_left(void);
 
-/* True while an abandoned thread still uses the client. */
-extern bool dp_kafka_client_is_busy(DpKafkaClient *client);
-
-extern const char *dp_kafka_error_name(int code);
 extern const char *dp_kafka_error_text(int code);
 
 #endif							/* DP_KAFKA_CLIENT_H */

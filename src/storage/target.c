@@ -274,16 +274,3 @@ dp_target_free(DpTarget *target)
 		ExecClearTuple(target->slots[i]);
 	MemoryContextDelete(target->context);
 }
-
-bool
-dp_target_is_current(DpTarget *target)
-{
-	Relation	rel = try_table_open(target->relid, AccessShareLock);
-	bool		same;
-
-	if (rel == NULL)
-		return false;
-	same = equalTupleDescs(RelationGetDescr(rel), target->desc);
-	table_close(rel, NoLock);
-	return same;
-}

@@ -80,9 +80,6 @@ extern DpTarget *dp_target_open(const char *name, Oid owner, bool allow_nonatomi
 								 const char *const *written, int nwritten);
 extern void dp_target_free(DpTarget *target);
 
-/* False when the table was altered since: open it again. */
-extern bool dp_target_is_current(DpTarget *target);
-
 /*
  * Insert rows, in a transaction with an active snapshot.  All rows belong to
  * the partition of "ingested_at".  Returns false, with nothing done, when the
