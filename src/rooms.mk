@@ -5,8 +5,8 @@
 ROOM_FLOORS := \
 	0:common \
 	1:telemetry 1:formats 1:kafka \
-	2:catalog 2:launcher \
-	3:storage \
-	4:ingest
+	2:catalog 2:launcher 2:query \
+	3:storage 3:changelog \
+	4:ingest 4:pipeline
 
 ROOMS := $(foreach r,$(ROOM_FLOORS),$(lastword $(subst :, ,$(r))))

@@ -135,14 +135,17 @@ CREATE TABLE dataplat.batch (
     leaf          text,
     first_block   bigint,
     last_block    bigint,
+    xid           xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
     PRIMARY KEY (batch_id, topic, partition)
 );
+CREATE INDEX batch_xid_idx ON dataplat.batch (xid);
 CREATE INDEX batch_source_idx ON dataplat.batch (source, topic, partition, to_offset);
 CREATE INDEX batch_committed_at_idx ON dataplat.batch USING brin (committed_at);
 COMMENT ON TABLE dataplat.batch IS 'the ledger: one row for each batch and partition, committed together with the rows it counts';
 COMMENT ON COLUMN dataplat.batch.to_offset IS 'exclusive; rows + dead_letters + filtered + gaps = to_offset - from_offset in a live batch';
 COMMENT ON COLUMN dataplat.batch.kind IS 'live; replay (a range read again); retry (dead letters that became rows: rows +n, dead_letters -n, no offsets)';
 COMMENT ON COLUMN dataplat.batch.leaf IS 'partition of the target that holds the rows, schema-qualified';
+COMMENT ON COLUMN dataplat.batch.xid IS 'transaction that stored the batch: a reader whose snapshot does not see it has not read its rows';
 COMMENT ON COLUMN dataplat.batch.first_block IS 'first block of the leaf that may hold rows of the batch; NULL when another write path than multi_insert was used';
 
 CREATE TABLE dataplat.dead_letter (

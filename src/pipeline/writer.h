@@ -1,0 +1,51 @@
+/*-------------------------------------------------------------------------
+ *
+ * writer.h
+ *	  Bring rows to a target table: insert, update what differs, delete.
+ *
+ * Plain heap tables are written below the executor (index probe, buffered
+ * multi-insert, HOT updates, change log fed by hand); anything with triggers,
+ * generated columns, row security, foreign keys pointing at it or partitions
+ * goes through SQL.  The writer chooses, with the rights of the current user,
+ * who must be the pipeline's owner.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef DP_PIPELINE_WRITER_H
+#define DP_PIPELINE_WRITER_H
+
+#include "access/attnum.h"
+#include "executor/tuptable.h"
+
+typedef struct DpWriter DpWriter;
+
+typedef struct DpWriteCounts
+{
+	int64		inserted;
+	int64		updated;
+	int64		deleted;
+	int64		unchanged;
+} DpWriteCounts;
+
+/*
+ * Open a target for writing.  "row" describes the rows to come; its columns
+ * are matched with the target's by name, a target column without one keeps
+ * its default.  "keys" are column numbers of "row"; none: only
+ * dp_writer_append may be used.  Errors: 42501, 42703, 42804 (columns that do
+ * not fit, all of them in the detail), 0A000 (row security).
+ */
+extern DpWriter *dp_writer_open(Oid target, TupleDesc row, int nkeys, const AttrNumber *keys);
+
+/* What the row of this key shall be.  Two rows of one key in one run: error 21000 that names the key. */
+extern void dp_writer_put(DpWriter *writer, TupleTableSlot *row);
+
+/* The row of this key shall not be there; "row" is read in its key columns only. */
+extern void dp_writer_remove(DpWriter *writer, TupleTableSlot *row);
+
+/* One more row, whatever is there. */
+extern void dp_writer_append(DpWriter *writer, TupleTableSlot *row);
+
+/* Write what is buffered, make it visible to later commands of this transaction, give back everything. */
+extern void dp_writer_close(DpWriter *writer, DpWriteCounts *counts);
+
+#endif							/* DP_PIPELINE_WRITER_H */
