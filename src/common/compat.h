@@ -16,6 +16,7 @@
 #include "executor/executor.h"
 #include "catalog/pg_foreign_server.h"
 #include "utils/acl.h"
+#include "utils/rangetypes.h"
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -73,6 +74,17 @@ dp_exec_insert_index_tuples(ResultRelInfo *rri, TupleTableSlot *slot, EState *es
 	List	   *recheck = ExecInsertIndexTuples(rri, slot, estate, false, false, NULL, NIL);
 #endif
 	list_free(recheck);
+}
+
+/* 16 added the context that takes soft errors. */
+static inline RangeType *
+dp_make_range(TypeCacheEntry *type, RangeBound *lower, RangeBound *upper, bool empty)
+{
+#if PG_VERSION_NUM >= 160000
+	return make_range(type, lower, upper, empty, NULL);
+#else
+	return make_range(type, lower, upper, empty);
+#endif
 }
 
 #endif							/* DP_COMMON_COMPAT_H */
