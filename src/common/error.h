@@ -20,10 +20,8 @@
 typedef struct DpError
 {
 	char		sqlstate[6];	/* five characters and a NUL */
-	size_t		position;		/* byte offset into the input, or
-								 * DP_NO_POSITION */
-	char		message[160];	/* primary message: lower case, no full stop,
-								 * no input bytes */
+	size_t		position;		/* byte offset into the input, or DP_NO_POSITION */
+	char		message[160];	/* primary message: lower case, no full stop, no input bytes */
 	char		detail[256];	/* a sentence, or empty */
 } DpError;
 

@@ -432,7 +432,7 @@ dp_hostguard_allows(DpHostGuard *g, const char *hostname,
 {
 	unsigned char bytes[16];
 	const char *what = "not an internet address";
-	char		numeric[80];	/* an IPv6 address with its interface */
+	char		numeric[80];		/* an IPv6 address with its interface */
 
 	if (address_bytes(addr, len, bytes))
 	{

@@ -15,10 +15,8 @@
 
 typedef struct DpColumnSpec
 {
-	const char *field;			/* JSON member name or CSV header name; NULL =
-								 * by position */
-	int			csv_index;		/* place in a record or root array, from 0; -1
-								 * = none */
+	const char *field;			/* JSON member name or CSV header name; NULL = by position */
+	int			csv_index;		/* place in a record or root array, from 0; -1 = none */
 	Oid			type;
 	int32		typmod;
 	bool		not_null;

@@ -39,7 +39,7 @@ destroy_program(void *arg)
 
 /* The one character that separates fields. */
 static char
-delimiter_arg(const text * arg)
+delimiter_arg(const text *arg)
 {
 	if (VARSIZE_ANY_EXHDR(arg) != 1)
 		ereport(ERROR,
@@ -121,7 +121,7 @@ make_specs(ArrayType *fields, ArrayType *types, ArrayType *flags, int *n)
 	{
 		specs[i].field = field_names[i];
 		specs[i].csv_index = i;
-
+		
 		/* 0 is "not missing_ok" up to 15 and "no error context" after. */
 		parseTypeString(type_names[i], &specs[i].type, &specs[i].typmod, 0);
 		specs[i].not_null = !nulls[i] && DatumGetBool(not_null[i]);

@@ -50,7 +50,7 @@ extern size_t dp_decimal_pack_small(uint64 mantissa, int scale, bool negative,
 /*
  * Round to numeric(precision, scale).  "digits" is room for nwhole +
  * nfraction + 2 characters that must live as long as *dec; false when the
- * value does not fit the precision.
+ * value does not fit the precision. 
  */
 extern bool dp_decimal_round(DpDecimal *dec, int precision, int scale,
 							 char *digits);

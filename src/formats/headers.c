@@ -15,7 +15,7 @@
 #include "formats/nodes.h"
 #include "formats/text.h"
 
-#define MEMBER_NAMES (strlen("key") + strlen("base64")) /* bytes in the text */
+#define MEMBER_NAMES (strlen("key") + strlen("base64"))	/* bytes in the text */
 
 static const char base64_digits[] =
 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -323,7 +323,7 @@ after_value:
 	}
 	if (*p != (frame->is_object ? '}' : ']'))
 		return dp_json_expected(p, d->text.data, frame->is_object ? "a comma or a closing brace is" :
-								"a comma or a closing bracket is", err);
+						"a comma or a closing bracket is", err);
 
 at_end:
 	if (!close_container(d, frame, err))

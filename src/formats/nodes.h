@@ -76,8 +76,7 @@ struct DpJsonDecoder
 	DpNodes		stack;
 	DpNodes		tape;
 	DpFrame    *frames;			/* limits.max_depth + 1 of them */
-	int			base_depth;		/* containers around the values that are
-								 * parsed */
+	int			base_depth;		/* containers around the values that are parsed */
 	DpShapes	shapes;
 	DpBuf		out;
 	size_t		number_bytes;	/* bound of what the long numbers need */

@@ -175,7 +175,7 @@ put_integer(const DpValueContext *ctx, const DpColumn *col, uint64 magnitude,
 			bool negative, const char *p, DpColumnValue *out, DpError *err)
 {
 	uint64		max = col->type == INT2OID ? PG_INT16_MAX :
-	col->type == INT4OID ? PG_INT32_MAX : PG_INT64_MAX;
+		col->type == INT4OID ? PG_INT32_MAX : PG_INT64_MAX;
 	int64		value;
 
 	if (magnitude > max + negative)

@@ -537,10 +537,7 @@ start_fetching(DpIngest *in)
 	}
 	dp_decoder_set_topics(in->batch->decoder, all, in->nparts);
 
-	/*
-	 * indexes of the assignment are indexes of our parts: stopped ones go
-	 * last
-	 */
+	/* indexes of the assignment are indexes of our parts: stopped ones go last */
 	if (n < in->nparts)
 	{
 		DpPartition *sorted = MemoryContextAlloc(in->context, sizeof(DpPartition) * in->nparts);

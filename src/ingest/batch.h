@@ -43,8 +43,7 @@ typedef struct DpFailure
 typedef struct DpBatchPart
 {
 	bool		touched;
-	int64		from;			/* stored next_offset, base of the
-								 * compare-and-swap */
+	int64		from;			/* stored next_offset, base of the compare-and-swap */
 	int64		next;			/* where the batch leaves it */
 	int64		rows;
 	int64		dead_letters;
@@ -84,8 +83,7 @@ typedef struct DpBatch
 	DpFailure  *failures;
 	int			nparts;
 	DpBatchPart *parts;			/* by index into the assignment */
-	DpAnchor   *anchors;		/* to store with the offsets, by the same
-								 * index */
+	DpAnchor   *anchors;		/* to store with the offsets, by the same index */
 	bool		dirty;			/* something to commit, if only an offset */
 	int64		bytes;
 	DpArenaBlock *arena;		/* tuples; see batch.c */
@@ -135,8 +133,7 @@ typedef struct DpDecoder DpDecoder;
 typedef enum DpDecodeResult
 {
 	DP_DECODED_ROW,
-	DP_DECODED_DEFERRED,		/* needs input functions: form it in the
-								 * transaction */
+	DP_DECODED_DEFERRED,		/* needs input functions: form it in the transaction */
 	DP_DECODED_FILTERED,
 	DP_DECODED_FAILED
 } DpDecodeResult;

@@ -18,8 +18,7 @@ typedef enum DpCrumbStage
 {
 	DP_CRUMB_NONE,
 	DP_CRUMB_DECODE,			/* decoding the message at (tp, offset) */
-	DP_CRUMB_INSERT				/* storing "count" messages, the first at (tp,
-								 * offset) */
+	DP_CRUMB_INSERT				/* storing "count" messages, the first at (tp, offset) */
 } DpCrumbStage;
 
 typedef struct DpCrumb

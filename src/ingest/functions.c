@@ -170,7 +170,7 @@ dp_source_write_path(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	owner = get_role_oid(s->owner_name, true);
 	relid = RangeVarGetRelid(makeRangeVarFromNameList(
-													  textToQualifiedNameList(cstring_to_text(s->target_name))), NoLock, true);
+		textToQualifiedNameList(cstring_to_text(s->target_name))), NoLock, true);
 	if (!OidIsValid(owner) || !OidIsValid(relid) ||
 		pg_class_aclcheck(relid, owner, ACL_INSERT) != ACLCHECK_OK)
 		PG_RETURN_NULL();
@@ -178,8 +178,8 @@ dp_source_write_path(PG_FUNCTION_ARGS)
 	if (!ConditionalLockRelationOid(relid, AccessShareLock))
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(dp_write_path_name(
-														dp_target_open(s->target_name, owner, true, (const char *const *) s->column_names,
-																	   s->ncolumns)->path)));
+		dp_target_open(s->target_name, owner, true, (const char *const *) s->column_names,
+					   s->ncolumns)->path)));
 }
 
 void
@@ -279,7 +279,7 @@ absorb(DpIngest *in, int n, const int64 *to, bool *done)
 	{
 		DpRecord	r = batch->records[i];
 		bool		keep = r.kind == DP_RECORD_MESSAGE && !done[r.tp] &&
-		r.offset >= batch->parts[r.tp].next;
+			r.offset >= batch->parts[r.tp].next;
 
 		if (r.kind == DP_RECORD_EOF && !done[r.tp])
 		{

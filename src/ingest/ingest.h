@@ -31,13 +31,11 @@ typedef struct DpPartition
 	int			partition;
 	int64		next_offset;
 	int			generation;
-	DpAnchor	anchor;			/* known to be of this topic; stored with the
-								 * offsets */
+	DpAnchor	anchor;			/* known to be of this topic; stored with the offsets */
 	DpAnchor	newest;			/* stored, not yet confirmed by the sentinel */
 	bool		sentinel;		/* the group has had our offset */
 	bool		told;			/* this process has reported to the group */
-	bool		gone;			/* and has it no more: the anchor must be
-								 * found */
+	bool		gone;			/* and has it no more: the anchor must be found */
 	int64		low;			/* -1 unknown */
 	int64		stable;			/* read_committed end */
 	int64		high;
@@ -64,8 +62,7 @@ typedef struct DpIngest
 	DpTopicInfo *topics;
 	char		group_id[160];
 	char	   *install_uuid;
-	bool		foreign;		/* a server with our identity reads the
-								 * source, too */
+	bool		foreign;		/* a server with our identity reads the source, too */
 } DpIngest;
 
 /*-------------------------------------------------------------------------

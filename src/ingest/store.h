@@ -13,13 +13,10 @@
 typedef enum DpStoreResult
 {
 	DP_STORE_DONE,
-	DP_STORE_FENCED,			/* the offsets are not ours any more: load
-								 * them again */
-	DP_STORE_NO_PARTITION,		/* make a partition for ingested_at, then try
-								 * again */
+	DP_STORE_FENCED,			/* the offsets are not ours any more: load them again */
+	DP_STORE_NO_PARTITION,		/* make a partition for ingested_at, then try again */
 	DP_STORE_SERVER_ERROR,		/* wait, then try again with the same batch */
-	DP_STORE_TARGET_ERROR		/* the target does not fit any more: a person
-								 * must look */
+	DP_STORE_TARGET_ERROR		/* the target does not fit any more: a person must look */
 } DpStoreResult;
 
 typedef struct DpStore

@@ -43,16 +43,16 @@ dp_read_breadcrumb(const DpJob *job)
 	if (found)
 	{
 		const char *stage = crumb.stage == DP_CRUMB_DECODE ? "decode" :
-		crumb.count == 1 ? "insert" : "insert_batch";
+			crumb.count == 1 ? "insert" : "insert_batch";
 
 		values[1] = CStringGetTextDatum(crumb.topic);
 		values[2] = Int32GetDatum(crumb.partition);
 		values[3] = Int64GetDatum(crumb.offset);
 		values[4] = CStringGetTextDatum(stage);
 		dp_run_update("INSERT INTO dataplat_internal.crash_suspect AS c (source, topic, partition, message_offset, stage)"
-					  " SELECT $1, $2, $3, $4, $5 WHERE EXISTS (SELECT 1 FROM dataplat.source AS s WHERE s.name = $1)"
-					  " ON CONFLICT (source, topic, partition, message_offset, stage) DO UPDATE"
-					  " SET crashes = c.crashes + 1, last_at = pg_catalog.now()", 5, types, values);
+				   " SELECT $1, $2, $3, $4, $5 WHERE EXISTS (SELECT 1 FROM dataplat.source AS s WHERE s.name = $1)"
+				   " ON CONFLICT (source, topic, partition, message_offset, stage) DO UPDATE"
+				   " SET crashes = c.crashes + 1, last_at = pg_catalog.now()", 5, types, values);
 		ereport(LOG,
 				(errmsg("source \"%s\": an earlier worker ended while it was busy with topic \"%s\" partition %d offset " INT64_FORMAT " (%s)",
 						source, crumb.topic, crumb.partition, crumb.offset, stage)));

@@ -139,7 +139,7 @@ report_state(Loop *loop, TimestampTz now)
 	{
 		const DpKafkaErrorInfo *info = dp_kafka_error_info_for(code, error);
 		const char *hint = dp_kafka_client_was_refused(dp_consumer_client(in->consumer))
-		? DP_HOSTGUARD_HINT : info->hint;
+			? DP_HOSTGUARD_HINT : info->hint;
 
 		dp_job_report(DP_STATE_RETRYING, error, hint);
 	}
@@ -177,8 +177,7 @@ dp_run_update(const char *sql, int nargs, Oid *types, Datum *values)
 	if (SPI_execute_with_args(sql, nargs, types, values, NULL, false, 0) < 0)
 		elog(ERROR, "could not run \"%s\"", sql);
 	SPI_finish();
-	dp_scheduler_wake();		/* at the commit: what it wants may have
-								 * changed */
+	dp_scheduler_wake();		/* at the commit: what it wants may have changed */
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(context);
@@ -198,8 +197,8 @@ fence(Loop *loop)
 	values[2] = CStringGetTextDatum(hint);
 	values[3] = CStringGetTextDatum(loop->in->install_uuid);
 	dp_run_update("INSERT INTO dataplat_internal.source_failure (source, state, sqlstate, reason, hint, install_uuid)"
-				  " VALUES ($1, 'fenced', '55000', $2, $3, $4) ON CONFLICT (source) DO NOTHING",
-				  4, types, values);
+			   " VALUES ($1, 'fenced', '55000', $2, $3, $4) ON CONFLICT (source) DO NOTHING",
+			   4, types, values);
 	ereport(WARNING,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("source \"%s\" is fenced: %s", loop->in->source->name, reason),
@@ -275,11 +274,11 @@ pause_for_budget(Loop *loop, const char *reason)
 	values[0] = CStringGetTextDatum(loop->in->source->name);
 	values[1] = CStringGetTextDatum(reason);
 	dp_run_update("WITH paused AS (UPDATE dataplat.source AS s SET paused = true, pause_reason = $2,"
-				  " paused_by = 'error budget', paused_at = pg_catalog.now() WHERE s.name = $1 AND NOT s.paused"
-				  " RETURNING s.name)"
-				  " INSERT INTO dataplat.source_event (source, kind, detail)"
-				  " SELECT p.name, 'pause', pg_catalog.jsonb_build_object('reason', $2, 'by', 'error budget')"
-				  " FROM paused AS p", 2, types, values);
+			   " paused_by = 'error budget', paused_at = pg_catalog.now() WHERE s.name = $1 AND NOT s.paused"
+			   " RETURNING s.name)"
+			   " INSERT INTO dataplat.source_event (source, kind, detail)"
+			   " SELECT p.name, 'pause', pg_catalog.jsonb_build_object('reason', $2, 'by', 'error budget')"
+			   " FROM paused AS p", 2, types, values);
 	ereport(WARNING,
 			(errcode(ERRCODE_DATA_EXCEPTION),
 			 errmsg("source \"%s\" is paused: %s", loop->in->source->name, reason),
@@ -299,9 +298,9 @@ record_failure(DpIngest *in, const char *sqlstate, const char *reason, const cha
 	values[2] = CStringGetTextDatum(reason);
 	values[3] = CStringGetTextDatum(hint);
 	dp_run_update("INSERT INTO dataplat_internal.source_failure (source, sqlstate, reason, hint)"
-				  " VALUES ($1, $2, $3, $4) ON CONFLICT (source) DO UPDATE"
-				  " SET sqlstate = EXCLUDED.sqlstate, reason = EXCLUDED.reason, hint = EXCLUDED.hint,"
-				  " since = pg_catalog.now()", 4, types, values);
+			   " VALUES ($1, $2, $3, $4) ON CONFLICT (source) DO UPDATE"
+			   " SET sqlstate = EXCLUDED.sqlstate, reason = EXCLUDED.reason, hint = EXCLUDED.hint,"
+			   " since = pg_catalog.now()", 4, types, values);
 }
 
 /*-------------------------------------------------------------------------
@@ -619,8 +618,7 @@ cut_at_first_failure(Loop *loop)
 		for (int i = 0; i < keep; i++)
 			dp_batch_add(batch, i);
 	}
-	loop->reopen = true;		/* and fetch the bad one again, first this
-								 * time */
+	loop->reopen = true;		/* and fetch the bad one again, first this time */
 }
 
 static bool
@@ -641,8 +639,8 @@ static int
 report_interval(Loop *loop, TimestampTz now)
 {
 	bool		calm = loop->trouble_since == 0 && !loop->in->foreign &&
-	dp_kafka_client_error(dp_consumer_client(loop->in->consumer), NULL) == NULL &&
-	dp_metadata_interval * 1000 > DP_IDLE_REPORT_INTERVAL_MS;
+		dp_kafka_client_error(dp_consumer_client(loop->in->consumer), NULL) == NULL &&
+		dp_metadata_interval * 1000 > DP_IDLE_REPORT_INTERVAL_MS;
 
 	return calm && TimestampDifferenceExceeds(loop->last_message, now, DP_IDLE_AFTER_MS)
 		? DP_IDLE_REPORT_INTERVAL_MS : DP_REPORT_INTERVAL_MS;
@@ -657,7 +655,7 @@ wait_time(Loop *loop)
 	if (loop->in->batch->dirty && s->batch_delay_ms > 0)
 	{
 		long		left = s->batch_delay_ms -
-		(long) ((GetCurrentTimestamp() - loop->in->batch->opened_at) / 1000);
+			(long) ((GetCurrentTimestamp() - loop->in->batch->opened_at) / 1000);
 
 		ms = Min(ms, Max(1, left));
 	}

@@ -302,7 +302,7 @@ leave_client(void)
  * deleted topic; then the handle is left to the end of the process.
  */
 static void
-destroy_handle(rd_kafka_t * rk)
+destroy_handle(rd_kafka_t *rk)
 {
 	pthread_t	thread;
 	sigset_t	all,

@@ -32,8 +32,7 @@ struct DpKafkaClient
 	void	   *on_event_arg;
 	int			task_fd;		/* eventfd that wakes the waiter of a task */
 	struct DpKafkaTask *task;	/* running or abandoned */
-	struct DpKafkaClient *next_busy;	/* in the list of those left with a
-										 * task */
+	struct DpKafkaClient *next_busy;	/* in the list of those left with a task */
 };
 
 #endif							/* DP_KAFKA_CLIENT_INT_H */

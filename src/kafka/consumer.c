@@ -45,8 +45,7 @@ typedef struct AssignedTopic
 	char	   *name;
 	rd_kafka_topic_t *rkt;
 	int			npartitions;	/* highest assigned partition + 1 */
-	int		   *tp;				/* partition -> index into the assignment, or
-								 * -1 */
+	int		   *tp;				/* partition -> index into the assignment, or -1 */
 } AssignedTopic;
 
 struct DpConsumer

@@ -25,8 +25,7 @@ typedef struct DpTopicPartition
 	int			partition;
 	int64		offset;
 	int			error;			/* librdkafka's code, 0 = none */
-	char	   *metadata;		/* out of dp_kafka_committed: what was
-								 * reported with the offset, or NULL */
+	char	   *metadata;		/* out of dp_kafka_committed: what was reported with the offset, or NULL */
 } DpTopicPartition;
 
 typedef enum DpRecordKind

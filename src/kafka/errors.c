@@ -171,7 +171,6 @@ static const struct
 	const char *needle;			/* part of librdkafka's text */
 	DpKafkaErrorInfo info;
 }			by_text[] = {
-
 	{"broker might require SASL", {RD_KAFKA_RESP_ERR__TRANSPORT, "_TRANSPORT", ERRCODE_CONNECTION_FAILURE, SETUP,
 			"The broker closed the connection at once: this port probably expects authentication or TLS.",
 	"Set security.protocol to what the listener of this port expects (SASL_PLAINTEXT, SASL_SSL or SSL)."}},

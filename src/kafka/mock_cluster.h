@@ -37,11 +37,9 @@ extern const char *dp_mock_cluster_bootstrap(const DpMockCluster *cluster);
 /* Creating a topic that exists is a success and leaves it as it is. */
 extern int	dp_mock_topic_create(DpMockCluster *cluster, const char *topic,
 								 int partitions);
-
 /* Answer "code" to metadata requests for the topic; 0 ends it. */
 extern int	dp_mock_topic_set_error(DpMockCluster *cluster, const char *topic,
 									int code);
-
 /* broker -1: no leader. */
 extern int	dp_mock_partition_set_leader(DpMockCluster *cluster,
 										 const char *topic, int32_t partition,
@@ -50,7 +48,6 @@ extern int	dp_mock_broker_set_down(DpMockCluster *cluster, int32_t broker);
 extern int	dp_mock_broker_set_up(DpMockCluster *cluster, int32_t broker);
 extern int	dp_mock_broker_set_rtt(DpMockCluster *cluster, int32_t broker,
 								   int rtt_ms);
-
 /* The next request of this kind fails with "code" on every broker. */
 extern int	dp_mock_push_request_error(DpMockCluster *cluster, int16_t api_key,
 									   int code);

@@ -515,8 +515,8 @@ dp_connection_option_class(PG_FUNCTION_ARGS)
 		Datum		values[6];
 		bool		nulls[6] = {0};
 		const char *place = option->places == DP_AT_SERVER ? "server"
-		: option->places == DP_AT_MAPPING ? "user mapping"
-		: option->places ? "both" : NULL;
+			: option->places == DP_AT_MAPPING ? "user mapping"
+			: option->places ? "both" : NULL;
 
 		values[0] = CStringGetTextDatum(option->name);
 		values[1] = CStringGetTextDatum(class_names[option->class]);

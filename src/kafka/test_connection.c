@@ -436,7 +436,7 @@ report_failure(Test *test, int code)
 														   &text);
 	const char *step = "metadata";
 	bool		login = info->code == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
-	info->code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED;
+		info->code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED;
 
 	if (info->sqlerrcode == ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION)
 		step = login ? "authenticate" : "tls";

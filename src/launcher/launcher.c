@@ -200,7 +200,7 @@ static bool
 start_scheduler(int index, Oid dboid, uint32 generation)
 {
 	BackgroundWorker worker = {0};
-	DpStartArgs args = {.dboid = dboid,.index = index,.generation = generation};
+	DpStartArgs args = {.dboid = dboid, .index = index, .generation = generation};
 
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
 	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;

@@ -54,7 +54,6 @@ typedef struct Request
 
 /* In TopTransactionContext; NIL between transactions. */
 static List *requests = NIL;
-
 /* Does this session have holds? */
 static bool holding = false;
 
@@ -301,7 +300,7 @@ wait_gone(Oid dboid, const char *kind, int32 object_id, bool whole,
 	{
 		TimestampTz now = GetCurrentTimestamp();
 		bool		term = insist && !termed &&
-		TimestampDifferenceExceeds(start, now, TERM_AFTER_MS);
+			TimestampDifferenceExceeds(start, now, TERM_AFTER_MS);
 
 		if (all_gone(dboid, kind, object_id, whole, term, &pids))
 			return true;

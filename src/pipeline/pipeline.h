@@ -17,8 +17,7 @@ typedef enum DpMode
 	DP_MODE_APPEND,
 	DP_MODE_UPSERT,
 	DP_MODE_SCD2,
-	DP_MODE_AGGREGATE,			/* touched keys, and additive where it is
-								 * exact */
+	DP_MODE_AGGREGATE,			/* touched keys, and additive where it is exact */
 	DP_MODE_FULL,
 	DP_MODE_VIEW
 } DpMode;

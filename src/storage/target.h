@@ -38,12 +38,9 @@ extern const char *const dp_field_names[DP_FIELD_COUNT];
 
 typedef enum DpWritePath
 {
-	DP_PATH_MULTI_INSERT,		/* straight into the heap of the day's
-								 * partition */
-	DP_PATH_EXECUTOR,			/* INSERT ... SELECT: triggers, defaults,
-								 * checks, routing */
-	DP_PATH_SQL					/* the same towards a foreign or distributed
-								 * table */
+	DP_PATH_MULTI_INSERT,		/* straight into the heap of the day's partition */
+	DP_PATH_EXECUTOR,			/* INSERT ... SELECT: triggers, defaults, checks, routing */
+	DP_PATH_SQL					/* the same towards a foreign or distributed table */
 } DpWritePath;
 
 typedef struct DpTarget
@@ -65,8 +62,7 @@ typedef struct DpTarget
 /* Where the rows of a batch went. */
 typedef struct DpWriteResult
 {
-	char	   *leaf;			/* schema-qualified, palloc'd; NULL unless
-								 * multi_insert */
+	char	   *leaf;			/* schema-qualified, palloc'd; NULL unless multi_insert */
 	BlockNumber first_block;
 	BlockNumber last_block;
 } DpWriteResult;
@@ -81,7 +77,7 @@ extern const char *dp_write_path_name(DpWritePath path);
  * 42809 not a table, 0A000 row security.
  */
 extern DpTarget *dp_target_open(const char *name, Oid owner, bool allow_nonatomic,
-								const char *const *written, int nwritten);
+								 const char *const *written, int nwritten);
 extern void dp_target_free(DpTarget *target);
 
 /*
