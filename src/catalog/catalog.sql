@@ -271,10 +271,11 @@ AS $$
 DECLARE
     -- Relations with message contents, for operators only.
     contents CONSTANT text[] := '{dead_letter}';
-    viewer CONSTANT text[] := '{command,show_create,version,wait_for_source,metrics}';
+    viewer CONSTANT text[] := '{command,show_create,version,wait_for_source,wait_for_pipeline,metrics}';
     operator CONSTANT text[] := '{adopt,open_dead_letters,pause_source,resume_source,seek_source,replay_source,test_source,
         ingest_once,peek_topic,test_connection,retry_dead_letters,fix_dead_letter,discard_dead_letters,
-        accept_data_loss,start_dev_broker,stop_dev_broker}';
+        accept_data_loss,start_dev_broker,stop_dev_broker,pause_pipeline,resume_pipeline,reset_pipeline,
+        run_pipeline,rebuild_pipeline,backfill_pipeline,explain_pipeline,verify_pipeline}';
     never CONSTANT text[] := '{setup_roles}';
     role text;
     r record;
