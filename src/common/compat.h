@@ -11,6 +11,8 @@
 #ifndef DP_COMMON_COMPAT_H
 #define DP_COMMON_COMPAT_H
 
+#include "access/genam.h"
+#include "access/tableam.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_extension.h"
 #include "executor/executor.h"
@@ -84,6 +86,42 @@ dp_make_range(TypeCacheEntry *type, RangeBound *lower, RangeBound *upper, bool e
 	return make_range(type, lower, upper, empty, NULL);
 #else
 	return make_range(type, lower, upper, empty);
+#endif
+}
+
+/* 16 tells which indexes an update needs, where it was yes or no. */
+#if PG_VERSION_NUM >= 160000
+typedef TU_UpdateIndexes DpUpdateIndexes;
+#else
+typedef bool DpUpdateIndexes;
+#endif
+
+/* After table_tuple_update() that filled "which"; 16 added onlySummarizing. */
+static inline void
+dp_exec_update_index_tuples(ResultRelInfo *rri, TupleTableSlot *slot, EState *estate,
+							DpUpdateIndexes which)
+{
+	List	   *recheck;
+
+	if (!which)
+		return;
+#if PG_VERSION_NUM >= 160000
+	recheck = ExecInsertIndexTuples(rri, slot, estate, true, false, NULL, NIL,
+									which == TU_Summarizing);
+#else
+	recheck = ExecInsertIndexTuples(rri, slot, estate, true, false, NULL, NIL);
+#endif
+	list_free(recheck);
+}
+
+/* 18 counts searches for EXPLAIN. */
+static inline IndexScanDesc
+dp_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int nkeys)
+{
+#if PG_VERSION_NUM >= 180000
+	return index_beginscan(heap, index, snapshot, NULL, nkeys, 0);
+#else
+	return index_beginscan(heap, index, snapshot, nkeys, 0);
 #endif
 }
 

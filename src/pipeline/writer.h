@@ -9,6 +9,10 @@
  * goes through SQL.  The writer chooses, with the rights of the current user,
  * who must be the pipeline's owner.
  *
+ * A row whose supplied columns have the same bytes as what is there is left
+ * alone.  Somebody else who changes the same rows meanwhile: error 40001, the
+ * run starts again.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef DP_PIPELINE_WRITER_H
@@ -39,11 +43,33 @@ extern DpWriter *dp_writer_open(Oid target, TupleDesc row, int nkeys, const Attr
 /* What the row of this key shall be.  Two rows of one key in one run: error 21000 that names the key. */
 extern void dp_writer_put(DpWriter *writer, TupleTableSlot *row);
 
+/*
+ * The same, but the old row is asked first.  "decide" sees the row that is
+ * there (NULL: none) and the row to come, both in the target's columns; it
+ * may change the values of columns of the new row that are not its key.
+ * When rows are written through SQL it is called as late as dp_writer_close.
+ */
+typedef enum DpVerdict
+{
+	DP_VERDICT_PUT,
+	DP_VERDICT_REMOVE,
+	DP_VERDICT_KEEP				/* leave what is there */
+} DpVerdict;
+
+typedef DpVerdict (*DpWriterDecide) (void *arg, TupleTableSlot *old_row,
+									 TupleTableSlot *new_row, int64 tag);
+
+extern void dp_writer_decide_by(DpWriter *writer, DpWriterDecide decide, void *arg);
+extern void dp_writer_offer(DpWriter *writer, TupleTableSlot *row, int64 tag);
+
 /* The row of this key shall not be there; "row" is read in its key columns only. */
 extern void dp_writer_remove(DpWriter *writer, TupleTableSlot *row);
 
 /* One more row, whatever is there. */
 extern void dp_writer_append(DpWriter *writer, TupleTableSlot *row);
+
+/* Why the target is written through SQL, in words; NULL when it is not. */
+extern const char *dp_writer_sql_reason(DpWriter *writer);
 
 /* Write what is buffered, make it visible to later commands of this transaction, give back everything. */
 extern void dp_writer_close(DpWriter *writer, DpWriteCounts *counts);

@@ -1,0 +1,10 @@
+/* pipeline: the writer of target tables, for SQL. */
+
+CREATE OR REPLACE FUNCTION dataplat_internal.write_rows(target regclass, query text, keys text[], mode text,
+    OUT inserted bigint, OUT updated bigint, OUT deleted bigint, OUT unchanged bigint, OUT sql_reason text)
+LANGUAGE c VOLATILE STRICT
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_write_rows';
+COMMENT ON FUNCTION dataplat_internal.write_rows(regclass, text, text[], text) IS
+    'bring the rows of a query to a table as pipelines do, with the rights of the caller: put, remove or append';
+REVOKE ALL ON FUNCTION dataplat_internal.write_rows(regclass, text, text[], text) FROM PUBLIC;
