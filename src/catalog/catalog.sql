@@ -33,6 +33,8 @@ DECLARE
     kept dataplat_internal.installation;
     here bigint := (SELECT c.system_identifier FROM pg_catalog.pg_control_system() AS c);
     me oid := (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database());
+    restored boolean;
+    step dataplat_internal.adopt_step;
 BEGIN
     IF mode IS NULL OR mode NOT IN ('resume', 'fork') THEN
         RAISE EXCEPTION 'unknown mode "%"', mode
@@ -58,11 +60,18 @@ BEGIN
         kept.created_at := pg_catalog.now();
     END IF;
 
+    -- A dump brings its row along, a copy of the files does not.
+    restored := (SELECT pg_catalog.count(*) > 1 FROM dataplat_internal.installation AS i);
     DELETE FROM dataplat_internal.installation;
     INSERT INTO dataplat_internal.installation
            (install_uuid, system_identifier, db_oid, created_at, adopted_at, adopted_by, adopted_mode)
     VALUES (kept.install_uuid, here, me, kept.created_at, pg_catalog.now(), session_user, mode);
 
+    IF restored THEN
+        FOR step IN SELECT * FROM dataplat_internal.adopt_step AS s ORDER BY s.name LOOP
+            EXECUTE 'SELECT ' || step.step_function || '($1)' USING mode;
+        END LOOP;
+    END IF;
     PERFORM dataplat_internal.fence_changed();
     RETURN kept.install_uuid;
 END;
@@ -70,6 +79,28 @@ $$;
 COMMENT ON FUNCTION dataplat.adopt(text) IS
     'let dataplat work in a database that is a copy: resume takes the original''s place, fork goes on beside it under a new identity; returns the identity';
 REVOKE ALL ON FUNCTION dataplat.adopt(text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION dataplat_internal.register_adopt_step(name text, step_function text)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_function regproc := pg_catalog.to_regprocedure(step_function || '(text)')::oid::regproc;
+BEGIN
+    IF found_function IS NULL THEN
+        RAISE EXCEPTION 'function %(text) does not exist', step_function
+            USING ERRCODE = 'undefined_function';
+    END IF;
+    INSERT INTO dataplat_internal.adopt_step AS s (name, step_function)
+    VALUES (register_adopt_step.name, found_function::text)
+        ON CONFLICT ON CONSTRAINT adopt_step_pkey
+        DO UPDATE SET step_function = excluded.step_function;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.register_adopt_step(text, text)
+    IS 'let dataplat.adopt() call a function when the database is a restored dump';
+REVOKE ALL ON FUNCTION dataplat_internal.register_adopt_step(text, text) FROM PUBLIC;
 
 -- ---------------------------------------------------------------- version
 

@@ -48,3 +48,11 @@ CREATE TABLE dataplat_internal.show_create_kind (
 COMMENT ON TABLE dataplat_internal.show_create_kind IS
     'functions that dataplat.show_create() asks; each returns the SQL that makes the named object again, or NULL when it has no such object';
 COMMENT ON COLUMN dataplat_internal.show_create_kind.show_function IS 'schema-qualified name of a function of one text argument';
+
+CREATE TABLE dataplat_internal.adopt_step (
+    name          text PRIMARY KEY,
+    step_function text NOT NULL
+);
+COMMENT ON TABLE dataplat_internal.adopt_step IS
+    'functions that dataplat.adopt() calls when a database is a restored dump, where transaction ids and places of rows mean nothing any more';
+COMMENT ON COLUMN dataplat_internal.adopt_step.step_function IS 'schema-qualified name of a function of one text argument, the mode of adoption';

@@ -154,6 +154,118 @@ END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.command_verify_pipeline(name, jsonb) IS 'verify_pipeline as the owner of the extension';
 
+-- ------------------------------------------------------------------ wait
+
+-- Does one snapshot see everything that another one sees?
+CREATE OR REPLACE FUNCTION dataplat_internal.snapshot_covers(later pg_snapshot, earlier pg_snapshot)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT NOT EXISTS (SELECT FROM pg_snapshot_xip(later) AS x (xid) WHERE pg_visible_in_snapshot(x.xid, earlier))
+       -- between the two ends the earlier one must not see a thing
+       AND greatest(pg_snapshot_xmax(earlier)::text::numeric - pg_snapshot_xmax(later)::text::numeric, 0)
+           = (SELECT count(*) FROM pg_snapshot_xip(earlier) AS x (xid) WHERE x.xid >= pg_snapshot_xmax(later));
+$$;
+COMMENT ON FUNCTION dataplat_internal.snapshot_covers(pg_snapshot, pg_snapshot) IS 'does a snapshot see everything that another one sees?';
+
+-- Has a pipeline taken in everything that "as_of" shows of its inputs?
+CREATE OR REPLACE FUNCTION dataplat_internal.pipeline_has_seen(pipeline_name text, as_of pg_snapshot)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT p.mode = 'view'
+        OR (s.filled AND s.rebuild_reason IS NULL
+            AND NOT EXISTS (
+                SELECT FROM dataplat_internal.pipeline_relation AS r
+                 WHERE r.pipeline = p.name
+                   AND CASE r.role
+                           WHEN 'bronze' THEN r.bronze_frontier ->> 'snapshot' IS NULL OR EXISTS (
+                               SELECT FROM dataplat.source AS o JOIN dataplat.batch AS b ON b.source = o.name
+                                WHERE o.target = r.relation AND b.xid >= pg_snapshot_xmin((r.bronze_frontier ->> 'snapshot')::pg_snapshot)
+                                  AND NOT pg_visible_in_snapshot(b.xid, (r.bronze_frontier ->> 'snapshot')::pg_snapshot)
+                                  AND pg_visible_in_snapshot(b.xid, as_of))
+                           WHEN 'table' THEN NOT dataplat_internal.table_has_been_seen(r.relation, r.pipeline, as_of)
+                           ELSE false END))
+      FROM dataplat.pipeline AS p JOIN dataplat_internal.pipeline_state AS s ON s.pipeline = p.name
+     WHERE p.name = pipeline_name;
+$$;
+COMMENT ON FUNCTION dataplat_internal.pipeline_has_seen(text, pg_snapshot) IS 'is everything that a snapshot shows of the inputs in the target?';
+
+-- A pipeline and those above it, with how many runs lie between it and the first inputs.
+CREATE OR REPLACE FUNCTION dataplat_internal.pipelines_above(pipeline_name text)
+RETURNS TABLE (name text, level int)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE edge AS (
+        SELECT r.pipeline AS below, u.name AS above
+          FROM dataplat_internal.pipeline_relation AS r JOIN dataplat.pipeline AS u ON u.target = r.relation
+         WHERE r.role <> 'lookup' OR EXISTS (SELECT FROM dataplat.pipeline AS v WHERE v.name = r.pipeline AND v.mode = 'view')
+    ), above AS (
+        SELECT pipeline_name AS name UNION SELECT e.above FROM above AS a JOIN edge AS e ON e.below = a.name
+    ), walk AS (
+        SELECT a.name, 0 AS level FROM above AS a WHERE NOT EXISTS (SELECT FROM edge AS e WHERE e.below = a.name)
+        UNION SELECT e.below, w.level + 1 FROM walk AS w JOIN edge AS e ON e.above = w.name JOIN above AS a ON a.name = e.below
+    )
+    SELECT w.name, max(w.level) FROM walk AS w GROUP BY w.name;
+$$;
+COMMENT ON FUNCTION dataplat_internal.pipelines_above(text) IS 'a pipeline and those that it gets its rows through, in levels';
+
+-- Level by level: once all of one level have taken in what was there, what
+-- they wrote is what the next level must have seen.  Each statement has a
+-- snapshot of its own under READ COMMITTED.
+CREATE OR REPLACE FUNCTION dataplat_internal.command_wait_for_pipeline(caller name, a jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    until   timestamptz := clock_timestamp() + (a ->> 'timeout')::interval;
+    as_of   pg_snapshot := pg_current_snapshot();
+    step    record;
+    behind  text[];
+    stopped text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM dataplat.pipeline AS x WHERE x.name = a ->> 'name') THEN
+        RAISE EXCEPTION 'pipeline "%" does not exist', a ->> 'name'
+            USING ERRCODE = 'undefined_object', HINT = 'See dataplat.pipeline for the declared pipelines.';
+    END IF;
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'cannot wait for a pipeline in a transaction of isolation level %', current_setting('transaction_isolation')
+            USING ERRCODE = 'invalid_transaction_state', HINT = 'Its snapshot never shows what is committed meanwhile; use READ COMMITTED.';
+    END IF;
+    IF NOT dataplat_internal.installation_is_ours() THEN
+        RAISE NOTICE 'pipeline "%" stands still: this database is a copy that nobody has adopted', a ->> 'name';
+        RETURN to_jsonb(false);
+    END IF;
+    FOR step IN
+        SELECT l.level, array_agg(l.name ORDER BY l.name) AS names
+          FROM dataplat_internal.pipelines_above(a ->> 'name') AS l GROUP BY l.level ORDER BY l.level
+    LOOP
+        LOOP
+            behind := ARRAY(SELECT n FROM unnest(step.names) AS n WHERE dataplat_internal.pipeline_has_seen(n, as_of) IS NOT TRUE);
+            EXIT WHEN behind = '{}';
+            SELECT r.pipeline || ' is ' || r.state || coalesce(': ' || r.reason, '') INTO stopped
+              FROM dataplat_internal.pipeline_rows() AS r
+             WHERE r.pipeline = ANY (behind) AND r.state IN ('paused', 'failed') ORDER BY r.pipeline LIMIT 1;
+            IF stopped IS NULL AND NOT EXISTS (SELECT FROM dataplat.pipeline AS x WHERE x.name = a ->> 'name') THEN
+                stopped := 'it was dropped';
+            END IF;
+            IF stopped IS NOT NULL OR clock_timestamp() >= until THEN
+                RAISE NOTICE 'pipeline "%" is behind in %: %', a ->> 'name', array_to_string(behind, ', '), coalesce(stopped, 'timeout');
+                RETURN to_jsonb(false);
+            END IF;
+            PERFORM pg_sleep(0.01);
+        END LOOP;
+        as_of := pg_current_snapshot();
+    END LOOP;
+    RETURN to_jsonb(true);
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.command_wait_for_pipeline(name, jsonb) IS 'wait_for_pipeline as the owner of the extension';
+
 -- ------------------------------------------------------------------ what users call
 
 CREATE OR REPLACE FUNCTION dataplat.pause_pipeline(name text, reason text DEFAULT NULL)
@@ -210,3 +322,13 @@ AS $$
 $$;
 COMMENT ON FUNCTION dataplat.verify_pipeline(text) IS
     'compare the target with its query computed afresh: rows that are missing, too many, or differ; 0, 0, 0 when all is well';
+
+CREATE OR REPLACE FUNCTION dataplat.wait_for_pipeline(name text, timeout interval DEFAULT '30 seconds')
+RETURNS boolean
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT (dataplat.command('wait_for_pipeline', jsonb_build_object('name', wait_for_pipeline.name, 'timeout', wait_for_pipeline.timeout)) #>> '{}')::boolean;
+$$;
+COMMENT ON FUNCTION dataplat.wait_for_pipeline(text, interval) IS
+    'true when all that was committed in its inputs at the call is in the target, through all pipelines above it; false, with a notice why, on timeout or when one of them stands still';

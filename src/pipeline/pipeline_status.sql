@@ -20,6 +20,76 @@ AS $$
 $$;
 COMMENT ON FUNCTION dataplat_internal.bronze_pending(text, jsonb) IS 'rows of a bronze table past a frontier, and when the first of them was stored';
 
+-- The same of a table, by its change log.  The log has no clock: the oldest
+-- change is dated by its transaction, or by what is known to be before it.
+CREATE OR REPLACE FUNCTION dataplat_internal.table_pending(relation text, reader text, OUT frontier jsonb, OUT pending bigint, OUT oldest timestamptz)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    seen  pg_snapshot;
+    log   int;
+    part  text;
+    n     bigint;
+    first bigint;
+    low   bigint;
+BEGIN
+    SELECT r.frontier, l.log_id INTO frontier, log
+      FROM dataplat_internal.change_log_reader AS r JOIN dataplat_internal.change_log AS l ON l.relation = r.relation
+     WHERE r.relation = table_pending.relation AND r.reader = table_pending.reader;
+    seen := (frontier ->> 'snapshot')::pg_snapshot;
+    IF seen IS NULL THEN
+        RETURN;
+    END IF;
+    pending := 0;
+    FOR part IN SELECT c.oid::regclass::text FROM pg_class AS c
+                 WHERE c.relnamespace = 'dataplat_internal'::regnamespace AND c.relname IN (format('change_log_%s_0', log), format('change_log_%s_1', log)) LOOP
+        EXECUTE format('SELECT count(*), min(c.xid) FROM %s AS c WHERE NOT pg_visible_in_snapshot(c.xid::text::xid8, $1) AND NOT (c.xid = $2 AND c.seq <= $3)', part)
+           INTO n, low USING seen, coalesce((frontier ->> 'xid')::bigint, 0), coalesce((frontier ->> 'seq')::bigint, 0);
+        pending := pending + n;
+        first := least(first, low);
+    END LOOP;
+    IF pending > 0 THEN
+        oldest := dataplat_internal.time_of_transaction(first);
+        IF oldest IS NULL THEN
+            SELECT greatest(max(s.last_success_at), (SELECT b.committed_at FROM dataplat.batch AS b WHERE b.xid <= first::text::xid8 ORDER BY b.xid DESC LIMIT 1))
+              INTO oldest FROM dataplat_internal.pipeline_state AS s WHERE s.pipeline = table_pending.reader;
+        END IF;
+    END IF;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.table_pending(text, text) IS 'changes of a table past a reader''s frontier, and about when the first of them was made';
+
+-- When a transaction committed, where the server keeps that (track_commit_timestamp).
+CREATE OR REPLACE FUNCTION dataplat_internal.time_of_transaction(xid bigint)
+RETURNS timestamptz
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF current_setting('track_commit_timestamp')::boolean THEN
+        RETURN pg_xact_commit_timestamp((xid & 4294967295)::text::xid);
+    END IF;
+    RETURN NULL;
+EXCEPTION WHEN invalid_parameter_value THEN
+    RETURN NULL;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.time_of_transaction(bigint) IS 'when a transaction committed; NULL where the server does not keep that';
+
+-- Has a reader of a change log taken in everything that "as_of" shows?
+CREATE OR REPLACE FUNCTION dataplat_internal.table_has_been_seen(relation text, reader text, as_of pg_snapshot)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce((SELECT dataplat_internal.snapshot_covers((r.frontier ->> 'snapshot')::pg_snapshot, as_of)
+                       FROM dataplat_internal.change_log_reader AS r
+                      WHERE r.relation = table_has_been_seen.relation AND r.reader = table_has_been_seen.reader), false)
+        OR coalesce((dataplat_internal.table_pending(relation, reader)).pending = 0, false);
+$$;
+COMMENT ON FUNCTION dataplat_internal.table_has_been_seen(text, text, pg_snapshot) IS 'has a reader of a change log taken in everything that a snapshot shows?';
+
 -- SECURITY DEFINER: it reads private tables; who may look is decided by the
 -- rights on the view and on this function.
 CREATE OR REPLACE FUNCTION dataplat_internal.pipeline_input_rows(
@@ -202,21 +272,3 @@ $$;
 COMMENT ON FUNCTION dataplat_internal.show_create_pipeline(text) IS 'SQL that makes a pipeline again';
 REVOKE ALL ON FUNCTION dataplat_internal.show_create_pipeline(text) FROM PUBLIC;
 SELECT dataplat_internal.register_show_create('pipeline', 'dataplat_internal.show_create_pipeline');
-
--- ------------------------------------------------------------------ rights
-
-DO LANGUAGE plpgsql $$
-DECLARE
-    f regprocedure;
-BEGIN
-    -- Rights come from dataplat.setup_roles() or the administrator; what a command may do, it checks itself.
-    FOR f IN
-        SELECT p.oid::regprocedure FROM pg_catalog.pg_proc AS p
-         WHERE p.pronamespace IN ('dataplat'::regnamespace, 'dataplat_internal'::regnamespace)
-           AND (p.proname LIKE '%pipeline%' OR p.proname IN ('is_cron_field', 'schedule_kind', 'relation_parts', 'analyze_definition',
-                    'can_be_watched', 'bronze_pending', 'table_pending', 'pipelines_adopted', 'trace_row'))
-    LOOP
-        EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
-    END LOOP;
-END;
-$$;
