@@ -4,9 +4,9 @@
  *	  Reasons to stop fetching for a while.
  *
  * A brake holds back the worker between batches; messages stay in Kafka,
- * which is what Kafka is for.  Two brakes live here, because they are about
- * the server: a disk that is nearly full and a standby that is behind.  Other
- * rooms register theirs.
+ * which is what Kafka is for.  Three brakes live here: a disk that is nearly
+ * full, a standby that is behind, and readers of the bronze table that are
+ * behind, of which the storage room hears.  Other rooms register theirs.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,6 +23,7 @@
 
 #include "ingest/brakes.h"
 #include "ingest/ingest.h"
+#include "storage/arrival.h"
 
 /* A brake's answer is believed for this long, milliseconds. */
 #define DP_BRAKE_INTERVAL_MS 1000
@@ -90,6 +91,12 @@ replica_brake(const DpSource *source)
 	return reason;
 }
 
+static const char *
+reader_brake(const DpSource *source)
+{
+	return source->target ? dp_readers_behind(source->target->relid) : NULL;
+}
+
 const char *
 dp_ingest_brake_reason(const DpSource *source)
 {
@@ -121,4 +128,5 @@ dp_brakes_init(void)
 							PGC_SIGHUP, GUC_UNIT_KB, NULL, NULL, NULL);
 	dp_ingest_register_brake(disk_brake);
 	dp_ingest_register_brake(replica_brake);
+	dp_ingest_register_brake(reader_brake);
 }

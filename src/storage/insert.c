@@ -37,6 +37,7 @@
 #include "utils/queryenvironment.h"
 #include "utils/tuplestore.h"
 
+#include "storage/arrival.h"
 #include "storage/target_int.h"
 
 /*
@@ -267,6 +268,7 @@ dp_target_insert(DpTarget *target, HeapTuple *rows, int nrows,
 	AtEOXact_GUC(false, save_nestlevel);
 	SetUserIdAndSecContext(save_userid, save_sec_context);
 	target->leaf = RelationGetRelid(leaf);
+	dp_arrival_note(target->relid, nrows);
 	if (leaf != parent)
 		table_close(leaf, NoLock);
 	table_close(parent, NoLock);
