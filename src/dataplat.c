@@ -18,6 +18,7 @@
 #include "ingest/ledger.h"
 #include "kafka/options.h"
 #include "launcher/launcher.h"
+#include "pipeline/worker.h"
 #include "storage/maintenance.h"
 #include "telemetry/partition_stats.h"
 
@@ -40,6 +41,7 @@ _PG_init(void)
 	dp_ingest_init();
 	dp_ledger_init();
 	dp_dev_broker_init();
+	dp_pipeline_worker_init();
 
 	MarkGUCPrefixReserved("dataplat");
 }

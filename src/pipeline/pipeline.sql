@@ -153,7 +153,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF EXISTS (SELECT FROM dataplat_internal.job_kind() AS k WHERE k.name = 'pipeline') THEN
-        PERFORM dataplat_internal.wake_job('pipeline', p.pipeline_id);
+        PERFORM dataplat_internal.wake_job('pipeline', 0);
     END IF;
     PERFORM dataplat_internal.wake_scheduler();
 END;
