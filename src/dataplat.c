@@ -11,6 +11,7 @@
 #include "utils/guc.h"
 
 #include "catalog/catalog.h"
+#include "changelog/changelog.h"
 #include "common/hostguard.h"
 #include "common/inject.h"
 #include "ingest/dev_broker.h"
@@ -38,6 +39,7 @@ _PG_init(void)
 	dp_catalog_init();
 	dp_launcher_init();
 	dp_storage_maintenance_init();
+	dp_changelog_init();
 	dp_ingest_init();
 	dp_ledger_init();
 	dp_dev_broker_init();

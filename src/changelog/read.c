@@ -1,0 +1,426 @@
+/*-------------------------------------------------------------------------
+ *
+ * read.c
+ *	  What a reader has not seen of a table, and moving its frontier.
+ *
+ * All segments are scanned under the active snapshot; which of them writers
+ * fill does not matter.  The table is locked first, then its log, as writers
+ * and ALTER TABLE do it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/detoast.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "common/compat.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "changelog/changelog_int.h"
+
+extern PGDLLEXPORT Datum dp_read_changes(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum dp_advance_reader(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum dp_changes_pending(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum dp_present_frontier(PG_FUNCTION_ARGS);
+
+PG_FUNCTION_INFO_V1(dp_read_changes);
+PG_FUNCTION_INFO_V1(dp_advance_reader);
+PG_FUNCTION_INFO_V1(dp_changes_pending);
+PG_FUNCTION_INFO_V1(dp_present_frontier);
+
+/* Rows of a segment a block, to size bitmaps by. */
+#define EXPECTED_ROWS_PER_BLOCK 80
+
+/* A scan over the rows of a log that a frontier has not seen. */
+typedef struct LogScan
+{
+	const DpFrontier *frontier;
+	Relation	segment;
+	TableScanDesc scan;
+	TupleTableSlot *slot;
+	uint64		last_xid;		/* rows of a transaction stand together */
+	bool		last_seen;		/* its snapshot sees last_xid */
+} LogScan;
+
+static bool
+open_segment(LogScan *scan, int32 log_id, int segment)
+{
+	Oid			relid = dp_log_segment_oid(log_id, segment);
+
+	if (!OidIsValid(relid))
+		return false;
+	scan->segment = table_open(relid, AccessShareLock);
+	scan->slot = table_slot_create(scan->segment, NULL);
+	scan->scan = table_beginscan(scan->segment, GetActiveSnapshot(), 0, NULL);
+	return true;
+}
+
+static void
+close_segment(LogScan *scan)
+{
+	table_endscan(scan->scan);
+	ExecDropSingleTupleTableSlot(scan->slot);
+	table_close(scan->segment, AccessShareLock);
+}
+
+/* The next row that the frontier has not seen; false at the end of the segment. */
+static bool
+next_unseen(LogScan *scan)
+{
+	while (table_scan_getnextslot(scan->scan, ForwardScanDirection, scan->slot))
+	{
+		uint64		xid;
+		int64		seq;
+
+		CHECK_FOR_INTERRUPTS();
+		slot_getsomeattrs(scan->slot, DP_LOG_SIGN);
+		xid = (uint64) DatumGetInt64(scan->slot->tts_values[DP_LOG_XID - 1]);
+		seq = DatumGetInt64(scan->slot->tts_values[DP_LOG_SEQ - 1]);
+		if (xid != scan->last_xid)
+		{
+			scan->last_xid = xid;
+			scan->last_seen = dp_frontier_sees(scan->frontier, xid, PG_INT64_MAX);
+		}
+		if (!scan->last_seen &&
+			!(xid == scan->frontier->own_xid && seq <= scan->frontier->own_seq))
+			return true;
+	}
+	return false;
+}
+
+typedef struct ColumnMap
+{
+	int			from;			/* index in the segment's row */
+	int			to;				/* index in the table's row */
+	DpCarrier	how;
+	int16		typlen;
+} ColumnMap;
+
+static ColumnMap *
+map_columns(TupleDesc from, TupleDesc to, Bitmapset *wanted, int *n)
+{
+	ColumnMap  *map = palloc(sizeof(ColumnMap) * from->natts);
+
+	*n = 0;
+	for (int i = DP_LOG_FIRST_COLUMN - 1; i < from->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(from, i);
+		AttrNumber	attnum;
+		ColumnMap  *m = &map[*n];
+
+		if (att->attisdropped)
+			continue;
+		attnum = dp_log_column_attnum(NameStr(att->attname));
+		if (attnum <= 0 || attnum > to->natts || TupleDescAttr(to, attnum - 1)->attisdropped ||
+			(wanted && !bms_is_member(attnum, wanted)) ||
+			dp_carrier_type(TupleDescAttr(to, attnum - 1)->atttypid, &m->how) != att->atttypid)
+			continue;
+		m->from = i;
+		m->to = attnum - 1;
+		m->typlen = att->attlen;
+		(*n)++;
+	}
+	return map;
+}
+
+static void
+read_segment(LogScan *scan, DpNet *net, DpDelta *delta, Bitmapset *wanted)
+{
+	int			nmap;
+	ColumnMap  *map = map_columns(RelationGetDescr(scan->segment), delta->desc, wanted, &nmap);
+	Datum	   *values = palloc0(sizeof(Datum) * delta->desc->natts);
+	bool	   *nulls = palloc(delta->desc->natts);
+	MemoryContext row = AllocSetContextCreate(CurrentMemoryContext, "dataplat log row",
+											  ALLOCSET_DEFAULT_SIZES);
+
+	memset(nulls, true, delta->desc->natts);
+	while (next_unseen(scan))
+	{
+		MemoryContext old = MemoryContextSwitchTo(row);
+
+		slot_getallattrs(scan->slot);
+		for (int i = 0; i < nmap; i++)
+		{
+			Datum		value = scan->slot->tts_values[map[i].from];
+
+			nulls[map[i].to] = scan->slot->tts_isnull[map[i].from];
+			if (nulls[map[i].to])
+				continue;
+			if (map[i].typlen == -1 && VARATT_IS_EXTERNAL(DatumGetPointer(value)))
+				value = PointerGetDatum(detoast_external_attr((struct varlena *) DatumGetPointer(value)));
+			values[map[i].to] = dp_carry_out(value, map[i].how);
+		}
+		dp_net_add(net, values, nulls,
+				   DatumGetInt16(scan->slot->tts_values[DP_LOG_SIGN - 1]));
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(row);
+	}
+	MemoryContextDelete(row);
+}
+
+static BlockNumber
+log_blocks(int32 log_id)
+{
+	BlockNumber blocks = 0;
+
+	for (int i = 0; i < DP_LOG_SEGMENTS; i++)
+	{
+		Oid			relid = dp_log_segment_oid(log_id, i);
+		Relation	segment = OidIsValid(relid) ? table_open(relid, AccessShareLock) : NULL;
+
+		if (segment)
+		{
+			blocks += RelationGetNumberOfBlocks(segment);
+			table_close(segment, AccessShareLock);
+		}
+	}
+	return blocks;
+}
+
+DpDelta *
+dp_changelog_read(Oid relid, const char *name)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	DpReader   *reader = dp_reader_load(rel, name);
+	DpDelta    *delta = palloc0(sizeof(DpDelta));
+	DpNet	   *net;
+
+	delta->relid = relid;
+	delta->desc = CreateTupleDescCopy(RelationGetDescr(rel));
+	delta->reset = reader->reset;
+	net = dp_net_begin(delta, reader->columns,
+					   reader->reset ? 0 : (int64) log_blocks(reader->log_id) * EXPECTED_ROWS_PER_BLOCK);
+	for (int i = 0; i < DP_LOG_SEGMENTS && !reader->reset; i++)
+	{
+		LogScan		scan = {.frontier = reader->frontier};
+
+		if (!open_segment(&scan, reader->log_id, i))
+			continue;
+		read_segment(&scan, net, delta, reader->columns);
+		close_segment(&scan);
+	}
+	dp_net_finish(net);
+	table_close(rel, NoLock);
+	return delta;
+}
+
+bool
+dp_changelog_pending(Oid relid, const char *name)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	DpReader   *reader = dp_reader_load(rel, name);
+	bool		pending = reader->reset != NULL;
+
+	for (int i = 0; i < DP_LOG_SEGMENTS && !pending; i++)
+	{
+		LogScan		scan = {.frontier = reader->frontier};
+
+		if (!open_segment(&scan, reader->log_id, i))
+			continue;
+		pending = next_unseen(&scan);
+		close_segment(&scan);
+	}
+	table_close(rel, NoLock);
+	return pending;
+}
+
+/* ---- moving the frontier ---- */
+
+/*
+ * The highest number of this transaction's rows in the log that the active
+ * snapshot sees; those of the running command are yet to come.
+ */
+static int64
+own_seq(int32 log_id, uint64 xid)
+{
+	DpFrontier	nothing = {.xmin = xid, .xmax = xid};
+	int64		seq = 0;
+
+	for (int i = 0; i < DP_LOG_SEGMENTS; i++)
+	{
+		LogScan		scan = {.frontier = &nothing};
+
+		if (!open_segment(&scan, log_id, i))
+			continue;
+		while (next_unseen(&scan))
+			if ((uint64) DatumGetInt64(scan.slot->tts_values[DP_LOG_XID - 1]) == xid)
+				seq = Max(seq, DatumGetInt64(scan.slot->tts_values[DP_LOG_SEQ - 1]));
+		close_segment(&scan);
+	}
+	return seq;
+}
+
+/* Store a frontier, or NULL and the reason for it. */
+static void
+store_frontier(const DpReader *reader, const char *json, const char *reason)
+{
+	Oid			types[4] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID};
+	Datum		values[4];
+	char		nulls[4] = {' ', ' ', ' ', ' '};
+
+	values[0] = CStringGetTextDatum(reader->relation);
+	values[1] = CStringGetTextDatum(reader->name);
+	values[2] = json ? CStringGetTextDatum(json) : (Datum) 0;
+	nulls[2] = json ? ' ' : 'n';
+	values[3] = reason ? CStringGetTextDatum(reason) : (Datum) 0;
+	nulls[3] = reason ? ' ' : 'n';
+	if (SPI_execute_with_args("UPDATE dataplat_internal.change_log_reader AS r"
+							  " SET frontier = $3::pg_catalog.jsonb, reset_reason = $4"
+							  " WHERE r.relation OPERATOR(pg_catalog.=) $1 AND r.reader OPERATOR(pg_catalog.=) $2",
+							  4, types, values, nulls, false, 0) != SPI_OK_UPDATE ||
+		SPI_processed != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("reader \"%s\" does not watch table %s any more", reader->name, reader->relation)));
+}
+
+/*
+ * From when on the log tells all, as of now; held until we commit.  NULL: the
+ * log is lost.
+ */
+static DpFrontier *
+lock_valid_from(const DpReader *reader)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1];
+	char	   *valid_from = NULL;
+
+	values[0] = CStringGetTextDatum(reader->relation);
+	if (SPI_execute_with_args("SELECT l.valid_from FROM dataplat_internal.change_log AS l"
+							  " WHERE l.relation OPERATOR(pg_catalog.=) $1 FOR SHARE",
+							  1, types, values, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read dataplat_internal.change_log");
+	if (SPI_processed == 1)
+		valid_from = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	return valid_from ? dp_frontier_parse(valid_from, NULL, NULL) : NULL;
+}
+
+void
+dp_changelog_advance(Oid relid, const char *name)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	DpReader   *reader = dp_reader_load(rel, name);
+	DpFrontier *frontier = dp_frontier_of_snapshot(GetActiveSnapshot());
+	uint64		xid = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
+	DpFrontier *valid_from;
+	Oid			save_userid;
+	int			save_sec_context;
+
+	if (xid != 0 && dp_log_changed_here(relid))
+	{
+		frontier->own_xid = xid;
+		frontier->own_seq = own_seq(reader->log_id, xid);
+	}
+	dp_log_as_owner(&save_userid, &save_sec_context);
+	SPI_connect();
+	valid_from = lock_valid_from(reader);
+	if (valid_from && dp_frontier_covers(frontier, valid_from))
+		store_frontier(reader, dp_frontier_json(frontier), NULL);
+	else
+		store_frontier(reader, NULL, "its log is younger than what was read last");
+	SPI_finish();
+	SetUserIdAndSecContext(save_userid, save_sec_context);
+	table_close(rel, NoLock);
+}
+
+/* ---- for SQL ---- */
+
+static void
+emit_rows(ReturnSetInfo *rsinfo, DpDelta *delta, Tuplestorestate *rows, int sign)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(delta->desc, &TTSOpsMinimalTuple);
+	MemoryContext row = AllocSetContextCreate(CurrentMemoryContext, "dataplat row",
+											  ALLOCSET_DEFAULT_SIZES);
+
+	tuplestore_rescan(rows);
+	while (tuplestore_gettupleslot(rows, true, false, slot))
+	{
+		MemoryContext old = MemoryContextSwitchTo(row);
+		Datum		json = DirectFunctionCall1(row_to_json, ExecFetchSlotHeapTupleDatum(slot));
+		Datum		values[2];
+		bool		nulls[2] = {false, false};
+
+		values[0] = Int32GetDatum(sign);
+		values[1] = DirectFunctionCall1(jsonb_in, CStringGetDatum(TextDatumGetCString(json)));
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(row);
+	}
+	MemoryContextDelete(row);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* dataplat_internal.read_changes(relation regclass, reader text) returns setof (sign int, row jsonb) */
+Datum
+dp_read_changes(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	DpDelta    *delta = dp_changelog_read(PG_GETARG_OID(0), text_to_cstring(PG_GETARG_TEXT_PP(1)));
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (delta->reset)
+	{
+		Datum		values[2];
+		bool		nulls[2] = {false, false};
+		StringInfoData json;
+
+		initStringInfo(&json);
+		appendStringInfoString(&json, "{\"reset\": ");
+		escape_json(&json, delta->reset);
+		appendStringInfoChar(&json, '}');
+		values[0] = Int32GetDatum(0);
+		values[1] = DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	emit_rows(rsinfo, delta, delta->old_rows, -1);
+	emit_rows(rsinfo, delta, delta->new_rows, 1);
+	return (Datum) 0;
+}
+
+/* dataplat_internal.advance_reader(relation regclass, reader text) returns void */
+Datum
+dp_advance_reader(PG_FUNCTION_ARGS)
+{
+	dp_changelog_advance(PG_GETARG_OID(0), text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	PG_RETURN_VOID();
+}
+
+/* dataplat_internal.changes_pending(relation regclass, reader text) returns boolean */
+Datum
+dp_changes_pending(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(dp_changelog_pending(PG_GETARG_OID(0), text_to_cstring(PG_GETARG_TEXT_PP(1))));
+}
+
+/*
+ * dataplat_internal.present_frontier(relation regclass) returns text
+ *
+ * What can be seen at this moment, whatever this transaction's snapshot is.
+ * What this transaction wrote already counts as seen.
+ */
+Datum
+dp_present_frontier(PG_FUNCTION_ARGS)
+{
+	DpFrontier *frontier = dp_frontier_of_snapshot(GetLatestSnapshot());
+	int64		seq = dp_log_last_seq();
+
+	if (seq > 0)
+	{
+		frontier->own_xid = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
+		frontier->own_seq = seq;
+	}
+	PG_RETURN_TEXT_P(cstring_to_text(dp_frontier_json(frontier)));
+}
