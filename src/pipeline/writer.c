@@ -113,6 +113,16 @@ dp_writer_append(DpWriter *writer, TupleTableSlot *row)
 	write_row(writer, DP_WRITE_APPEND, row, 0);
 }
 
+void
+dp_writer_remove_rest(DpWriter *writer)
+{
+	Assert(writer->key != NULL);
+	if (writer->sql)
+		writer->remove_rest = true;
+	else
+		dp_heap_writer_remove_rest(writer);
+}
+
 const char *
 dp_writer_sql_reason(DpWriter *writer)
 {

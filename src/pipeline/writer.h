@@ -29,6 +29,7 @@ typedef struct DpWriteCounts
 	int64		updated;
 	int64		deleted;
 	int64		unchanged;
+	int64		late;			/* of the rules in apply.h: came after a newer row of the key */
 } DpWriteCounts;
 
 /*
@@ -64,6 +65,12 @@ extern void dp_writer_offer(DpWriter *writer, TupleTableSlot *row, int64 tag);
 
 /* The row of this key shall not be there; "row" is read in its key columns only. */
 extern void dp_writer_remove(DpWriter *writer, TupleTableSlot *row);
+
+/*
+ * Remove every row whose key nobody put or offered: what was put is all
+ * there is.  To be called once, after the last row.
+ */
+extern void dp_writer_remove_rest(DpWriter *writer);
 
 /* One more row, whatever is there. */
 extern void dp_writer_append(DpWriter *writer, TupleTableSlot *row);

@@ -39,11 +39,6 @@
 #include "common/compat.h"
 #include "pipeline/writer_int.h"
 
-/* XXX the change log: its room is being built; strong again when it is here */
-#pragma weak dp_changelog_open
-#pragma weak dp_changelog_put
-#pragma weak dp_changelog_close
-
 /* New rows are written when there are so many, or so many bytes of them. */
 #define BUFFER_ROWS 1000
 #define BUFFER_BYTES (1024 * 1024)
@@ -98,6 +93,8 @@ struct DpHeapWriter
 
 static void open_probe(DpWriter *writer, Oid index);
 static bool probe(DpWriter *writer, TupleTableSlot *row);
+static bool is_ours(DpHeapWriter *heap);
+static bool was_touched(DpHeapWriter *heap);
 static void check_first(DpWriter *writer, TupleTableSlot *row);
 static bool in_buffer(DpWriter *writer, TupleTableSlot *row, uint32 hash);
 static void insert_row(DpWriter *writer, TupleTableSlot *row, uint32 hash);
@@ -153,7 +150,7 @@ dp_heap_writer_open(DpWriter *writer, Oid index)
 	ExecOpenIndices(heap->rri, false);
 	heap->has_checks = constr && (constr->has_not_null || constr->num_check > 0);
 	heap->cid = GetCurrentCommandId(true);
-	heap->log = dp_changelog_open ? dp_changelog_open(writer->rel) : NULL;
+	heap->log = dp_changelog_open(writer->rel);
 	heap->bistate = GetBulkInsertState();
 	/* no ring of buffers: who reads this target next wants them there */
 	FreeAccessStrategy(heap->bistate->strategy);
@@ -236,6 +233,25 @@ dp_heap_writer_write(DpWriter *writer, DpWriteKind kind, int64 tag)
 		ExecClearTuple(heap->found);
 }
 
+/* Every row that this run neither found nor wrote. */
+void
+dp_heap_writer_remove_rest(DpWriter *writer)
+{
+	DpHeapWriter *heap = writer->heap;
+	TableScanDesc scan;
+
+	flush(writer);
+	scan = table_beginscan(writer->rel, heap->snapshot, 0, NULL);
+	while (table_scan_getnextslot(scan, ForwardScanDirection, heap->found))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!is_ours(heap) && !was_touched(heap))
+			delete_row(writer);
+	}
+	table_endscan(scan);
+	ExecClearTuple(heap->found);
+}
+
 void
 dp_heap_writer_close(DpWriter *writer)
 {
@@ -255,8 +271,7 @@ dp_heap_writer_close(DpWriter *writer)
 		UnregisterSnapshot(heap->snapshot);
 	}
 	ExecCloseIndices(heap->rri);
-	if (heap->log)
-		dp_changelog_close(heap->log);
+	dp_changelog_close(heap->log);
 }
 
 /* Is there a row with this key?  It is then in "found". */
@@ -278,21 +293,38 @@ probe(DpWriter *writer, TupleTableSlot *row)
 	return index_getnext_slot(heap->scan, ForwardScanDirection, heap->found);
 }
 
+/* Did this writer write the version that was found? */
+static bool
+is_ours(DpHeapWriter *heap)
+{
+	HeapTupleHeader header = ((HeapTupleTableSlot *) heap->found)->tuple->t_data;
+
+	return TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(header)) &&
+		HeapTupleHeaderGetCmin(header) >= heap->cid;
+}
+
+static bool
+was_touched(DpHeapWriter *heap)
+{
+	ItemPointer tid = &heap->found->tts_tid;
+	OffsetNumber bit = ItemPointerGetOffsetNumber(tid);
+	TouchedPage *page = touched_lookup(heap->touched, ItemPointerGetBlockNumber(tid));
+
+	return page != NULL && (page->tuples[bit / 8] & (1 << (bit % 8)));
+}
+
 /* Error unless this run meets the row that was found for the first time. */
 static void
 check_first(DpWriter *writer, TupleTableSlot *row)
 {
 	DpHeapWriter *heap = writer->heap;
 	ItemPointer tid = &heap->found->tts_tid;
-	HeapTupleHeader header = ((HeapTupleTableSlot *) heap->found)->tuple->t_data;
 	OffsetNumber bit = ItemPointerGetOffsetNumber(tid);
 	TouchedPage *page;
 	bool		known;
 
-	if (TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(header)) &&
-		HeapTupleHeaderGetCmin(header) >= heap->cid)
+	if (is_ours(heap))
 		dp_writer_error_twice(writer, row);
-
 	page = touched_insert(heap->touched, ItemPointerGetBlockNumber(tid), &known);
 	if (!known)
 		memset(page->tuples, 0, sizeof(page->tuples));
@@ -406,7 +438,6 @@ flush(DpWriter *writer)
 	{
 		if (heap->rri->ri_NumIndices > 0)
 			insert_into_indexes(writer, heap->rows[i]);
-		if (heap->log)
 			dp_changelog_put(heap->log, NULL, heap->rows[i]);
 		ExecClearTuple(heap->rows[i]);
 		ResetPerTupleExprContext(writer->estate);
@@ -491,8 +522,7 @@ update_row(DpWriter *writer, TupleTableSlot *row)
 				 row);
 	if (heap->rri->ri_NumIndices > 0)
 		dp_exec_update_index_tuples(heap->rri, changed, writer->estate, indexes);
-	if (heap->log)
-		dp_changelog_put(heap->log, found, changed);
+	dp_changelog_put(heap->log, found, changed);
 	writer->counts.updated++;
 }
 
@@ -507,7 +537,6 @@ delete_row(DpWriter *writer)
 				 table_tuple_delete(writer->rel, &heap->found->tts_tid, heap->cid,
 									heap->snapshot, InvalidSnapshot, true, &failure, false),
 				 writer->incoming);
-	if (heap->log)
-		dp_changelog_put(heap->log, heap->found, NULL);
+	dp_changelog_put(heap->log, heap->found, NULL);
 	writer->counts.deleted++;
 }

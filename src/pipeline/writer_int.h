@@ -39,6 +39,7 @@ struct DpWriter
 	void	   *decide_arg;
 	TupleTableSlot *incoming;	/* the row in the target's columns */
 	DpWriteCounts counts;
+	bool		remove_rest;	/* by SQL, when it is closed */
 	DpHeapWriter *heap;
 	DpSqlWriter *sql;
 };
@@ -55,6 +56,7 @@ typedef enum DpWriteKind
 extern Oid	dp_heap_writer_index(Relation rel, DpKey *key);
 extern void dp_heap_writer_open(DpWriter *writer, Oid index);
 extern void dp_heap_writer_write(DpWriter *writer, DpWriteKind kind, int64 tag);
+extern void dp_heap_writer_remove_rest(DpWriter *writer);
 extern void dp_heap_writer_close(DpWriter *writer);
 
 /* writer_sql.c */

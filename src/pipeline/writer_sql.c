@@ -51,6 +51,7 @@ typedef struct RowGroup
 	Bitmapset  *nulls;			/* of the key's columns, from 0 */
 	RowStore	puts;
 	RowStore	removes;
+	RowStore	kept;			/* keys that were put and stay as they are */
 } RowGroup;
 
 struct DpSqlWriter
@@ -70,6 +71,7 @@ static RowGroup *find_group(DpWriter *writer, TupleTableSlot *row);
 static void ask_old_rows(DpWriter *writer, RowGroup *group);
 static void check_unique(DpWriter *writer, RowGroup *group);
 static void write_group(DpWriter *writer, RowGroup *group);
+static void remove_rest(DpWriter *writer);
 static int64 run_statement(DpWriter *writer, RowStore *store, const char *sql, int expected);
 
 void
@@ -134,6 +136,8 @@ dp_sql_writer_close(DpWriter *writer)
 		if (writer->decide && group->puts.rows)
 			ask_old_rows(writer, group);
 	}
+	if (writer->remove_rest)
+		remove_rest(writer);
 	foreach(lc, sql->groups)
 		write_group(writer, lfirst(lc));
 	if (sql->appends.rows)
@@ -247,12 +251,12 @@ prefixed_columns(DpWriter *writer, const char *prefix)
 }
 
 static void
-name_store(DpWriter *writer, RowStore *store)
+name_store(DpWriter *writer, RowStore *store, const char *name)
 {
 	EphemeralNamedRelation enr = palloc0(sizeof(EphemeralNamedRelationData));
 	int			rc;
 
-	enr->md.name = ROWS_NAME;
+	enr->md.name = pstrdup(name);
 	enr->md.tupdesc = writer->sql->desc;
 	enr->md.enrtype = ENR_NAMED_TUPLESTORE;
 	enr->md.enrtuples = store->n;
@@ -269,7 +273,7 @@ run_statement(DpWriter *writer, RowStore *store, const char *sql, int expected)
 	int64		n;
 
 	SPI_connect();
-	name_store(writer, store);
+	name_store(writer, store, ROWS_NAME);
 	rc = SPI_execute(sql, false, 0);
 	if (rc != expected)
 		elog(ERROR, "could not write to table \"%s\": %s",
@@ -298,7 +302,7 @@ check_unique(DpWriter *writer, RowGroup *group)
 					 " GROUP BY %s HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 1 LIMIT 1",
 					 keys.data, keys.data);
 	SPI_connect();
-	name_store(writer, &group->puts);
+	name_store(writer, &group->puts, ROWS_NAME);
 	if (SPI_execute(sql.data, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not look for repeated keys");
 	if (SPI_processed > 0)
@@ -353,6 +357,8 @@ judge_row(DpWriter *writer, RowGroup *group, HeapTuple tuple, TupleDesc desc,
 			store_row(writer, &group->removes, row, 0);
 			break;
 		case DP_VERDICT_KEEP:
+			if (exists)
+				store_row(writer, &group->kept, row, 0);
 			writer->counts.unchanged++;
 			break;
 	}
@@ -376,7 +382,7 @@ ask_old_rows(DpWriter *writer, RowGroup *group)
 
 	memset(&group->puts, 0, sizeof(RowStore));
 	SPI_connect();
-	name_store(writer, &all);
+	name_store(writer, &all, ROWS_NAME);
 	portal = SPI_cursor_open_with_args(NULL, text, 0, NULL, NULL, NULL, true, 0);
 	for (;;)
 	{
@@ -392,6 +398,38 @@ ask_old_rows(DpWriter *writer, RowGroup *group)
 	SPI_finish();
 	ExecDropSingleTupleTableSlot(old_row);
 	tuplestore_end(all.rows);
+}
+
+/* Delete what has the key of no row that was put. */
+static void
+remove_rest(DpWriter *writer)
+{
+	StringInfoData sql;
+	ListCell   *lc;
+	int			nstores = 0;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "DELETE FROM %s AS t WHERE true", writer->sql->table);
+	SPI_connect();
+	foreach(lc, writer->sql->groups)
+	{
+		RowGroup   *group = lfirst(lc);
+		RowStore   *stores[] = {&group->puts, &group->kept};
+
+		for (int i = 0; i < lengthof(stores); i++)
+			if (stores[i]->rows)
+			{
+				char	   *name = psprintf(ROWS_NAME "_%d", ++nstores);
+
+				name_store(writer, stores[i], name);
+				appendStringInfo(&sql, " AND NOT EXISTS (SELECT FROM %s AS r WHERE %s)",
+								 name, same_key(writer, group));
+			}
+	}
+	if (SPI_execute(sql.data, false, 0) != SPI_OK_DELETE)
+		elog(ERROR, "could not delete from table \"%s\"", RelationGetRelationName(writer->rel));
+	writer->counts.deleted += SPI_processed;
+	SPI_finish();
 }
 
 static void

@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * apply.h
+ *	  Rules that bring events to a target, where the order of arrival is not
+ *	  the order of what happened.
+ *
+ * Input of both rules: the rows of the pipeline's query over new events, in
+ * a tuplestore; "desc" has the columns of the result and one more at the
+ * end, an int8 that says which row came later.  They run with the rights of
+ * the current user, who must be the pipeline's owner.
+ *
+ * afresh: the rows are all events there are; what is in the target (and in
+ * the rule's own table beside it) is made to say just that.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef DP_PIPELINE_APPLY_H
+#define DP_PIPELINE_APPLY_H
+
+#include "access/tupdesc.h"
+#include "utils/tuplestore.h"
+
+#include "pipeline/pipeline.h"
+#include "pipeline/writer.h"
+
+/*
+ * A column of the result that no target has: an array of names of columns
+ * whose value the event does not carry, so that the old one stays.
+ */
+#define DP_KEEP_COLUMN "_keep"
+
+/*
+ * One row a key: the event with the greatest sequence, and among equals the
+ * one that came last.  An event for which delete_when holds takes the row
+ * away and leaves a tombstone.
+ */
+extern void dp_apply_upsert(DpPipeline *pipeline, TupleDesc desc, Tuplestorestate *rows,
+							int64 nrows, bool afresh, DpWriteCounts *counts);
+
+/* Drop what the rules keep beside the target of a pipeline; as the extension's owner. */
+extern void dp_apply_forget(int32 pipeline_id);
+
+#endif							/* DP_PIPELINE_APPLY_H */
