@@ -438,7 +438,7 @@ flush(DpWriter *writer)
 	{
 		if (heap->rri->ri_NumIndices > 0)
 			insert_into_indexes(writer, heap->rows[i]);
-			dp_changelog_put(heap->log, NULL, heap->rows[i]);
+		dp_changelog_put(heap->log, NULL, heap->rows[i]);
 		ExecClearTuple(heap->rows[i]);
 		ResetPerTupleExprContext(writer->estate);
 	}
