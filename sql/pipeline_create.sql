@@ -127,6 +127,4 @@ SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT id FROM orders', f
 -- None of these left anything behind.
 SELECT count(*) FROM dataplat.pipeline WHERE name = 'pcr_bad';
 SELECT to_regclass('pcr.bad');
--- A schedule in each of its forms.
-SELECT s, dataplat_internal.schedule_kind(s) FROM unnest('{on_data,manual,target_lag,5 minutes,00:00:30,0 3 * * *,"*/5 0-6,12 * jan-mar sun"}'::text[]) AS s;
 ROLLBACK;

@@ -108,7 +108,7 @@ BEGIN
         CONTINUE WHEN i.role = 'lookup';
         started := started OR i.role IS DISTINCT FROM i.old_role;
         IF i.role = 'table' THEN
-            PERFORM dataplat_internal.watch_table(i.relation::regclass, p.name, p.owner, i.columns);
+            PERFORM dataplat_internal.watch_table(i.relation::regclass, p.name, i.columns, p.owner);
         ELSIF i.role = 'bronze' AND i.old_role IS DISTINCT FROM 'bronze' THEN
             -- The first run reads all that is there: nothing may go before it.
             PERFORM dataplat_internal.set_bronze_reader(i.relation, p.name, needs_since => '-infinity');
@@ -135,8 +135,8 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF role = 'table' AND to_regclass(forget_pipeline_input.relation) IS NOT NULL THEN
-        PERFORM dataplat_internal.unwatch_table(forget_pipeline_input.relation::regclass, pipeline_name);
+    IF role = 'table' THEN
+        PERFORM dataplat_internal.unwatch_table(forget_pipeline_input.relation, pipeline_name);
     ELSIF role = 'bronze' THEN
         DELETE FROM dataplat_internal.bronze_reader AS b WHERE b.target = forget_pipeline_input.relation AND b.reader = pipeline_name;
     END IF;
@@ -144,21 +144,6 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.forget_pipeline_input(text, text, text) IS 'a pipeline reads a relation no longer';
-
--- Let the worker look at the pipelines when this transaction commits.
-CREATE OR REPLACE FUNCTION dataplat_internal.wake_pipeline(p dataplat.pipeline)
-RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF EXISTS (SELECT FROM dataplat_internal.job_kind() AS k WHERE k.name = 'pipeline') THEN
-        PERFORM dataplat_internal.wake_job('pipeline', 0);
-    END IF;
-    PERFORM dataplat_internal.wake_scheduler();
-END;
-$$;
-COMMENT ON FUNCTION dataplat_internal.wake_pipeline(dataplat.pipeline) IS 'at commit: let the workers look at a pipeline';
 
 -- "Runs in full" is said aloud; the other modes are what people hope for.
 CREATE OR REPLACE FUNCTION dataplat_internal.tell_pipeline_mode(p dataplat.pipeline, analysis jsonb)
@@ -222,7 +207,6 @@ BEGIN
     PERFORM dataplat_internal.register_pipeline_inputs(p, analysis -> 'inputs');
     PERFORM dataplat_internal.note_pipeline_event(caller, p.name, 'create', to_jsonb(p));
     PERFORM dataplat_internal.tell_pipeline_mode(p, analysis);
-    PERFORM dataplat_internal.wake_pipeline(p);
     RETURN to_jsonb(relation::oid::text);
 END;
 $$;
@@ -292,7 +276,6 @@ BEGIN
     IF p.mode <> old.mode THEN
         PERFORM dataplat_internal.tell_pipeline_mode(p, analysis);
     END IF;
-    PERFORM dataplat_internal.wake_pipeline(p);
     RETURN to_jsonb(relation::oid::text);
 END;
 $$;
@@ -351,7 +334,6 @@ BEGIN
         PERFORM dataplat_internal.execute_as(p.owner, format('DROP %s %s', CASE kind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, p.target));
     END IF;
     PERFORM dataplat_internal.note_pipeline_event(caller, p.name, 'drop', jsonb_build_object('target', p.target, 'target_dropped', drops));
-    PERFORM dataplat_internal.wake_scheduler();
     RAISE NOTICE 'pipeline "%" dropped; % % %', p.name, CASE kind WHEN 'v' THEN 'view' ELSE 'table' END, p.target,
         CASE WHEN kind IS NULL THEN 'is gone already' WHEN drops THEN 'was dropped' ELSE 'is kept' END;
     RETURN NULL;

@@ -25,7 +25,7 @@ BEGIN
           FROM dataplat.batch AS b
           JOIN dataplat.source AS s ON s.name = b.source
           JOIN dataplat_internal.pipeline_relation AS f ON f.relation = s.target
-         WHERE NOT pg_visible_in_snapshot(b.xid, (f.bronze_frontier ->> 'snapshot')::pg_snapshot)
+         WHERE b.batch_id IN (SELECT u.batch_id FROM dataplat_internal.bronze_unread(f.relation, f.bronze_frontier) AS u)
          GROUP BY b.batch_id, b.topic, b.partition
     ), part AS MATERIALIZED (
         SELECT d.readers, first_xid + row_number() OVER (ORDER BY d.readers) AS xid
@@ -44,7 +44,7 @@ BEGIN
                    (SELECT format('%s:%s:%s', first_xid, pg_snapshot_xmax(here),
                                   concat_ws(',', string_agg(g.xid::text, ',' ORDER BY g.xid), nullif(split_part(here::text, ':', 3), '')))
                       FROM part AS g WHERE f.pipeline = ANY (g.readers) HAVING count(*) > 0),
-                   here::text)))
+                   here::text))) || '{"xid": null, "batch": 0, "pending": []}'
          WHERE f.bronze_frontier ->> 'snapshot' IS NOT NULL
     )
     SELECT max(g.xid) INTO last_xid FROM part AS g;

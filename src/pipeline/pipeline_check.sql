@@ -4,54 +4,6 @@
 
 -- ------------------------------------------------------------------ words
 
--- One field of a cron line: *, n, a-b, lists of these, each with /step.
-CREATE OR REPLACE FUNCTION dataplat_internal.is_cron_field(field text, low int, high int, names text[] DEFAULT '{}')
-RETURNS boolean
-LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT field <> '' AND coalesce(bool_and(coalesce(
-               CASE WHEN i.part IS NULL THEN false
-                    WHEN i.part[1] = '*' THEN true
-                    ELSE n.first BETWEEN low AND high AND (i.part[3] IS NULL OR n.last BETWEEN n.first AND high) END
-               AND (i.part[4] IS NULL OR i.part[4]::int BETWEEN 1 AND high), false)), false)
-      FROM string_to_table(lower(field), ',') AS item (word)
-     CROSS JOIN LATERAL (SELECT regexp_match(item.word, '^(\*|([a-z]{3}|\d{1,2})(?:-([a-z]{3}|\d{1,2}))?)(?:/(\d{1,2}))?$')) AS i (part)
-     CROSS JOIN LATERAL (SELECT CASE WHEN i.part[2] ~ '^\d' THEN i.part[2]::int ELSE array_position(names, i.part[2]) + low - 1 END,
-                                CASE WHEN i.part[3] ~ '^\d' THEN i.part[3]::int ELSE array_position(names, i.part[3]) + low - 1 END) AS n (first, last);
-$$;
-COMMENT ON FUNCTION dataplat_internal.is_cron_field(text, int, int, text[]) IS 'can this be a field of a cron line?';
-
--- How a schedule is meant: on_data, manual, target_lag, interval or cron; an
--- error for anything else.
-CREATE OR REPLACE FUNCTION dataplat_internal.schedule_kind(schedule text)
-RETURNS text
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    fields text[] := regexp_split_to_array(btrim(schedule), '\s+');
-BEGIN
-    IF schedule IN ('on_data', 'manual', 'target_lag') THEN
-        RETURN schedule;
-    ELSIF cardinality(fields) = 5
-          AND dataplat_internal.is_cron_field(fields[1], 0, 59) AND dataplat_internal.is_cron_field(fields[2], 0, 23)
-          AND dataplat_internal.is_cron_field(fields[3], 1, 31)
-          AND dataplat_internal.is_cron_field(fields[4], 1, 12, '{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}')
-          AND dataplat_internal.is_cron_field(fields[5], 0, 7, '{sun,mon,tue,wed,thu,fri,sat}') THEN
-        RETURN 'cron';
-    ELSIF schedule NOT LIKE '%*%' AND schedule::interval >= interval '1 second' THEN
-        RETURN 'interval';
-    END IF;
-    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value';
-EXCEPTION WHEN data_exception THEN
-    RAISE EXCEPTION 'invalid schedule "%"', schedule
-        USING ERRCODE = 'invalid_parameter_value',
-              HINT = 'One of: on_data, manual, target_lag, an interval of a second or more such as "5 minutes", or a cron line of five fields such as "0 3 * * *".';
-END;
-$$;
-COMMENT ON FUNCTION dataplat_internal.schedule_kind(text) IS 'kind of a schedule: on_data, manual, target_lag, interval or cron; fails on what is none';
-
 -- A name of one or two parts as people write it; both parts NULL when it is none.
 CREATE OR REPLACE FUNCTION dataplat_internal.relation_parts(written text, OUT schema_name name, OUT relation_name name)
 LANGUAGE plpgsql IMMUTABLE
@@ -81,7 +33,6 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     wrong record;
-    kind  text;
 BEGIN
     IF p.name IS NULL OR p.name = '' OR octet_length(p.name) > 63 OR p.name ~ '[[:cntrl:]]' THEN
         RAISE EXCEPTION 'invalid pipeline name "%"', p.name
@@ -95,12 +46,7 @@ BEGIN
         PERFORM dataplat_internal.check_choice('mode', p.mode, '{append,upsert,scd2,aggregate,full,view}');
     END IF;
     PERFORM dataplat_internal.check_choice('emit', p.emit, '{change,close}');
-    kind := dataplat_internal.schedule_kind(p.schedule);
-    IF (kind = 'target_lag') AND p.target_lag IS NULL THEN
-        RAISE EXCEPTION 'schedule target_lag needs a target_lag'
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'Say how old the target may be: target_lag => ''5 minutes''.';
-    END IF;
-
+    PERFORM dataplat_internal.check_schedule(p.schedule, p.target_lag);
     SELECT l.argument, l.value, l.allowed INTO wrong
       FROM (VALUES ('target_lag', p.target_lag::text, p.target_lag > interval '0', 'more than 0'),
                    ('grace', p.grace::text, p.grace >= interval '0', '0 or more'),

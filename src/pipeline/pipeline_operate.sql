@@ -21,7 +21,6 @@ BEGIN
        SET paused = true, pause_reason = a ->> 'reason', paused_by = caller, paused_at = now()
      WHERE x.name = p.name;
     PERFORM dataplat_internal.note_pipeline_event(caller, p.name, 'pause', jsonb_build_object('reason', a ->> 'reason'));
-    PERFORM dataplat_internal.wake_pipeline(p);
     RETURN NULL;
 END;
 $$;
@@ -44,7 +43,6 @@ BEGIN
            consecutive_failures = 0, circuit = 'closed', next_run_at = NULL
      WHERE s.pipeline = p.name AND (s.state IN ('failed', 'retrying') OR s.circuit <> 'closed' OR s.consecutive_failures > 0);
     PERFORM dataplat_internal.note_pipeline_event(caller, p.name, 'resume', jsonb_build_object('was', p.pause_reason, 'paused_by', p.paused_by));
-    PERFORM dataplat_internal.wake_pipeline(p);
     RETURN NULL;
 END;
 $$;
@@ -74,7 +72,7 @@ BEGIN
     UPDATE dataplat_internal.pipeline_state AS s SET filled = false WHERE s.pipeline = p.name;
     PERFORM dataplat_internal.mark_pipeline_rebuild(p.name, 'reset by ' || caller);
     PERFORM dataplat_internal.note_pipeline_event(caller, p.name, 'reset', jsonb_build_object('rows', n));
-    PERFORM dataplat_internal.wake_pipeline(p);
+    PERFORM dataplat_internal.wake_job('pipeline', 0);
     RETURN to_jsonb(n);
 END;
 $$;
@@ -181,11 +179,9 @@ AS $$
                 SELECT FROM dataplat_internal.pipeline_relation AS r
                  WHERE r.pipeline = p.name
                    AND CASE r.role
-                           WHEN 'bronze' THEN r.bronze_frontier ->> 'snapshot' IS NULL OR EXISTS (
-                               SELECT FROM dataplat.source AS o JOIN dataplat.batch AS b ON b.source = o.name
-                                WHERE o.target = r.relation AND b.xid >= pg_snapshot_xmin((r.bronze_frontier ->> 'snapshot')::pg_snapshot)
-                                  AND NOT pg_visible_in_snapshot(b.xid, (r.bronze_frontier ->> 'snapshot')::pg_snapshot)
-                                  AND pg_visible_in_snapshot(b.xid, as_of))
+                           WHEN 'bronze' THEN r.bronze_frontier IS NULL OR EXISTS (
+                               SELECT FROM dataplat_internal.bronze_unread(r.relation, r.bronze_frontier) AS b
+                                WHERE pg_visible_in_snapshot(b.xid, as_of))
                            WHEN 'table' THEN NOT dataplat_internal.table_has_been_seen(r.relation, r.pipeline, as_of)
                            ELSE false END))
       FROM dataplat.pipeline AS p JOIN dataplat_internal.pipeline_state AS s ON s.pipeline = p.name

@@ -6,19 +6,37 @@
 -- ------------------------------------------------------------------ inputs
 
 -- What a reader of bronze has not seen: batches of the ledger that its
--- snapshot does not show.  NULL before the first run.
+-- snapshot does not show, and those that a run left for the next one.
+CREATE OR REPLACE FUNCTION dataplat_internal.bronze_unread(relation text, frontier jsonb)
+RETURNS SETOF dataplat.batch
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT b.*
+      FROM dataplat.source AS s
+      JOIN dataplat.batch AS b ON b.source = s.name
+     WHERE s.target = bronze_unread.relation
+       AND b.rows > 0
+       AND b.xid >= pg_snapshot_xmin((frontier ->> 'snapshot')::pg_snapshot)
+       AND NOT pg_visible_in_snapshot(b.xid, (frontier ->> 'snapshot')::pg_snapshot)
+       AND NOT (b.xid = coalesce((frontier ->> 'xid')::xid8, '0') AND b.batch_id <= coalesce((frontier ->> 'batch')::bigint, 0))
+    UNION ALL
+    SELECT b.*
+      FROM jsonb_array_elements_text(CASE jsonb_typeof(frontier -> 'pending') WHEN 'array' THEN frontier -> 'pending' ELSE '[]' END) AS p (id)
+      JOIN dataplat.batch AS b ON b.batch_id = p.id::bigint
+     WHERE b.rows > 0;
+$$;
+COMMENT ON FUNCTION dataplat_internal.bronze_unread(text, jsonb) IS 'batches of a bronze table past a frontier';
+
 CREATE OR REPLACE FUNCTION dataplat_internal.bronze_pending(relation text, frontier jsonb, OUT pending bigint, OUT oldest timestamptz)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE WHEN frontier ->> 'snapshot' IS NOT NULL THEN coalesce(sum(b.rows), 0)::bigint END, min(b.committed_at)
-      FROM dataplat.source AS s
-      JOIN dataplat.batch AS b ON b.source = s.name
-     WHERE s.target = bronze_pending.relation
-       AND b.xid >= pg_snapshot_xmin((frontier ->> 'snapshot')::pg_snapshot)
-       AND NOT pg_visible_in_snapshot(b.xid, (frontier ->> 'snapshot')::pg_snapshot);
+    SELECT CASE WHEN frontier IS NOT NULL THEN coalesce(sum(b.rows), 0)::bigint END, min(b.committed_at)
+      FROM dataplat_internal.bronze_unread(bronze_pending.relation, frontier) AS b;
 $$;
-COMMENT ON FUNCTION dataplat_internal.bronze_pending(text, jsonb) IS 'rows of a bronze table past a frontier, and when the first of them was stored';
+COMMENT ON FUNCTION dataplat_internal.bronze_pending(text, jsonb) IS
+    'rows of a bronze table past a frontier, and when the first of them was stored; NULL before the first run';
 
 -- The same of a table, by its change log.  The log has no clock: the oldest
 -- change is dated by its transaction, or by what is known to be before it.
@@ -44,8 +62,9 @@ BEGIN
     pending := 0;
     FOR part IN SELECT c.oid::regclass::text FROM pg_class AS c
                  WHERE c.relnamespace = 'dataplat_internal'::regnamespace AND c.relname IN (format('change_log_%s_0', log), format('change_log_%s_1', log)) LOOP
-        EXECUTE format('SELECT count(*), min(c.xid) FROM %s AS c WHERE NOT pg_visible_in_snapshot(c.xid::text::xid8, $1) AND NOT (c.xid = $2 AND c.seq <= $3)', part)
-           INTO n, low USING seen, coalesce((frontier ->> 'xid')::bigint, 0), coalesce((frontier ->> 'seq')::bigint, 0);
+        EXECUTE format('SELECT count(*), min(c.xid) FROM %s AS c WHERE c.xid >= $1 AND NOT pg_visible_in_snapshot(c.xid::text::xid8, $2)'
+                       ' AND NOT (c.xid = $3 AND c.seq <= $4)', part)
+           INTO n, low USING pg_snapshot_xmin(seen)::text::bigint, seen, coalesce((frontier ->> 'xid')::bigint, 0), coalesce((frontier ->> 'seq')::bigint, 0);
         pending := pending + n;
         first := least(first, low);
     END LOOP;
@@ -157,15 +176,16 @@ AS $$
            CASE WHEN c.state NOT IN ('paused', 'fenced', 'failed') THEN s.next_run_at END, s.last_error
       FROM dataplat.pipeline AS p
       JOIN dataplat_internal.pipeline_state AS s ON s.pipeline = p.name
+      LEFT JOIN lag AS l ON l.pipeline = p.name
      CROSS JOIN (SELECT dataplat_internal.installation_is_ours() AS ours, dataplat_internal.is_preloaded() AS loaded) AS i
      CROSS JOIN LATERAL (
          SELECT CASE WHEN NOT i.ours AND p.mode <> 'view' THEN 'fenced'
                      WHEN p.paused THEN 'paused'
-                     WHEN s.state IN ('failed', 'retrying', 'running', 'waiting_slot', 'blocked_lock') THEN s.state
+                     WHEN s.state IN ('failed', 'retrying', 'waiting_slot', 'blocked_lock') THEN s.state
                      WHEN NOT s.filled THEN 'starting'
                      WHEN s.rebuild_reason IS NOT NULL THEN 'rebuilding'
-                     ELSE s.state END) AS c (state)
-      LEFT JOIN lag AS l ON l.pipeline = p.name;
+                     WHEN p.mode <> 'view' AND l.rows > 0 THEN 'running'
+                     ELSE 'idle' END) AS c (state);
 $$;
 COMMENT ON FUNCTION dataplat_internal.pipeline_rows() IS 'the rows of pipeline_status, read with the rights of the owner of the extension';
 REVOKE ALL ON FUNCTION dataplat_internal.pipeline_rows() FROM PUBLIC;
@@ -191,7 +211,7 @@ LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH status AS (
-        SELECT r.*, p.target, p.target_lag, p.paused_at, p.mode_reason, p.mode_given, x.rebuild_reason
+        SELECT r.*, p.target, p.target_lag, p.paused_at, p.paused_by, p.mode_reason, p.mode_given, x.rebuild_reason
           FROM dataplat_internal.pipeline_rows() AS r
           JOIN dataplat.pipeline AS p ON p.name = r.pipeline
           JOIN dataplat_internal.pipeline_state AS x ON x.pipeline = r.pipeline
@@ -218,9 +238,13 @@ AS $$
            format('SELECT dataplat.alter_pipeline(%L, target => %L); makes it again.', s.pipeline, s.target)
       FROM status AS s WHERE to_regclass(s.target) IS NULL
     UNION ALL
+    SELECT 'error', 'pipeline ' || s.pipeline, 'paused by its fuse', s.reason,
+           'Look at what has changed in the inputs; resume_pipeline() when it is right, after raising the fuse.'
+      FROM status AS s WHERE s.state = 'paused' AND s.paused_by = 'fuse'
+    UNION ALL
     SELECT 'warning', 'pipeline ' || s.pipeline, 'paused for long', s.reason || ', since ' || date_trunc('minute', s.paused_at)::text,
            'Changes of its inputs are kept meanwhile: resume_pipeline(), or drop_pipeline().'
-      FROM status AS s WHERE s.state = 'paused' AND s.paused_at < clock_timestamp() - interval '1 day'
+      FROM status AS s WHERE s.state = 'paused' AND s.paused_by <> 'fuse' AND s.paused_at < clock_timestamp() - interval '1 day'
     UNION ALL
     SELECT 'warning', 'pipeline ' || s.pipeline, 'older than its target lag',
            format('the oldest change waits for %s, target_lag is %s', make_interval(secs => s.lag_seconds::float8), s.target_lag),
