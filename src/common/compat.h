@@ -17,6 +17,8 @@
 #include "catalog/pg_extension.h"
 #include "executor/executor.h"
 #include "catalog/pg_foreign_server.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_relation.h"
 #include "utils/acl.h"
 #include "utils/rangetypes.h"
 #include "utils/wait_event.h"
@@ -122,6 +124,99 @@ dp_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int nkeys)
 	return index_beginscan(heap, index, snapshot, NULL, nkeys, 0);
 #else
 	return index_beginscan(heap, index, snapshot, nkeys, 0);
+#endif
+}
+
+/* 16 gave it a planner's root, which may be NULL. */
+static inline Node *
+dp_flatten_join_alias_vars(Query *query, Node *node)
+{
+#if PG_VERSION_NUM >= 160000
+	return flatten_join_alias_vars(NULL, query, node);
+#else
+	return flatten_join_alias_vars(query, node);
+#endif
+}
+
+/* 18 keeps grouping expressions in a range table entry of their own. */
+static inline void
+dp_flatten_group_exprs(Query *query)
+{
+#if PG_VERSION_NUM >= 180000
+	if (query->hasGroupRTE)
+	{
+		query->targetList = (List *) flatten_group_exprs(NULL, query, (Node *) query->targetList);
+		query->havingQual = flatten_group_exprs(NULL, query, query->havingQual);
+	}
+#endif
+}
+
+/* 18 dropped execute_once. */
+static inline void
+dp_executor_run(QueryDesc *desc, ScanDirection direction, uint64 count)
+{
+#if PG_VERSION_NUM >= 180000
+	ExecutorRun(desc, direction, count);
+#else
+	ExecutorRun(desc, direction, count, true);
+#endif
+}
+
+/* 16 moved the rights that a relation's entry asks for to a list of their own. */
+static inline Oid
+dp_rte_get_user(Query *query, RangeTblEntry *rte)
+{
+#if PG_VERSION_NUM >= 160000
+	return rte->perminfoindex == 0 ? InvalidOid : getRTEPermissionInfo(query->rteperminfos, rte)->checkAsUser;
+#else
+	return rte->checkAsUser;
+#endif
+}
+
+static inline void
+dp_rte_set_user(Query *query, RangeTblEntry *rte, Oid user)
+{
+#if PG_VERSION_NUM >= 160000
+	if (rte->perminfoindex != 0)
+		getRTEPermissionInfo(query->rteperminfos, rte)->checkAsUser = user;
+#else
+	rte->checkAsUser = user;
+#endif
+}
+
+/* An entry that is no relation any more asks for no rights. */
+static inline void
+dp_rte_forget_relation(RangeTblEntry *rte)
+{
+	rte->relid = InvalidOid;
+	rte->relkind = 0;
+	rte->rellockmode = 0;
+	rte->tablesample = NULL;
+	rte->inh = false;
+#if PG_VERSION_NUM >= 160000
+	rte->perminfoindex = 0;
+#else
+	rte->requiredPerms = 0;
+	rte->checkAsUser = InvalidOid;
+	rte->selectedCols = NULL;
+	rte->extraUpdatedCols = NULL;
+#endif
+}
+
+/* 16 notes in a Var which outer joins may make it NULL. */
+static inline void
+dp_var_drop_nulling(Var *var, int rtindex)
+{
+#if PG_VERSION_NUM >= 160000
+	var->varnullingrels = bms_del_member(bms_copy(var->varnullingrels), rtindex);
+#endif
+}
+
+static inline void
+dp_var_add_nulling(Var *var, int rtindex)
+{
+#if PG_VERSION_NUM >= 160000
+	var->varnullingrels = bms_add_member(bms_copy(var->varnullingrels), rtindex);
 #endif
 }
 

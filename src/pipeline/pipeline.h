@@ -22,6 +22,21 @@ typedef enum DpMode
 	DP_MODE_VIEW
 } DpMode;
 
+typedef enum DpInputRole
+{
+	DP_INPUT_BRONZE,			/* append-only, known by the ledger */
+	DP_INPUT_TABLE,				/* known by its change log */
+	DP_INPUT_LOOKUP				/* its changes do not matter */
+} DpInputRole;
+
+typedef struct DpInput
+{
+	char	   *name;
+	Oid			relid;
+	DpInputRole role;
+	char	   *bronze_frontier;	/* jsonb as text */
+} DpInput;
+
 /* The row of dataplat.pipeline, with what was read off its query. */
 typedef struct DpPipeline
 {
@@ -31,13 +46,17 @@ typedef struct DpPipeline
 	Oid			target;			/* InvalidOid: it is gone */
 	char	   *target_name;
 	char	   *search_path;	/* in which the query is read */
+	char	   *time_zone;		/* the same */
 	DpMode		mode;
 	List	   *keys;			/* char *, columns of the result */
 	char	   *sequence_by;	/* column of the result; NULL: none */
 	char	   *delete_when;	/* condition over columns of the result */
 	List	   *track_history_on;	/* char * */
-	List	   *lookups;		/* Oid */
+	List	   *inputs;			/* DpInput */
+	bool		filled;			/* the target holds a result already */
+	char	   *rebuild_reason;	/* not NULL: all must be computed afresh */
 	DpQuery    *query;
+	List	   *key_columns;	/* int from 0: the keys' places in the result */
 } DpPipeline;
 
 typedef enum DpRunKind

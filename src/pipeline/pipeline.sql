@@ -30,6 +30,7 @@ BEGIN
      WHERE e.value <> 'null' AND (defaults ? e.key OR e.key IN ('name', 'query', 'search_path'));
     IF p.name IS NULL THEN
         p := jsonb_populate_record(p, defaults || '{"keys_given": false, "mode_given": false}');
+        p.time_zone := current_setting('TimeZone');
     END IF;
     FOR reset IN SELECT jsonb_array_elements_text(CASE jsonb_typeof(a -> 'reset') WHEN 'array' THEN a -> 'reset' ELSE '[]' END) LOOP
         PERFORM dataplat_internal.check_choice('argument to reset', reset, ARRAY(SELECT k FROM jsonb_object_keys(defaults) AS k WHERE k <> 'paused' ORDER BY k));

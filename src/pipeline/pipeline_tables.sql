@@ -7,6 +7,7 @@ CREATE TABLE dataplat.pipeline (
     target           text NOT NULL UNIQUE,
     query            text NOT NULL,
     search_path      text NOT NULL,
+    time_zone        text NOT NULL DEFAULT pg_catalog.current_setting('TimeZone'),
     keys             text[] NOT NULL DEFAULT '{}',
     keys_given       boolean NOT NULL DEFAULT false,
     mode             text NOT NULL CHECK (mode IN ('append', 'upsert', 'scd2', 'aggregate', 'full', 'view')),
@@ -37,6 +38,7 @@ COMMENT ON COLUMN dataplat.pipeline.owner IS 'role whose rights the runs have';
 COMMENT ON COLUMN dataplat.pipeline.target IS 'table that holds the result, schema-qualified and quoted where needed';
 COMMENT ON COLUMN dataplat.pipeline.query IS 'the SELECT, as it was written';
 COMMENT ON COLUMN dataplat.pipeline.search_path IS 'setting in which the query is read: that of the session that made it';
+COMMENT ON COLUMN dataplat.pipeline.time_zone IS 'TimeZone in which the query is read, the same way';
 COMMENT ON COLUMN dataplat.pipeline.keys IS 'columns of the result that tell its rows apart';
 COMMENT ON COLUMN dataplat.pipeline.keys_given IS 'the keys were asked for, not inferred';
 COMMENT ON COLUMN dataplat.pipeline.mode IS 'how the target is kept: append, upsert, scd2, aggregate (touched keys), full or view';

@@ -24,13 +24,28 @@
 #include "utils/snapshot.h"
 #include "utils/tuplestore.h"
 
+/* A relation that a query reads, and what of it. */
+typedef struct DpQueryInput
+{
+	Oid			relid;
+	char		relkind;
+	bool		only;			/* FROM ONLY somewhere */
+	bool		sampled;		/* TABLESAMPLE somewhere */
+	bool		row_security;	/* policies apply to the current user */
+	bool		system_columns; /* ctid, xmin and their like are used */
+	bool		whole_row;
+	Bitmapset  *columns;		/* attno - FirstLowInvalidHeapAttributeNumber */
+} DpQueryInput;
+
 typedef struct DpQuery
 {
 	const char *text;
 	Query	   *tree;			/* rewritten; views and CTEs are subqueries */
 	TupleDesc	desc;			/* of the result */
-	List	   *inputs;			/* Oids of the relations read, each once */
+	List	   *inputs;			/* DpQueryInput, a relation once */
 	List	   *functions;		/* Oids of functions called, each once */
+	bool		time_dependent; /* CURRENT_DATE and its like */
+	bool		row_security;	/* somewhere policies were added */
 } DpQuery;
 
 /*
@@ -38,6 +53,9 @@ typedef struct DpQuery
  * the parser; 42601 not one SELECT; 0A000 writes, locks rows (FOR UPDATE).
  */
 extern DpQuery *dp_query_analyze(const char *text);
+
+/* What the query reads of a relation; NULL: nothing. */
+extern const DpQueryInput *dp_query_input(const DpQuery *query, Oid relid);
 
 /* The name of a volatile function in it, palloc'd; NULL when there is none. */
 extern char *dp_query_volatile_function(const DpQuery *query);
@@ -56,5 +74,73 @@ extern uint64 dp_query_run_text(const char *text, QueryEnvironment *env,
 /* Give a tuplestore a name in env; rows: the planner's estimate. */
 extern void dp_query_name_rows(QueryEnvironment *env, const char *name,
 							   TupleDesc desc, Tuplestorestate *rows, double nrows);
+
+/*
+ * Rows under a name that queries over env can use; columns are c1, c2, ...
+ * Fill with dp_rows_receiver (and count in n), then dp_rows_name.
+ */
+typedef struct DpRows
+{
+	QueryEnvironment *env;
+	char	   *name;
+	TupleDesc	desc;
+	Tuplestorestate *store;
+	int64		n;
+} DpRows;
+
+extern DpRows *dp_rows_new(QueryEnvironment *env, TupleDesc like);
+extern DpRows *dp_rows_like(QueryEnvironment *env, TupleDesc desc);	/* keeps the columns' names */
+extern DestReceiver *dp_rows_receiver(DpRows *rows);
+extern void dp_rows_name(DpRows *rows);
+extern void dp_rows_free(DpRows *rows);
+
+/*
+ * Columns of the result (int from 0) that tell its rows apart; none when it
+ * has one row.  False: the query does not say.
+ */
+extern bool dp_query_keys(const DpQuery *query, List **columns);
+
+/* Is it select, join and filter only? */
+extern bool dp_query_is_plain(const DpQuery *query);
+
+/* Is it one aggregated row, whatever is in the inputs? */
+extern bool dp_query_is_one_row(const DpQuery *query);
+
+/* ---- what changed in the result when inputs changed ---- */
+
+typedef struct DpDerive DpDerive;
+
+extern DpDerive *dp_derive_new(const DpQuery *query, QueryEnvironment *env);
+
+/*
+ * An input changed: net old and new images, in the relation's own row type.
+ * identity: attnos (int) of a unique key without NULLs whose columns the
+ * images have; NIL when there is none.  Takes nothing over; the stores must
+ * live as long as env.
+ */
+extern void dp_derive_change(DpDerive *derive, Oid relid, TupleDesc desc,
+							 Tuplestorestate *old_rows, int64 nold,
+							 Tuplestorestate *new_rows, int64 nnew, List *identity);
+
+/*
+ * The distinct keys (columns of the result, int from 0) of rows that may have
+ * changed.  NULL: any row may have; dp_derive_unknown says why.
+ */
+extern DpRows *dp_derive_touched(DpDerive *derive, List *columns);
+extern const char *dp_derive_unknown(const DpDerive *derive);
+
+/* The query's rows with these keys, as they are now.  Returns how many. */
+extern uint64 dp_derive_restricted(DpDerive *derive, List *columns, DpRows *keys,
+								   DestReceiver *dest);
+
+/*
+ * Append-only inputs: the query over their new rows.  "extra" expressions
+ * over the FROM of the query follow the columns.  Returns the number of rows,
+ * -1 when the query is not a plain select-join-filter.
+ */
+extern int64 dp_derive_new_rows(DpDerive *derive, List *extra, DpRows *into);
+
+/* Why the rule of touched keys would always answer "any", in words; NULL: it does not. */
+extern const char *dp_query_obstacle(const DpQuery *query);
 
 #endif							/* DP_QUERY_H */

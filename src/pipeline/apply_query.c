@@ -1,0 +1,351 @@
+/*-------------------------------------------------------------------------
+ *
+ * apply_query.c
+ *	  From changed inputs to a changed target: append, touched keys, full.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
+
+#include "pipeline/apply_query.h"
+#include "pipeline/internal.h"
+
+static DpWriter *open_writer(DpApply *apply);
+static void put_rows(DpWriter *writer, TupleDesc desc, DpRows *rows);
+static void remove_keys(DpApply *apply, DpWriter *writer, const char *query);
+static void replace_multiset(DpApply *apply, DpRows *wanted);
+
+char *
+dp_result_columns(const DpPipeline *pipeline, bool keys_only)
+{
+	TupleDesc	desc = pipeline->query->desc;
+	StringInfoData text;
+	const char *comma = "";
+
+	initStringInfo(&text);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (keys_only && !list_member_int(pipeline->key_columns, i))
+			continue;
+		appendStringInfo(&text, "%s%s", comma, quote_identifier(NameStr(TupleDescAttr(desc, i)->attname)));
+		comma = ", ";
+	}
+	return text.data;
+}
+
+char *
+dp_target_text(const DpPipeline *pipeline)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(pipeline->target)),
+									  get_rel_name(pipeline->target));
+}
+
+/* The keys among the columns of rows that hold only them (c1, c2, ... in the order of key_columns). */
+static char *
+key_rows_columns(const DpPipeline *pipeline)
+{
+	StringInfoData text;
+	const char *comma = "";
+	TupleDesc	desc = pipeline->query->desc;
+
+	initStringInfo(&text);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		int			place = 0;
+		ListCell   *lc;
+
+		foreach(lc, pipeline->key_columns)
+		{
+			place++;
+			if (lfirst_int(lc) != i)
+				continue;
+			appendStringInfo(&text, "%sc%d", comma, place);
+			comma = ", ";
+		}
+	}
+	return text.data;
+}
+
+static DpWriter *
+open_writer(DpApply *apply)
+{
+	DpPipeline *pipeline = apply->pipeline;
+	AttrNumber *keys = palloc(sizeof(AttrNumber) * (list_length(pipeline->key_columns) + 1));
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, pipeline->key_columns)
+		keys[n++] = (AttrNumber) (lfirst_int(lc) + 1);
+	return dp_writer_open(pipeline->target, pipeline->query->desc, n, keys);
+}
+
+static void
+close_writer(DpApply *apply, DpWriter *writer)
+{
+	DpWriteCounts counts = {0};
+
+	dp_writer_close(writer, &counts);
+	apply->counts.inserted += counts.inserted;
+	apply->counts.updated += counts.updated;
+	apply->counts.deleted += counts.deleted;
+	apply->counts.unchanged += counts.unchanged;
+}
+
+static void
+put_rows(DpWriter *writer, TupleDesc desc, DpRows *rows)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+
+	tuplestore_rescan(rows->store);
+	while (tuplestore_gettupleslot(rows->store, true, false, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		dp_writer_put(writer, slot);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* Remove the rows of the target whose keys a query names, in the order of the result's columns. */
+static void
+remove_keys(DpApply *apply, DpWriter *writer, const char *query)
+{
+	TupleDesc	desc = apply->pipeline->query->desc;
+	TupleDesc	key_desc = CreateTemplateTupleDesc(list_length(apply->pipeline->key_columns));
+	TupleTableSlot *slot;
+	TupleTableSlot *row = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+	DpRows	   *gone;
+	DestReceiver *dest;
+	int			n = 0;
+	int		   *place = palloc(sizeof(int) * desc->natts);
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (!list_member_int(apply->pipeline->key_columns, i))
+			continue;
+		TupleDescCopyEntry(key_desc, n + 1, desc, i + 1);
+		place[n++] = i;
+	}
+	gone = dp_rows_new(apply->env, key_desc);
+	dest = dp_rows_receiver(gone);
+	gone->n = (int64) dp_query_run_text(query, apply->env, dest);
+	dest->rDestroy(dest);
+
+	slot = MakeSingleTupleTableSlot(gone->desc, &TTSOpsMinimalTuple);
+	tuplestore_rescan(gone->store);
+	while (tuplestore_gettupleslot(gone->store, true, false, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		slot_getallattrs(slot);
+		ExecClearTuple(row);
+		memset(row->tts_isnull, true, desc->natts);
+		for (int i = 0; i < n; i++)
+		{
+			row->tts_values[place[i]] = slot->tts_values[i];
+			row->tts_isnull[place[i]] = slot->tts_isnull[i];
+		}
+		ExecStoreVirtualTuple(row);
+		dp_writer_remove(writer, row);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	ExecDropSingleTupleTableSlot(row);
+	dp_rows_free(gone);
+}
+
+void
+dp_apply_append(DpApply *apply)
+{
+	TupleDesc	desc = apply->pipeline->query->desc;
+	DpRows	   *rows = dp_rows_like(apply->env, desc);
+	TupleTableSlot *slot;
+	DpWriter   *writer;
+
+	if (dp_derive_new_rows(apply->derive, NIL, rows) < 0)
+	{
+		apply->unknown = dp_derive_unknown(apply->derive);
+		dp_apply_full(apply);
+		return;
+	}
+	writer = dp_writer_open(apply->pipeline->target, desc, 0, NULL);
+	slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	tuplestore_rescan(rows->store);
+	while (tuplestore_gettupleslot(rows->store, true, false, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		dp_writer_append(writer, slot);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	close_writer(apply, writer);
+	dp_rows_free(rows);
+}
+
+void
+dp_apply_touched(DpApply *apply)
+{
+	DpPipeline *pipeline = apply->pipeline;
+	DpRows	   *keys = dp_derive_touched(apply->derive, pipeline->key_columns);
+	DpRows	   *rows;
+	DpWriter   *writer;
+	DestReceiver *dest;
+
+	if (keys == NULL)
+	{
+		apply->unknown = dp_derive_unknown(apply->derive);
+		dp_apply_full(apply);
+		return;
+	}
+	if (keys->n == 0)
+		return;
+	rows = dp_rows_like(apply->env, pipeline->query->desc);
+	dest = dp_rows_receiver(rows);
+	rows->n = (int64) dp_derive_restricted(apply->derive, pipeline->key_columns, keys, dest);
+	dest->rDestroy(dest);
+	dp_rows_name(rows);
+
+	writer = open_writer(apply);
+	remove_keys(apply, writer, psprintf("SELECT %s FROM %s EXCEPT SELECT %s FROM %s",
+										key_rows_columns(pipeline), keys->name,
+										dp_result_columns(pipeline, true), rows->name));
+	put_rows(writer, pipeline->query->desc, rows);
+	close_writer(apply, writer);
+	dp_rows_free(rows);
+	dp_rows_free(keys);
+}
+
+DpRows *
+dp_wanted_rows(DpApply *apply)
+{
+	DpQuery    *query = apply->pipeline->query;
+	DpRows	   *rows = dp_rows_like(apply->env, query->desc);
+	DestReceiver *dest = dp_rows_receiver(rows);
+
+	rows->n = (int64) dp_query_run(copyObject(query->tree), query->text, apply->env, dest);
+	dest->rDestroy(dest);
+	dp_rows_name(rows);
+	return rows;
+}
+
+void
+dp_apply_full(DpApply *apply)
+{
+	DpPipeline *pipeline = apply->pipeline;
+	DpRows	   *wanted = dp_wanted_rows(apply);
+
+	if (pipeline->key_columns == NIL)
+		replace_multiset(apply, wanted);
+	else
+	{
+		DpWriter   *writer = open_writer(apply);
+		char	   *keys = dp_result_columns(pipeline, true);
+
+		remove_keys(apply, writer, psprintf("SELECT %s FROM %s EXCEPT SELECT %s FROM %s",
+											keys, dp_target_text(pipeline), keys, wanted->name));
+		put_rows(writer, pipeline->query->desc, wanted);
+		close_writer(apply, writer);
+	}
+	dp_rows_free(wanted);
+}
+
+/* ---- targets without a key ---- */
+
+static bool
+rows_compare(TupleDesc desc)
+{
+	for (int i = 0; i < desc->natts; i++)
+	{
+		TypeCacheEntry *type = lookup_type_cache(TupleDescAttr(desc, i)->atttypid,
+												 TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR);
+
+		if (!OidIsValid(type->eq_opr) || !OidIsValid(type->lt_opr))
+			return false;
+	}
+	return true;
+}
+
+static DpRows *
+rows_of(DpApply *apply, const char *query)
+{
+	DpRows	   *rows = dp_rows_like(apply->env, apply->pipeline->query->desc);
+	DestReceiver *dest = dp_rows_receiver(rows);
+
+	rows->n = (int64) dp_query_run_text(query, apply->env, dest);
+	dest->rDestroy(dest);
+	dp_rows_name(rows);
+	return rows;
+}
+
+/* Delete as many rows like each of these as there are of it. */
+static int64
+delete_like(DpApply *apply, DpRows *rows, const char *columns)
+{
+	EphemeralNamedRelation relation;
+	int64		deleted;
+
+	SPI_connect();
+	relation = get_ENR(apply->env, rows->name);
+	if (SPI_register_relation(relation) != SPI_OK_REL_REGISTER)
+		elog(ERROR, "could not name the rows to delete");
+	if (SPI_execute(psprintf("WITH excess AS MATERIALIZED (SELECT ROW(%s) AS r, pg_catalog.count(*) AS n FROM %s GROUP BY 1),"
+							 " numbered AS MATERIALIZED (SELECT t.ctid AS id, t.tableoid AS leaf, ROW(%s) AS r,"
+							 " pg_catalog.row_number() OVER (PARTITION BY ROW(%s)) AS nth FROM %s AS t)"
+							 " DELETE FROM %s AS t USING numbered, excess WHERE numbered.r = excess.r AND numbered.nth <= excess.n"
+							 " AND t.ctid = numbered.id AND t.tableoid = numbered.leaf",
+							 columns, rows->name, columns, columns, dp_target_text(apply->pipeline),
+							 dp_target_text(apply->pipeline)), false, 0) != SPI_OK_DELETE)
+		elog(ERROR, "could not delete rows");
+	deleted = (int64) SPI_processed;
+	SPI_finish();
+	return deleted;
+}
+
+static void
+append_rows(DpApply *apply, DpRows *rows)
+{
+	TupleDesc	desc = apply->pipeline->query->desc;
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	DpWriter   *writer = dp_writer_open(apply->pipeline->target, desc, 0, NULL);
+
+	tuplestore_rescan(rows->store);
+	while (tuplestore_gettupleslot(rows->store, true, false, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		dp_writer_append(writer, slot);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	close_writer(apply, writer);
+}
+
+/* Make the target hold these rows, as a multiset, touching only what differs. */
+static void
+replace_multiset(DpApply *apply, DpRows *wanted)
+{
+	char	   *columns = dp_result_columns(apply->pipeline, false);
+	char	   *target = dp_target_text(apply->pipeline);
+	DpRows	   *missing;
+	DpRows	   *extra;
+
+	if (!rows_compare(apply->pipeline->query->desc))
+	{
+		SPI_connect();
+		SPI_execute(psprintf("DELETE FROM %s", target), false, 0);
+		apply->counts.deleted += (int64) SPI_processed;
+		SPI_finish();
+		append_rows(apply, wanted);
+		return;
+	}
+	missing = rows_of(apply, psprintf("SELECT %s FROM %s EXCEPT ALL SELECT %s FROM %s",
+									  columns, wanted->name, columns, target));
+	extra = rows_of(apply, psprintf("SELECT %s FROM %s EXCEPT ALL SELECT %s FROM %s",
+									columns, target, columns, wanted->name));
+	if (extra->n > 0)
+		apply->counts.deleted += delete_like(apply, extra, columns);
+	if (missing->n > 0)
+		append_rows(apply, missing);
+	dp_rows_free(missing);
+	dp_rows_free(extra);
+}

@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * apply_query.h
+ *	  From changed inputs to a changed target, a way for each mode.
+ *
+ * All of these run as the pipeline's owner, under the run's snapshot.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef DP_PIPELINE_APPLY_QUERY_H
+#define DP_PIPELINE_APPLY_QUERY_H
+
+#include "pipeline/pipeline.h"
+#include "pipeline/writer.h"
+
+typedef struct DpApply
+{
+	DpPipeline *pipeline;
+	QueryEnvironment *env;
+	DpDerive   *derive;			/* knows the changed inputs */
+	DpWriteCounts counts;
+	const char *unknown;		/* why everything had to be compared; NULL: it had not */
+} DpApply;
+
+/* Rows of the query over what is new go to the end of the target. */
+extern void dp_apply_append(DpApply *apply);
+
+/* Compute the touched keys afresh and bring them to the target. */
+extern void dp_apply_touched(DpApply *apply);
+
+/* Compute everything and bring what differs to the target. */
+extern void dp_apply_full(DpApply *apply);
+
+/* What the target shall hold: rows with the result's columns. */
+extern DpRows *dp_wanted_rows(DpApply *apply);
+
+/* "a", "b": columns of the result, or its keys. */
+extern char *dp_result_columns(const DpPipeline *pipeline, bool keys_only);
+
+/* The result's columns in the target, which may have more. */
+extern char *dp_target_text(const DpPipeline *pipeline);
+
+#endif							/* DP_PIPELINE_APPLY_QUERY_H */

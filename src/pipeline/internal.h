@@ -1,0 +1,47 @@
+/*-------------------------------------------------------------------------
+ *
+ * internal.h
+ *	  What the files of the pipeline room share.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef DP_PIPELINE_INTERNAL_H
+#define DP_PIPELINE_INTERNAL_H
+
+#include "changelog/changelog.h"
+#include "pipeline/pipeline.h"
+
+typedef struct DpOwnerScope
+{
+	Oid			user;
+	int			security;
+	int			nestlevel;
+} DpOwnerScope;
+
+/* ---- load.c ---- */
+extern void dp_enter_owner(const DpPipeline *pipeline, DpOwnerScope *scope);
+extern void dp_enter_platform(DpOwnerScope *scope);
+extern void dp_leave_owner(const DpOwnerScope *scope);
+extern List *dp_text_list(Datum array, bool isnull);
+extern Oid	dp_relation_by_name(const char *name);
+
+/* ---- run.c ---- */
+extern char *dp_pipeline_reader(const DpPipeline *pipeline);
+
+/* ---- verify.c ---- */
+extern void dp_compare_target(DpPipeline *pipeline, int64 *counts);
+
+/* ---- bronze.c ---- */
+
+/*
+ * New rows of a bronze table, by the ledger, under the active snapshot;
+ * "columns" as in DpQueryInput.  *frontier is what to store with
+ * dp_bronze_advance when the rows are dealt with.
+ */
+extern DpDelta *dp_bronze_read(const DpInput *input, const DpQueryInput *used, char **frontier);
+extern void dp_bronze_advance(const char *pipeline, const DpInput *input, const char *frontier);
+
+/* Everything visible now counts as seen; text of the frontier. */
+extern char *dp_bronze_frontier_now(const DpInput *input);
+
+#endif							/* DP_PIPELINE_INTERNAL_H */

@@ -1,0 +1,244 @@
+/*-------------------------------------------------------------------------
+ *
+ * load.c
+ *	  A pipeline as its row says it, read with its owner's eyes.
+ *
+ * The query means what it meant to the session that wrote it: it is read and
+ * run in the search_path and the time zone of then, whoever runs it now.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/varlena.h"
+
+#include "pipeline/internal.h"
+
+/* Advisory locks of users have 1 or 2 in this place. */
+#define LOCK_SPACE 3
+#define LOCK_CLASS 0x64706c6e
+
+static DpMode parse_mode(const char *mode);
+
+bool
+dp_pipeline_lock(int32 id, bool wait)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, LOCK_CLASS, (uint32) id, LOCK_SPACE);
+	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+static DpMode
+parse_mode(const char *mode)
+{
+	static const char *const names[] = {"append", "upsert", "scd2", "aggregate", "full", "view"};
+
+	for (int i = 0; i < (int) lengthof(names); i++)
+	{
+		if (strcmp(mode, names[i]) == 0)
+			return (DpMode) i;
+	}
+	elog(ERROR, "unknown mode \"%s\"", mode);
+}
+
+/* A text[] as a List of char *; NULL is the empty list. */
+List *
+dp_text_list(Datum array, bool isnull)
+{
+	Datum	   *items;
+	bool	   *nulls;
+	int			n;
+	List	   *result = NIL;
+
+	if (isnull)
+		return NIL;
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &items, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		if (!nulls[i])
+			result = lappend(result, TextDatumGetCString(items[i]));
+	}
+	return result;
+}
+
+Oid
+dp_relation_by_name(const char *name)
+{
+	return RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(name))),
+							NoLock, true);
+}
+
+/*
+ * Become the owner, in the settings in which the query was written.  Any
+ * error restores all with the (sub)transaction.
+ */
+void
+dp_enter_owner(const DpPipeline *pipeline, DpOwnerScope *scope)
+{
+	GetUserIdAndSecContext(&scope->user, &scope->security);
+	scope->nestlevel = NewGUCNestLevel();
+	SetUserIdAndSecContext(pipeline->owner, scope->security | SECURITY_RESTRICTED_OPERATION);
+	(void) set_config_option("search_path", pipeline->search_path, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	if (pipeline->time_zone != NULL)
+		(void) set_config_option("TimeZone", pipeline->time_zone, PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+}
+
+void
+dp_leave_owner(const DpOwnerScope *scope)
+{
+	AtEOXact_GUC(false, scope->nestlevel);
+	SetUserIdAndSecContext(scope->user, scope->security);
+}
+
+/* Reads and writes of our own tables go by the extension's rights. */
+void
+dp_enter_platform(DpOwnerScope *scope)
+{
+	GetUserIdAndSecContext(&scope->user, &scope->security);
+	scope->nestlevel = NewGUCNestLevel();
+	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, scope->security | SECURITY_LOCAL_USERID_CHANGE);
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+static char *
+column_text(HeapTuple row, TupleDesc desc, int column, MemoryContext context)
+{
+	char	   *value = SPI_getvalue(row, desc, column);
+
+	return value == NULL ? NULL : MemoryContextStrdup(context, value);
+}
+
+static List *
+column_list(HeapTuple row, TupleDesc desc, int column, MemoryContext context)
+{
+	bool		isnull;
+	Datum		array = SPI_getbinval(row, desc, column, &isnull);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	List	   *result = dp_text_list(array, isnull);
+
+	MemoryContextSwitchTo(old);
+	return result;
+}
+
+static void
+load_inputs(DpPipeline *pipeline, MemoryContext context)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1] = {CStringGetTextDatum(pipeline->name)};
+
+	SPI_execute_with_args("SELECT r.relation, r.role, r.bronze_frontier::text, pg_catalog.to_regclass(r.relation)::oid"
+						  " FROM dataplat_internal.pipeline_relation AS r WHERE r.pipeline = $1 ORDER BY r.relation",
+						  1, types, values, NULL, false, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		DpInput    *input = MemoryContextAllocZero(context, sizeof(DpInput));
+		char	   *role = SPI_getvalue(row, desc, 2);
+		bool		isnull;
+		MemoryContext old;
+
+		input->name = column_text(row, desc, 1, context);
+		input->role = strcmp(role, "bronze") == 0 ? DP_INPUT_BRONZE :
+			strcmp(role, "lookup") == 0 ? DP_INPUT_LOOKUP : DP_INPUT_TABLE;
+		input->bronze_frontier = column_text(row, desc, 3, context);
+		input->relid = DatumGetObjectId(SPI_getbinval(row, desc, 4, &isnull));
+		if (isnull)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_TABLE),
+					 errmsg("table %s, which pipeline \"%s\" reads, does not exist", input->name, pipeline->name),
+					 errhint("Make it again, or change the query with dataplat.alter_pipeline().")));
+		old = MemoryContextSwitchTo(context);
+		pipeline->inputs = lappend(pipeline->inputs, input);
+		MemoryContextSwitchTo(old);
+	}
+}
+
+/* Column numbers (from 0) of the keys in the result. */
+static void
+find_keys(DpPipeline *pipeline)
+{
+	TupleDesc	desc = pipeline->query->desc;
+	ListCell   *lc;
+
+	foreach(lc, pipeline->keys)
+	{
+		int			column = SPI_fnumber(desc, lfirst(lc));
+
+		if (column <= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("key \"%s\" is not a column of the result of pipeline \"%s\"",
+							(char *) lfirst(lc), pipeline->name)));
+		pipeline->key_columns = lappend_int(pipeline->key_columns, column - 1);
+	}
+}
+
+DpPipeline *
+dp_pipeline_load(const char *name)
+{
+	MemoryContext context = CurrentMemoryContext;
+	DpPipeline *pipeline = palloc0(sizeof(DpPipeline));
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1] = {CStringGetTextDatum(name)};
+	DpOwnerScope scope;
+	HeapTuple	row;
+	TupleDesc	desc;
+	bool		isnull;
+	char	   *text;
+
+	dp_enter_platform(&scope);
+	SPI_connect();
+	SPI_execute_with_args("SELECT p.name, p.pipeline_id, p.owner::text, p.target, p.query, p.search_path, p.mode,"
+						  " p.keys, p.sequence_by, p.delete_when, p.track_history_on, p.time_zone, s.filled,"
+						  " s.rebuild_reason"
+						  " FROM dataplat.pipeline AS p"
+						  " LEFT JOIN dataplat_internal.pipeline_state AS s ON s.pipeline = p.name"
+						  " WHERE p.name = $1", 1, types, values, NULL, false, 0);
+	if (SPI_processed != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("pipeline \"%s\" does not exist", name),
+				 errhint("See dataplat.pipeline for the declared pipelines.")));
+	row = SPI_tuptable->vals[0];
+	desc = SPI_tuptable->tupdesc;
+	pipeline->name = column_text(row, desc, 1, context);
+	pipeline->id = DatumGetInt32(SPI_getbinval(row, desc, 2, &isnull));
+	pipeline->owner = get_role_oid(SPI_getvalue(row, desc, 3), false);
+	pipeline->target_name = column_text(row, desc, 4, context);
+	text = column_text(row, desc, 5, context);
+	pipeline->search_path = column_text(row, desc, 6, context);
+	pipeline->mode = parse_mode(SPI_getvalue(row, desc, 7));
+	pipeline->keys = column_list(row, desc, 8, context);
+	pipeline->sequence_by = column_text(row, desc, 9, context);
+	pipeline->delete_when = column_text(row, desc, 10, context);
+	pipeline->track_history_on = column_list(row, desc, 11, context);
+	pipeline->time_zone = column_text(row, desc, 12, context);
+	pipeline->filled = DatumGetBool(SPI_getbinval(row, desc, 13, &isnull)) && !isnull;
+	pipeline->rebuild_reason = column_text(row, desc, 14, context);
+	load_inputs(pipeline, context);
+	SPI_finish();
+	dp_leave_owner(&scope);
+
+	pipeline->target = dp_relation_by_name(pipeline->target_name);
+	dp_enter_owner(pipeline, &scope);
+	pipeline->query = dp_query_analyze(text);
+	dp_leave_owner(&scope);
+	find_keys(pipeline);
+	return pipeline;
+}

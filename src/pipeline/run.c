@@ -1,0 +1,277 @@
+/*-------------------------------------------------------------------------
+ *
+ * run.c
+ *	  One run of a pipeline: deltas in, target changed, frontiers moved.
+ *
+ * Everything happens under one snapshot and in one transaction.  What is ours
+ * (logs, ledger, frontiers, the run's record) is read and written with the
+ * extension's rights; the query and the writes to the target with the
+ * owner's.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "portability/instr_time.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "pipeline/apply_query.h"
+#include "pipeline/care.h"
+#include "pipeline/internal.h"
+
+typedef struct InputDelta
+{
+	DpInput    *input;
+	DpDelta    *delta;
+	char	   *bronze_frontier;	/* what to store; NULL: not bronze */
+} InputDelta;
+
+static List *read_deltas(DpPipeline *pipeline, DpRun *run);
+static void advance(DpPipeline *pipeline, List *deltas, bool full);
+static List *identity_of(const DpInput *input, TupleDesc desc, Tuplestorestate *rows);
+static void apply_deltas(DpPipeline *pipeline, List *deltas, DpRun *run);
+static void store_run(DpPipeline *pipeline, DpRun *run, TimestampTz started);
+
+/* The name under which a pipeline reads change logs. */
+char *
+dp_pipeline_reader(const DpPipeline *pipeline)
+{
+	return pipeline->name;
+}
+
+void
+dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
+{
+	TimestampTz started = GetCurrentTimestamp();
+	instr_time	begin;
+	instr_time	end;
+	List	   *deltas = NIL;
+	DpOwnerScope scope;
+
+	memset(run, 0, sizeof(DpRun));
+	run->kind = kind;
+	if (!OidIsValid(pipeline->target))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("target %s of pipeline \"%s\" does not exist", pipeline->target_name, pipeline->name),
+				 errhint("Make it again and call dataplat.reset_pipeline(%s).", quote_literal_cstr(pipeline->name))));
+
+	INSTR_TIME_SET_CURRENT(begin);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	UpdateActiveSnapshotCommandId();
+
+	if (!pipeline->filled)
+		run->reason = "first run";
+	else if (pipeline->rebuild_reason != NULL)
+		run->reason = pipeline->rebuild_reason;
+	if (run->reason != NULL)
+		run->kind = DP_RUN_FULL;
+
+	dp_enter_platform(&scope);
+	deltas = read_deltas(pipeline, run);
+	dp_leave_owner(&scope);
+
+	run->nothing_new = run->kind == DP_RUN_LIVE && run->rows_in == 0;
+	if (!run->nothing_new)
+	{
+		dp_enter_owner(pipeline, &scope);
+		apply_deltas(pipeline, deltas, run);
+		dp_leave_owner(&scope);
+	}
+	INSTR_TIME_SET_CURRENT(end);
+	INSTR_TIME_SUBTRACT(end, begin);
+	run->exec_ms = INSTR_TIME_GET_MILLISEC(end);
+
+	/* What the run wrote itself is part of its frontier: a pipeline may read its own upstream's rows of this transaction. */
+	dp_enter_platform(&scope);
+	dp_pipeline_check_fuse(pipeline, run);
+	advance(pipeline, deltas, run->kind == DP_RUN_FULL);
+	if (!run->nothing_new)
+		store_run(pipeline, run, started);
+	dp_leave_owner(&scope);
+	PopActiveSnapshot();
+}
+
+/*
+ * Deltas of all inputs that count.  A full run does not need them, but an
+ * input whose log cannot tell makes a live run a full one.
+ */
+static List *
+read_deltas(DpPipeline *pipeline, DpRun *run)
+{
+	List	   *deltas = NIL;
+	ListCell   *lc;
+
+	if (run->kind == DP_RUN_FULL && pipeline->mode != DP_MODE_UPSERT && pipeline->mode != DP_MODE_SCD2)
+		return NIL;
+	foreach(lc, pipeline->inputs)
+	{
+		DpInput    *input = lfirst(lc);
+		InputDelta *one;
+
+		if (input->role == DP_INPUT_LOOKUP)
+			continue;
+		one = palloc0(sizeof(InputDelta));
+		one->input = input;
+		if (input->role == DP_INPUT_BRONZE)
+			one->delta = dp_bronze_read(input, dp_query_input(pipeline->query, input->relid), &one->bronze_frontier);
+		else if (!dp_changelog_pending(input->relid, dp_pipeline_reader(pipeline)))
+			continue;
+		else
+			one->delta = dp_changelog_read(input->relid, dp_pipeline_reader(pipeline));
+		if (one->delta->reset != NULL && run->kind == DP_RUN_LIVE)
+		{
+			run->kind = DP_RUN_FULL;
+			run->reason = one->delta->reset;
+		}
+		run->rows_in += one->delta->nnew + one->delta->nold;
+		deltas = lappend(deltas, one);
+	}
+	return deltas;
+}
+
+/* Frontiers move to what this run has seen. */
+static void
+advance(DpPipeline *pipeline, List *deltas, bool full)
+{
+	ListCell   *lc;
+
+	foreach(lc, deltas)
+	{
+		InputDelta *one = lfirst(lc);
+
+		if (one->bronze_frontier == NULL)
+			dp_changelog_advance(one->input->relid, dp_pipeline_reader(pipeline));
+		else if (!full && one->delta->nnew > 0)
+			dp_bronze_advance(pipeline->name, one->input, one->bronze_frontier);
+	}
+	if (!full)
+		return;
+	foreach(lc, pipeline->inputs)
+	{
+		DpInput    *input = lfirst(lc);
+
+		if (input->role == DP_INPUT_BRONZE)
+			dp_bronze_advance(pipeline->name, input, dp_bronze_frontier_now(input));
+		else if (input->role == DP_INPUT_TABLE)
+			dp_changelog_advance(input->relid, dp_pipeline_reader(pipeline));
+	}
+}
+
+/*
+ * Columns that tell the rows of an input apart and that its images have; NIL
+ * when there are none.  For bronze the batch will do: all rows of a new batch
+ * are new.
+ */
+static List *
+identity_of(const DpInput *input, TupleDesc desc, Tuplestorestate *rows)
+{
+	Relation	relation;
+	Bitmapset  *key;
+	List	   *identity = NIL;
+	TupleTableSlot *slot;
+	int			member = -1;
+
+	if (input->role == DP_INPUT_BRONZE)
+		return list_make1_int(get_attnum(input->relid, "_batch_id"));
+	relation = table_open(input->relid, AccessShareLock);
+	key = RelationGetIndexAttrBitmap(relation, INDEX_ATTR_BITMAP_PRIMARY_KEY);
+	table_close(relation, NoLock);
+	while ((member = bms_next_member(key, member)) >= 0)
+		identity = lappend_int(identity, member + FirstLowInvalidHeapAttributeNumber);
+
+	/* A key that came after the log was made is NULL in its images. */
+	slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	tuplestore_rescan(rows);
+	if (tuplestore_gettupleslot(rows, true, false, slot))
+	{
+		ListCell   *lc;
+
+		foreach(lc, identity)
+		{
+			if (slot_attisnull(slot, lfirst_int(lc)))
+			{
+				identity = NIL;
+				break;
+			}
+		}
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	return identity;
+}
+
+static void
+apply_deltas(DpPipeline *pipeline, List *deltas, DpRun *run)
+{
+	DpApply		apply = {0};
+	ListCell   *lc;
+
+	apply.pipeline = pipeline;
+	apply.env = create_queryEnv();
+	apply.derive = dp_derive_new(pipeline->query, apply.env);
+	foreach(lc, deltas)
+	{
+		InputDelta *one = lfirst(lc);
+		DpDelta    *delta = one->delta;
+
+		dp_derive_change(apply.derive, delta->relid, delta->desc, delta->old_rows, delta->nold,
+						 delta->new_rows, delta->nnew, identity_of(one->input, delta->desc, delta->new_rows));
+	}
+	if (run->kind == DP_RUN_FULL || pipeline->mode == DP_MODE_FULL)
+		dp_apply_full(&apply);
+	else if (pipeline->mode == DP_MODE_APPEND)
+		dp_apply_append(&apply);
+	else
+		dp_apply_touched(&apply);
+	if (apply.unknown != NULL && run->reason == NULL)
+		run->reason = apply.unknown;
+	run->rows_inserted = apply.counts.inserted;
+	run->rows_updated = apply.counts.updated;
+	run->rows_deleted = apply.counts.deleted;
+}
+
+static void
+store_run(DpPipeline *pipeline, DpRun *run, TimestampTz started)
+{
+	static const char *const kinds[] = {"live", "full", "backfill"};
+	Oid			types[9] = {TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, FLOAT8OID};
+	Datum		values[9];
+	char		nulls[9] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
+	bool		isnull;
+
+	values[0] = CStringGetTextDatum(pipeline->name);
+	values[1] = CStringGetTextDatum(kinds[run->kind]);
+	values[2] = TimestampTzGetDatum(started);
+	values[3] = Int64GetDatum(run->rows_in);
+	values[4] = Int64GetDatum(run->rows_inserted);
+	values[5] = Int64GetDatum(run->rows_updated);
+	values[6] = Int64GetDatum(run->rows_deleted);
+	values[7] = run->reason ? CStringGetTextDatum(run->reason) : (Datum) 0;
+	nulls[7] = run->reason ? ' ' : 'n';
+	values[8] = Float8GetDatum(run->exec_ms);
+	SPI_connect();
+	SPI_execute_with_args("INSERT INTO dataplat.pipeline_run (pipeline, kind, state, started_at, finished_at, rows_in,"
+						  " rows_inserted, rows_updated, rows_deleted, reason, exec_ms)"
+						  " VALUES ($1, $2, 'succeeded', $3, pg_catalog.clock_timestamp(), $4, $5, $6, $7, $8, $9)"
+						  " RETURNING run_id", 9, types, values, nulls, false, 0);
+	run->run_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	types[1] = INT8OID;
+	values[1] = Int64GetDatum(run->run_id);
+	SPI_execute_with_args("UPDATE dataplat_internal.pipeline_state AS s SET filled = true, rebuild_reason = NULL,"
+						  " last_run_id = $2, last_success_at = pg_catalog.clock_timestamp(), consecutive_failures = 0"
+						  " WHERE s.pipeline = $1", 2, types, values, NULL, false, 0);
+	SPI_finish();
+	pipeline->filled = true;
+	pipeline->rebuild_reason = NULL;
+}
