@@ -17,6 +17,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "catalog/pg_type.h"
 #include "common/pg_prng.h"
 #include "executor/spi.h"
@@ -321,4 +323,106 @@ dp_care_record(DpFailedRun *failed)
 						strcmp(state, "paused") == 0 ? "is paused by its fuse" : "failed and will be tried again",
 						error->message),
 				 errhint("%s", hint)));
+}
+
+/* ---- the fuse ---- */
+
+/*
+ * dataplat.pipeline.fuse in the caller's memory; NULL when there is none, or
+ * when the target is being filled for the first time: that has no past to
+ * compare with.
+ */
+static Jsonb *
+read_fuse(const char *name)
+{
+	static SPIPlanPtr plan = NULL;
+	MemoryContext context = CurrentMemoryContext;
+	Oid			type = TEXTOID;
+	Datum		value = CStringGetTextDatum(name);
+	Jsonb	   *fuse = NULL;
+	bool		isnull;
+
+	SPI_connect();
+	if (plan == NULL)
+	{
+		plan = SPI_prepare("SELECT p.fuse FROM dataplat.pipeline AS p"
+						   " JOIN dataplat_internal.pipeline_state AS s ON s.pipeline = p.name AND s.filled"
+						   " WHERE p.name = $1 AND p.fuse <> '{}'", 1, &type);
+		if (plan == NULL || SPI_keepplan(plan) != 0)
+			elog(ERROR, "could not prepare the reading of a fuse");
+	}
+	if (SPI_execute_plan(plan, &value, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the fuse of a pipeline");
+	if (SPI_processed == 1)
+	{
+		Datum		d = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+		MemoryContext spi = MemoryContextSwitchTo(context);
+
+		fuse = DatumGetJsonbPCopy(d);
+		MemoryContextSwitchTo(spi);
+	}
+	SPI_finish();
+	return fuse;
+}
+
+static void
+blow(const DpPipeline *pipeline, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(DP_ERRCODE_FUSE),
+			 errmsg("the fuse of pipeline \"%s\" has blown", pipeline->name),
+			 errdetail("%s", detail),
+			 errhint("Nothing was changed. Look at what has come into the inputs; alter_pipeline(fuse => ...) allows more.")));
+}
+
+/* Were there at least n rows left in the target? */
+static bool
+has_rows(const DpPipeline *pipeline, int64 n)
+{
+	bool		enough;
+
+	SPI_connect();
+	if (SPI_execute(psprintf("SELECT FROM %s OFFSET " INT64_FORMAT " LIMIT 1", pipeline->target_name, n - 1),
+					false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not count the rows of a target");
+	enough = SPI_processed > 0;
+	SPI_finish();
+	return enough;
+}
+
+/*
+ * The share of deletes is of the rows that were there before; so many of
+ * them must be left, and so many are counted.
+ */
+static void
+check_delete_ratio(const DpPipeline *pipeline, const DpRun *run, double ratio)
+{
+	double		left;
+
+	if (run->rows_deleted == 0 || ratio >= 1)
+		return;
+	left = ratio <= 0 ? -1 : ceil(run->rows_deleted * (1 - ratio) / ratio);
+	/* what was inserted is there now and was not before */
+	if (left < 0 || !has_rows(pipeline, (int64) left + run->rows_inserted))
+		blow(pipeline, psprintf("The run would delete " INT64_FORMAT " rows, more than the share %g (max_delete_ratio) of the target.",
+								run->rows_deleted, ratio));
+}
+
+void
+dp_pipeline_check_fuse(const DpPipeline *pipeline, const DpRun *run)
+{
+	Jsonb	   *fuse;
+	double		limit;
+
+	fuse = read_fuse(pipeline->name);
+	if (fuse == NULL)
+		return;
+	if (run->kind == DP_RUN_LIVE && json_number(fuse, "max_rows_in", &limit) && run->rows_in > limit)
+		blow(pipeline, psprintf("The run looked at " INT64_FORMAT " changed rows, max_rows_in is %.0f.",
+								run->rows_in, limit));
+	if (json_number(fuse, "max_deletes", &limit) && run->rows_deleted > limit)
+		blow(pipeline, psprintf("The run would delete " INT64_FORMAT " rows, max_deletes is %.0f.",
+								run->rows_deleted, limit));
+	if (json_number(fuse, "max_delete_ratio", &limit))
+		check_delete_ratio(pipeline, run, limit);
 }

@@ -24,7 +24,6 @@
 #include "utils/memutils.h"
 
 #include "pipeline/graph.h"
-#include "pipeline/wake.h"
 
 #define NODES_QUERY \
 	"SELECT p.pipeline_id, p.name, p.schedule, p.target_lag, pg_catalog.to_regclass(p.target)::pg_catalog.oid, p.retry," \
@@ -43,6 +42,7 @@ typedef struct Input
 	int			node;
 	Oid			relid;
 	bool		lookup;
+	bool		bronze;
 } Input;
 
 typedef struct Builder
@@ -177,6 +177,7 @@ read_inputs(Builder *b)
 			continue;
 		input->relid = DatumGetObjectId(column(i, 2, &isnull));
 		input->lookup = strcmp(role, "lookup") == 0;
+		input->bronze = strcmp(role, "bronze") == 0;
 		if (!input->lookup)
 			graph->nodes[input->node].ninputs++;
 		b->ninputs++;
@@ -192,6 +193,8 @@ read_inputs(Builder *b)
 
 		if (!b->inputs[i].lookup)
 			node->inputs[node->ninputs++] = b->inputs[i].relid;
+		if (b->inputs[i].bronze && node->nbronze < DP_WAKE_BRONZE)
+			node->bronze[node->nbronze++] = b->inputs[i].relid;
 	}
 	MemoryContextSwitchTo(spi);
 }

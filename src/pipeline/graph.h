@@ -12,6 +12,7 @@
 
 #include "pipeline/care.h"
 #include "pipeline/schedule.h"
+#include "pipeline/wake.h"
 
 /* A pipeline, as its worker sees it; what the tables say of its state is a copy. */
 typedef struct DpNode
@@ -25,6 +26,8 @@ typedef struct DpNode
 	DpRetry		retry;
 	int			ninputs;		/* tables whose changes trigger a run */
 	Oid		   *inputs;
+	int			nbronze;		/* those of them that are bronze, the first few */
+	Oid			bronze[DP_WAKE_BRONZE];
 	Bitmapset  *parents;		/* nodes that this one comes after, by number */
 	int			component;
 	int			entry;			/* in shared memory, see wake.h */

@@ -47,6 +47,7 @@ BEGIN
     END IF;
     PERFORM dataplat_internal.check_choice('emit', p.emit, '{change,close}');
     PERFORM dataplat_internal.check_schedule(p.schedule, p.target_lag);
+    PERFORM dataplat_internal.check_care(p.retry, p.fuse);
     SELECT l.argument, l.value, l.allowed INTO wrong
       FROM (VALUES ('target_lag', p.target_lag::text, p.target_lag > interval '0', 'more than 0'),
                    ('grace', p.grace::text, p.grace >= interval '0', '0 or more'),

@@ -36,8 +36,8 @@
 #include "catalog/catalog.h"
 #include "common/inject.h"
 #include "launcher/launcher.h"
+#include "pipeline/readers.h"
 #include "pipeline/tick.h"
-#include "pipeline/wake.h"
 
 /* A pipeline that somebody else has is tried again after this, milliseconds. */
 #define DP_BUSY_RETRY_MS 100
@@ -100,6 +100,7 @@ typedef struct Part
 	bool		gone;			/* dropped or paused meanwhile */
 	Fate		fate;
 	uint64		sum;			/* of its inputs, before the snapshot */
+	uint64		rows[DP_WAKE_BRONZE];	/* that had come to its bronze inputs */
 	TimestampTz next_run_at;	/* stored with its success */
 	DpRun		run;
 	TimestampTz started_at;
@@ -568,12 +569,15 @@ note_successes(Turn *turn)
 		Part	   *part = &turn->parts[i];
 		DpNode	   *node = part->node;
 
+		if (part->fate == FATE_FAILED)
+			dp_readers_let_go(node);
 		if (part->busy)
 			node->busy_until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), DP_BUSY_RETRY_MS);
 		if (part->fate != FATE_DONE && part->fate != FATE_NOTHING_NEW)
 			continue;
 		dp_wake_set_seen(node->entry, node->id, true,
 						 part->sum + dp_wake_own(node->inputs, node->ninputs));
+		dp_readers_note(node, part->rows);
 		node->filled = true;
 		node->failures = 0;
 		node->circuit_open = false;
@@ -612,6 +616,20 @@ record_failures(Turn *turn)
 	MemoryContextSwitchTo(turn->context);
 }
 
+/* Before the snapshot, so that it sees all of this at least. */
+static void
+sample_inputs(Turn *turn)
+{
+	for (int i = 0; i < turn->nparts; i++)
+	{
+		Part	   *part = &turn->parts[i];
+
+		for (int b = 0; b < part->node->nbronze; b++)
+			part->rows[b] = dp_wake_rows(part->node->bronze[b]);
+		part->sum = dp_wake_sum(part->node->inputs, part->node->ninputs);
+	}
+}
+
 static void
 do_transaction(Turn *turn)
 {
@@ -620,12 +638,7 @@ do_transaction(Turn *turn)
 	XactIsoLevel = XACT_REPEATABLE_READ;
 	MemoryContextSwitchTo(turn->context);
 	take_pipelines(turn);
-	for (int i = 0; i < turn->nparts; i++)
-	{
-		const DpNode *node = turn->parts[i].node;
-
-		turn->parts[i].sum = dp_wake_sum(node->inputs, node->ninputs);
-	}
+	sample_inputs(turn);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	refresh(turn);
 	check_constraints_at_once();

@@ -48,6 +48,7 @@
 typedef struct Counter
 {
 	pg_atomic_uint64 changes;
+	pg_atomic_uint64 rows;		/* that came to a bronze table */
 	pg_atomic_uint32 armed;
 } Counter;
 
@@ -59,6 +60,13 @@ typedef struct Entry
 	uint64		seen;			/* sum at the last run */
 	pid_t		claimed_by;		/* of a component that bears this id */
 	TimestampTz not_before;
+	/* what it has read of bronze tables */
+	char		name[NAMEDATALEN];
+	bool		holds;
+	TimestampTz read_at;		/* 0: not told yet */
+	int			nbronze;
+	Oid			bronze[DP_WAKE_BRONZE];
+	uint64		rows[DP_WAKE_BRONZE];
 } Entry;
 
 typedef struct Worker
@@ -77,8 +85,6 @@ typedef struct Shared
 	int			nentries;
 	Entry		entries[DP_WAKE_PIPELINES];
 } Shared;
-
-#pragma weak dp_changelog_listen
 
 static Shared *shared;
 static LWLock *lock;			/* workers' pids, entries */
@@ -104,6 +110,7 @@ wake_shmem_init(void *area)
 	for (int i = 0; i < DP_WAKE_BUCKETS; i++)
 	{
 		pg_atomic_init_u64(&s->counters[i].changes, 0);
+		pg_atomic_init_u64(&s->counters[i].rows, 0);
 		pg_atomic_init_u32(&s->counters[i].armed, 0);
 	}
 	for (int i = 0; i < DP_WAKE_WORKERS; i++)
@@ -167,6 +174,9 @@ table_changed(Oid dboid, Oid relid)
 static void
 rows_arrived(Oid dboid, Oid target, int64 rows)
 {
+	if (shared == NULL)
+		return;
+	pg_atomic_fetch_add_u64(&shared->counters[bucket_of(dboid, target)].rows, rows);
 	table_changed(dboid, target);
 }
 
@@ -315,6 +325,76 @@ dp_wake_set_seen(int entry, int32 pipeline_id, bool known, uint64 sum)
 	LWLockRelease(lock);
 }
 
+/* ---- readers of bronze ---- */
+
+uint64
+dp_wake_rows(Oid relid)
+{
+	return pg_atomic_read_u64(&shared->counters[bucket_of(MyDatabaseId, relid)].rows);
+}
+
+bool
+dp_wake_is_reader(int entry, int32 pipeline_id)
+{
+	Entry	   *e;
+	bool		told;
+
+	LWLockAcquire(lock, LW_SHARED);
+	e = entry_of(entry, pipeline_id);
+	told = e != NULL && e->read_at != 0;
+	LWLockRelease(lock);
+	return told;
+}
+
+void
+dp_wake_set_reader(int entry, int32 pipeline_id, const char *name, bool holds,
+				   int n, const Oid *relids, const uint64 *rows)
+{
+	Entry	   *e;
+
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	e = entry_of(entry, pipeline_id);
+	if (e != NULL)
+	{
+		strlcpy(e->name, name, NAMEDATALEN);
+		e->holds = holds;
+		e->read_at = GetCurrentTimestamp();
+		e->nbronze = n;
+		memcpy(e->bronze, relids, sizeof(Oid) * n);
+		memcpy(e->rows, rows, sizeof(uint64) * n);
+	}
+	LWLockRelease(lock);
+}
+
+uint64
+dp_wake_behind(Oid relid, char name[NAMEDATALEN], TimestampTz *since)
+{
+	uint64		worst = 0;
+	uint64		rows;
+
+	if (shared == NULL)
+		return 0;
+	rows = dp_wake_rows(relid);
+	LWLockAcquire(lock, LW_SHARED);
+	for (int i = 0; i < shared->nentries; i++)
+	{
+		Entry	   *e = &shared->entries[i];
+
+		if (e->dboid != MyDatabaseId || !e->holds)
+			continue;
+		for (int b = 0; b < e->nbronze; b++)
+		{
+			if (e->bronze[b] != relid || rows - e->rows[b] <= worst)
+				continue;
+			worst = rows - e->rows[b];
+			strlcpy(name, e->name, NAMEDATALEN);
+			*since = e->read_at;
+		}
+	}
+	LWLockRelease(lock);
+	return worst;
+}
+
 /* ---- components ---- */
 
 bool
@@ -432,7 +512,6 @@ void
 dp_wake_init(void)
 {
 	dp_shmem_register(&wake_shmem);
-	if (dp_changelog_listen)
-		dp_changelog_listen(table_changed);
+	dp_changelog_listen(table_changed);
 	dp_arrival_listen(rows_arrived);
 }

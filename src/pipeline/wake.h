@@ -42,6 +42,27 @@ extern void dp_wake_keep(const int32 *ids, int n);
 extern bool dp_wake_seen(int entry, int32 pipeline_id, uint64 *sum);
 extern void dp_wake_set_seen(int entry, int32 pipeline_id, bool known, uint64 sum);
 
+/* ---- how far readers of bronze tables are behind ---- */
+
+/* Bronze inputs of a pipeline that are watched for this; more are not. */
+#define DP_WAKE_BRONZE 4
+
+/* Rows that have come to a bronze table, modulo 2^64, from some beginning. */
+extern uint64 dp_wake_rows(Oid relid);
+
+/* Has the entry been told what the pipeline has read? */
+extern bool dp_wake_is_reader(int entry, int32 pipeline_id);
+
+/*
+ * The pipeline had read so many rows (by dp_wake_rows) of these tables when
+ * it looked last; "holds": fetching stops when it is too far behind.
+ */
+extern void dp_wake_set_reader(int entry, int32 pipeline_id, const char *name, bool holds,
+							   int n, const Oid *relids, const uint64 *rows);
+
+/* The reader of a table that is furthest behind, and since when; 0 rows: none is. */
+extern uint64 dp_wake_behind(Oid relid, char name[NAMEDATALEN], TimestampTz *since);
+
 /* ---- components: one worker at a time ---- */
 
 /* Take a component, named by one of its pipelines; false when another process has it. */

@@ -28,12 +28,16 @@
 #include "launcher/launcher.h"
 #include "pipeline/graph.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/readers.h"
 #include "pipeline/tick.h"
-#include "pipeline/wake.h"
 #include "pipeline/worker.h"
 
-/* The definitions are read again this often even when nobody calls. */
-#define DP_RELOAD_INTERVAL_MS 60000
+/*
+ * This often the definitions are read again and the inputs are looked at
+ * even when nobody calls: a change that no latch told of (a prepared
+ * transaction, a trigger that was switched off) waits no longer.
+ */
+#define DP_LOOK_INTERVAL_MS 60000
 
 #pragma weak dp_pipeline_run
 
@@ -43,7 +47,8 @@ typedef struct Loop
 {
 	MemoryContext context;
 	DpGraph    *graph;
-	TimestampTz loaded_at;
+	bool		stale;			/* the tables say something else */
+	TimestampTz looked_at;
 	int			last;			/* component that ran last: the others come first */
 } Loop;
 
@@ -66,22 +71,34 @@ keep_memories(const DpGraph *old, DpGraph *graph)
 	}
 }
 
+static bool
+look_due(const Loop *loop)
+{
+	return loop->looked_at == 0 ||
+		TimestampDifferenceExceeds(loop->looked_at, GetCurrentTimestamp(), DP_LOOK_INTERVAL_MS);
+}
+
 static void
 load_graph(Loop *loop)
 {
 	DpGraph    *old = loop->graph;
+	bool		look = look_due(loop);
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	MemoryContextSwitchTo(loop->context);
 	loop->graph = dp_graph_load();
+	if (look)
+		dp_readers_look(loop->graph);
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(loop->context);
 	keep_memories(old, loop->graph);
 	dp_graph_free(old);
-	loop->loaded_at = GetCurrentTimestamp();
+	loop->stale = false;
+	if (look)
+		loop->looked_at = GetCurrentTimestamp();
 }
 
 /*
@@ -131,17 +148,9 @@ run_component(Loop *loop, DpComponent *c, bool more)
 	dp_job_report(DP_STATE_RUNNING, NULL, NULL);
 	not_before = dp_tick_run(loop->graph, c, &changed);
 	dp_wake_release(entry, key, not_before);
-	if (changed)
-		loop->loaded_at = 0;
+	loop->stale |= changed;
 	pgstat_report_stat(false);
 	dp_job_healthy();
-}
-
-static bool
-reload_due(const Loop *loop)
-{
-	return loop->loaded_at == 0 ||
-		TimestampDifferenceExceeds(loop->loaded_at, GetCurrentTimestamp(), DP_RELOAD_INTERVAL_MS);
 }
 
 /* Sleep until something is due, a change wakes us, or somebody calls. */
@@ -157,7 +166,7 @@ rest(Loop *loop)
 	if (pick_component(loop, true, &next, &more) == NULL)
 	{
 		now = GetCurrentTimestamp();
-		next = Min(next, TimestampTzPlusMilliseconds(loop->loaded_at, DP_RELOAD_INTERVAL_MS + 1));
+		next = Min(next, TimestampTzPlusMilliseconds(loop->looked_at, DP_LOOK_INTERVAL_MS + 1));
 		dp_job_report(DP_STATE_IDLE, NULL, NULL);
 		dp_job_wait(next <= now ? 1 : Max(1, TimestampDifferenceMilliseconds(now, next)));
 	}
@@ -180,7 +189,7 @@ pipeline_worker_main(const DpJob *job)
 		TimestampTz next;
 		bool		more;
 
-		if (dp_job_config_changed() || reload_due(&loop))
+		if (dp_job_config_changed() || loop.stale || look_due(&loop))
 			load_graph(&loop);
 		c = pick_component(&loop, false, &next, &more);
 		if (c != NULL)
@@ -245,5 +254,6 @@ dp_pipeline_worker_init(void)
 							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 	dp_schedule_init();
 	dp_wake_init();
+	dp_readers_init();
 	dp_job_kind_register(&pipeline_kind);
 }
