@@ -12,6 +12,7 @@
 #define DP_COMMON_COMPAT_H
 
 #include "access/genam.h"
+#include "access/sysattr.h"
 #include "access/tableam.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_extension.h"
@@ -181,6 +182,21 @@ dp_rte_set_user(Query *query, RangeTblEntry *rte, Oid user)
 		getRTEPermissionInfo(query->rteperminfos, rte)->checkAsUser = user;
 #else
 	rte->checkAsUser = user;
+#endif
+}
+
+/* One more column of the relation will be read. */
+static inline void
+dp_rte_select_column(Query *query, RangeTblEntry *rte, AttrNumber attno)
+{
+	int			member = attno - FirstLowInvalidHeapAttributeNumber;
+
+#if PG_VERSION_NUM >= 160000
+	RTEPermissionInfo *info = getRTEPermissionInfo(query->rteperminfos, rte);
+
+	info->selectedCols = bms_add_member(info->selectedCols, member);
+#else
+	rte->selectedCols = bms_add_member(rte->selectedCols, member);
 #endif
 }
 

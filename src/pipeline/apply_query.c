@@ -7,12 +7,15 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
+#include "pipeline/apply.h"
 #include "pipeline/apply_query.h"
 #include "pipeline/internal.h"
 
@@ -181,6 +184,72 @@ dp_apply_append(DpApply *apply)
 	}
 	ExecDropSingleTupleTableSlot(slot);
 	close_writer(apply, writer);
+	dp_rows_free(rows);
+}
+
+/*
+ * What tells which of two events came later: the offset, when the query reads
+ * bronze directly; else all came at once.
+ */
+static Node *
+ordinal_expr(DpPipeline *pipeline)
+{
+	ListCell   *lc;
+
+	foreach(lc, pipeline->inputs)
+	{
+		DpInput    *input = lfirst(lc);
+		AttrNumber	attno = get_attnum(input->relid, "_offset");
+		Node	   *expr;
+
+		if (input->role != DP_INPUT_BRONZE || attno == InvalidAttrNumber)
+			continue;
+		expr = dp_query_from_column(pipeline->query, input->relid, attno);
+		if (expr != NULL)
+			return expr;
+	}
+	return (Node *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(0), false, FLOAT8PASSBYVAL);
+}
+
+void
+dp_apply_note_columns(DpPipeline *pipeline)
+{
+	if (pipeline->mode == DP_MODE_UPSERT || pipeline->mode == DP_MODE_SCD2)
+		(void) ordinal_expr(pipeline);
+}
+
+static TupleDesc
+event_desc(const DpPipeline *pipeline)
+{
+	TupleDesc	result = pipeline->query->desc;
+	TupleDesc	desc = CreateTemplateTupleDesc(result->natts + 1);
+
+	for (int i = 1; i <= result->natts; i++)
+		TupleDescCopyEntry(desc, i, result, i);
+	TupleDescInitEntry(desc, result->natts + 1, "ordinal", INT8OID, -1, 0);
+	return desc;
+}
+
+void
+dp_apply_events(DpApply *apply, bool afresh)
+{
+	DpPipeline *pipeline = apply->pipeline;
+	DpRows	   *rows = dp_rows_like(apply->env, event_desc(pipeline));
+	List	   *extra = list_make1(ordinal_expr(pipeline));
+
+	if (afresh)
+		(void) dp_derive_all_rows(apply->derive, extra, rows);
+	else if (dp_derive_new_rows(apply->derive, extra, rows) < 0)
+	{
+		apply->unknown = dp_derive_unknown(apply->derive);
+		(void) dp_derive_all_rows(apply->derive, extra, rows);
+	}
+	if (pipeline->mode == DP_MODE_UPSERT)
+		dp_apply_upsert(pipeline, rows->desc, rows->store, rows->n, afresh, &apply->counts);
+	else
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("mode scd2 is not there yet")));
 	dp_rows_free(rows);
 }
 

@@ -31,6 +31,15 @@ extern void dp_apply_touched(DpApply *apply);
 /* Compute everything and bring what differs to the target. */
 extern void dp_apply_full(DpApply *apply);
 
+/*
+ * Modes upsert and scd2: rows of the query over what is new (afresh: over
+ * everything) are events for the rule.
+ */
+extern void dp_apply_events(DpApply *apply, bool afresh);
+
+/* Columns of the inputs that the mode needs besides those of the query, before deltas are read. */
+extern void dp_apply_note_columns(DpPipeline *pipeline);
+
 /* What the target shall hold: rows with the result's columns. */
 extern DpRows *dp_wanted_rows(DpApply *apply);
 

@@ -23,6 +23,7 @@ extern void dp_enter_owner(const DpPipeline *pipeline, DpOwnerScope *scope);
 extern void dp_enter_platform(DpOwnerScope *scope);
 extern void dp_leave_owner(const DpOwnerScope *scope);
 extern List *dp_text_list(Datum array, bool isnull);
+extern List *dp_text_items(const char *text);
 extern Oid	dp_relation_by_name(const char *name);
 
 /* ---- run.c ---- */

@@ -73,6 +73,19 @@ dp_text_list(Datum array, bool isnull)
 	return result;
 }
 
+/* "a, b" as a List of char *; NULL is the empty list. */
+List *
+dp_text_items(const char *text)
+{
+	List	   *items = NIL;
+
+	if (text != NULL && !SplitIdentifierString(pstrdup(text), ',', &items))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid list of columns \"%s\"", text)));
+	return items;
+}
+
 Oid
 dp_relation_by_name(const char *name)
 {
@@ -189,6 +202,55 @@ find_keys(DpPipeline *pipeline)
 	}
 }
 
+/* Does the query turn rows that never change into rows, one by one? */
+static bool
+reads_events(const DpPipeline *pipeline)
+{
+	bool		bronze = false;
+	ListCell   *lc;
+
+	foreach(lc, pipeline->inputs)
+	{
+		DpInput    *input = lfirst(lc);
+
+		if (input->role == DP_INPUT_TABLE)
+			return false;
+		bronze |= input->role == DP_INPUT_BRONZE;
+	}
+	return bronze && dp_query_is_plain(pipeline->query);
+}
+
+/*
+ * Over tables that change, "the greatest sequence of a key wins" is a query
+ * by itself, which the general rule keeps up to date.
+ */
+static char *
+newest_text(const DpPipeline *pipeline, const char *text)
+{
+	StringInfoData out;
+	const char *comma = "";
+	ListCell   *lc;
+	char	   *keys;
+
+	initStringInfo(&out);
+	foreach(lc, pipeline->keys)
+	{
+		appendStringInfo(&out, "%s%s", comma, quote_identifier(lfirst(lc)));
+		comma = ", ";
+	}
+	keys = pstrdup(out.data);
+	resetStringInfo(&out);
+	if (pipeline->delete_when != NULL)
+		appendStringInfoString(&out, "SELECT * FROM (");
+	appendStringInfo(&out, "SELECT DISTINCT ON (%s) * FROM (\n%s\n) AS q ORDER BY %s",
+					 keys, dp_statement_text(text), keys);
+	foreach(lc, dp_text_items(pipeline->sequence_by))
+		appendStringInfo(&out, ", %s DESC NULLS LAST", quote_identifier(lfirst(lc)));
+	if (pipeline->delete_when != NULL)
+		appendStringInfo(&out, ") AS newest WHERE (%s) IS NOT TRUE", pipeline->delete_when);
+	return out.data;
+}
+
 DpPipeline *
 dp_pipeline_load(const char *name)
 {
@@ -238,6 +300,11 @@ dp_pipeline_load(const char *name)
 	pipeline->target = dp_relation_by_name(pipeline->target_name);
 	dp_enter_owner(pipeline, &scope);
 	pipeline->query = dp_query_analyze(text);
+	if (pipeline->mode == DP_MODE_UPSERT && !reads_events(pipeline))
+	{
+		pipeline->query = dp_query_analyze(newest_text(pipeline, text));
+		pipeline->mode = DP_MODE_AGGREGATE;
+	}
 	dp_leave_owner(&scope);
 	find_keys(pipeline);
 	return pipeline;

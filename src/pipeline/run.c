@@ -78,6 +78,7 @@ dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
 	if (run->reason != NULL)
 		run->kind = DP_RUN_FULL;
 
+	dp_apply_note_columns(pipeline);
 	dp_enter_platform(&scope);
 	deltas = read_deltas(pipeline, run);
 	dp_leave_owner(&scope);
@@ -113,7 +114,7 @@ read_deltas(DpPipeline *pipeline, DpRun *run)
 	List	   *deltas = NIL;
 	ListCell   *lc;
 
-	if (run->kind == DP_RUN_FULL && pipeline->mode != DP_MODE_UPSERT && pipeline->mode != DP_MODE_SCD2)
+	if (run->kind == DP_RUN_FULL)
 		return NIL;
 	foreach(lc, pipeline->inputs)
 	{
@@ -228,7 +229,9 @@ apply_deltas(DpPipeline *pipeline, List *deltas, DpRun *run)
 		dp_derive_change(apply.derive, delta->relid, delta->desc, delta->old_rows, delta->nold,
 						 delta->new_rows, delta->nnew, identity_of(one->input, delta->desc, delta->new_rows));
 	}
-	if (run->kind == DP_RUN_FULL || pipeline->mode == DP_MODE_FULL)
+	if (pipeline->mode == DP_MODE_UPSERT || pipeline->mode == DP_MODE_SCD2)
+		dp_apply_events(&apply, run->kind == DP_RUN_FULL);
+	else if (run->kind == DP_RUN_FULL || pipeline->mode == DP_MODE_FULL)
 		dp_apply_full(&apply);
 	else if (pipeline->mode == DP_MODE_APPEND)
 		dp_apply_append(&apply);

@@ -89,6 +89,40 @@ dp_query_input(const DpQuery *query, Oid relid)
 	return NULL;
 }
 
+char *
+dp_statement_text(const char *text)
+{
+	RawStmt    *stmt = linitial_node(RawStmt, pg_parse_query(text));
+
+	return stmt->stmt_len > 0 ? pnstrdup(text + stmt->stmt_location, stmt->stmt_len) :
+		pstrdup(text + stmt->stmt_location);
+}
+
+Node *
+dp_query_from_column(DpQuery *query, Oid relid, AttrNumber attno)
+{
+	List	   *leaves = dp_tree_leaves(query->tree);
+	ListCell   *lc;
+
+	foreach(lc, leaves)
+	{
+		RangeTblEntry *rte = rt_fetch(lfirst_int(lc), query->tree->rtable);
+		DpQueryInput *input;
+		Oid			type;
+		int32		typmod;
+		Oid			collation;
+
+		if (rte->rtekind != RTE_RELATION || rte->relid != relid)
+			continue;
+		input = unconstify(DpQueryInput *, dp_query_input(query, relid));
+		input->columns = bms_add_member(input->columns, attno - FirstLowInvalidHeapAttributeNumber);
+		get_atttypetypmodcoll(relid, attno, &type, &typmod, &collation);
+		dp_rte_select_column(query->tree, rte, attno);
+		return (Node *) makeVar(lfirst_int(lc), attno, type, typmod, collation, 0);
+	}
+	return NULL;
+}
+
 static Query *
 parse_select(const char *text)
 {

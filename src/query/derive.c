@@ -522,6 +522,21 @@ dp_derive_new_rows(DpDerive *derive, List *extra, DpRows *into)
 	return into->n;
 }
 
+int64
+dp_derive_all_rows(DpDerive *derive, List *extra, DpRows *into)
+{
+	Query	   *tree = copyObject(derive->query->tree);
+	ListCell   *lc;
+
+	Assert(dp_tree_is_plain(tree));
+	foreach(lc, extra)
+		tree->targetList = lappend(tree->targetList,
+								   makeTargetEntry(copyObject(lfirst(lc)), list_length(tree->targetList) + 1,
+												   pstrdup("extra"), false));
+	run_into(derive, tree, into);
+	return into->n;
+}
+
 /* ---- judged without data ---- */
 
 static bool

@@ -54,6 +54,9 @@ typedef struct DpQuery
  */
 extern DpQuery *dp_query_analyze(const char *text);
 
+/* The statement alone: without a semicolon and what follows it. */
+extern char *dp_statement_text(const char *text);
+
 /* What the query reads of a relation; NULL: nothing. */
 extern const DpQueryInput *dp_query_input(const DpQuery *query, Oid relid);
 
@@ -100,6 +103,13 @@ extern void dp_rows_free(DpRows *rows);
  */
 extern bool dp_query_keys(const DpQuery *query, List **columns);
 
+/*
+ * A column of a relation that stands in the query's own FROM, as an
+ * expression over that FROM; NULL when the relation does not stand there.
+ * The column counts as used from then on.
+ */
+extern Node *dp_query_from_column(DpQuery *query, Oid relid, AttrNumber attno);
+
 /* Is it select, join and filter only? */
 extern bool dp_query_is_plain(const DpQuery *query);
 
@@ -139,6 +149,9 @@ extern uint64 dp_derive_restricted(DpDerive *derive, List *columns, DpRows *keys
  * -1 when the query is not a plain select-join-filter.
  */
 extern int64 dp_derive_new_rows(DpDerive *derive, List *extra, DpRows *into);
+
+/* All rows of a plain query, "extra" expressions after its columns. */
+extern int64 dp_derive_all_rows(DpDerive *derive, List *extra, DpRows *into);
 
 /* Why the rule of touched keys would always answer "any", in words; NULL: it does not. */
 extern const char *dp_query_obstacle(const DpQuery *query);

@@ -87,15 +87,25 @@ collect_leaves(Node *node, List **leaves)
 	}
 }
 
+/* Range table indexes of all leaves of FROM. */
+List *
+dp_tree_leaves(const Query *level)
+{
+	List	   *leaves = NIL;
+
+	if (level->jointree != NULL)
+		collect_leaves((Node *) level->jointree, &leaves);
+	return leaves;
+}
+
 /* Range table indexes of the leaves of FROM that have changes. */
 List *
 dp_changed_leaves(DpDerive *derive, const Query *level)
 {
-	List	   *leaves = NIL;
+	List	   *leaves = dp_tree_leaves(level);
 	List	   *changed = NIL;
 	ListCell   *lc;
 
-	collect_leaves((Node *) level->jointree, &leaves);
 	foreach(lc, leaves)
 	{
 		RangeTblEntry *rte = rt_fetch(lfirst_int(lc), level->rtable);

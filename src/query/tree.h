@@ -36,6 +36,7 @@ extern Node *dp_equality(Oid op, Node *left, Node *right, Oid collation);
 /* ---- what a level does ---- */
 extern bool dp_tree_has_group(const Query *query);	/* GROUP BY, aggregates or HAVING */
 extern bool dp_tree_is_plain(const Query *query);	/* select, join, filter only */
+extern List *dp_tree_leaves(const Query *level);	/* range table indexes in FROM */
 extern TargetEntry *dp_tree_column(const Query *query, int column);
 
 #endif							/* DP_QUERY_TREE_H */
