@@ -34,6 +34,7 @@ typedef struct DpNode
 
 	bool		filled;			/* and needs no rebuild */
 	int			failures;		/* in a row */
+	bool		running;		/* its state is so already */
 	bool		circuit_open;
 	TimestampTz next_run_at;	/* 0: none stored */
 	TimestampTz busy_until;		/* somebody else had it */

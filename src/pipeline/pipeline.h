@@ -79,6 +79,7 @@ typedef struct DpRun
 	double		plan_ms;
 	double		exec_ms;
 	bool		nothing_new;	/* no delta, nothing stored */
+	bool		more;			/* some batches of bronze are left for the next run */
 } DpRun;
 
 extern void dp_pipeline_init(void);

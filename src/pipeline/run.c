@@ -137,6 +137,8 @@ read_deltas(DpPipeline *pipeline, DpRun *run)
 			run->reason = one->delta->reset;
 		}
 		run->rows_in += one->delta->nnew + one->delta->nold;
+		if (one->bronze_frontier != NULL && strstr(one->bronze_frontier, "\"pending\": []") == NULL)
+			run->more = true;
 		deltas = lappend(deltas, one);
 	}
 	return deltas;

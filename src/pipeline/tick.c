@@ -57,7 +57,8 @@
 #define DP_MEAN_WEIGHT 0.3
 
 #define REFRESH_QUERY \
-	"SELECT u.nth::int, coalesce(s.filled AND s.rebuild_reason IS NULL, false), coalesce(s.consecutive_failures, 0), s.next_run_at" \
+	"SELECT u.nth::int, coalesce(s.filled AND s.rebuild_reason IS NULL, false), coalesce(s.consecutive_failures, 0), s.next_run_at," \
+	" coalesce(s.state = 'running', false)" \
 	" FROM ROWS FROM (pg_catalog.unnest($1)) WITH ORDINALITY AS u(name, nth)" \
 	" JOIN dataplat.pipeline AS p ON p.name = u.name AND NOT p.paused" \
 	" LEFT JOIN dataplat_internal.pipeline_state AS s ON s.pipeline = p.name"
@@ -72,10 +73,6 @@
 
 #define HALF_OPEN_QUERY \
 	"UPDATE dataplat_internal.pipeline_state SET circuit = 'half_open' WHERE pipeline = ANY ($1) AND circuit = 'open'"
-
-#pragma weak dp_pipeline_load
-#pragma weak dp_pipeline_run
-#pragma weak dp_pipeline_lock
 
 int			dp_pipeline_timeout = 0;
 
@@ -349,6 +346,7 @@ refresh(Turn *turn)
 			next = SPI_getbinval(tuple, desc, 4, &isnull);
 			if (!isnull)
 				part->node->next_run_at = DatumGetTimestampTz(next);
+			part->node->running = DatumGetBool(SPI_getbinval(tuple, desc, 5, &isnull));
 			if (part->due)
 				part->due = node_due(part->node, now, false) <= now;
 			break;
@@ -528,8 +526,8 @@ store_success(Turn *turn, Part *part)
 	char		nulls[4] = "   ";
 	bool		clock = runs_by_clock(node);
 
-	/* most looks find nothing and change nothing */
-	if (part->fate == FATE_NOTHING_NEW && !clock && node->failures == 0)
+	/* the run itself has stored that it was; most change nothing else */
+	if (!clock && node->failures == 0 && (node->running || part->fate == FATE_NOTHING_NEW))
 		return;
 	values[0] = CStringGetTextDatum(node->name);
 	part->next_run_at = clock ? next_time(part) : 0;
@@ -575,7 +573,7 @@ note_successes(Turn *turn)
 			node->busy_until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), DP_BUSY_RETRY_MS);
 		if (part->fate != FATE_DONE && part->fate != FATE_NOTHING_NEW)
 			continue;
-		dp_wake_set_seen(node->entry, node->id, true,
+		dp_wake_set_seen(node->entry, node->id, !part->run.more,
 						 part->sum + dp_wake_own(node->inputs, node->ninputs));
 		dp_readers_note(node, part->rows);
 		node->filled = true;

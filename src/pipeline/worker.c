@@ -39,8 +39,6 @@
  */
 #define DP_LOOK_INTERVAL_MS 60000
 
-#pragma weak dp_pipeline_run
-
 static int	pipeline_workers = 2;
 
 typedef struct Loop
@@ -209,8 +207,6 @@ wanted_pipeline_jobs(void)
 	MemoryContext context = CurrentMemoryContext;
 	bool		any;
 
-	if (!dp_pipeline_run)
-		return NIL;
 	SPI_connect();
 	SPI_execute("SELECT FROM dataplat.pipeline AS p"
 				" WHERE NOT p.paused AND p.schedule <> 'manual' AND p.mode <> 'view' LIMIT 1", true, 1);
