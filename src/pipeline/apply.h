@@ -24,10 +24,12 @@
 #include "pipeline/writer.h"
 
 /*
- * A column of the result that no target has: an array of names of columns
- * whose value the event does not carry, so that the old one stays.
+ * Columns of the result that no target has: an array of names of columns
+ * whose value the event does not carry, so that the old one stays; and, where
+ * there is no delete_when, whether the event deletes.
  */
 #define DP_KEEP_COLUMN "_keep"
+#define DP_DELETE_COLUMN "_delete"
 
 /*
  * One row a key: the event with the greatest sequence, and among equals the
@@ -36,6 +38,10 @@
  */
 extern void dp_apply_upsert(DpPipeline *pipeline, TupleDesc desc, Tuplestorestate *rows,
 							int64 nrows, bool afresh, DpWriteCounts *counts);
+
+/* All versions of a key, each with the range in which it was valid. */
+extern void dp_apply_scd2(DpPipeline *pipeline, TupleDesc desc, Tuplestorestate *rows,
+						  int64 nrows, bool afresh, DpWriteCounts *counts);
 
 /* Drop what the rules keep beside the target of a pipeline; as the extension's owner. */
 extern void dp_apply_forget(int32 pipeline_id);

@@ -10,6 +10,7 @@
 
 #include "nodes/bitmapset.h"
 #include "nodes/execnodes.h"
+#include "utils/relcache.h"
 
 #include "pipeline/apply.h"
 #include "pipeline/key.h"
@@ -61,8 +62,23 @@ extern AttrNumber dp_events_column(TupleDesc desc, const char *name);
  */
 extern Oid	dp_side_table_find(const char *kind, int32 pipeline_id);
 
-/* Make it, with columns of "desc" and a unique index on the first "nunique". */
-extern Oid	dp_side_table_make(const char *kind, int32 pipeline_id, Oid owner,
-							   TupleDesc desc, int nunique);
+/*
+ * The same, made when it is missing, with the columns of "desc" and a unique
+ * index on the first "nunique".  One with other columns is made again when
+ * it is to be filled afresh anyway, else error 55000.
+ */
+extern Oid	dp_side_table_open(const char *kind, int32 pipeline_id, Oid owner,
+							   TupleDesc desc, int nunique, bool afresh);
+
+/* Its unique index over the columns of the key; opened. */
+extern Relation dp_side_table_index(Relation table, DpKey *key);
+
+/* Error 42804 unless these columns have one type in both. */
+extern void dp_events_same_types(DpEvents *events, TupleDesc target, int n,
+								 const AttrNumber *attnos);
+
+/* The same columns of another row type, by their names; palloc'd. */
+extern AttrNumber *dp_events_translate(TupleDesc from, TupleDesc to, int n,
+									   const AttrNumber *attnos);
 
 #endif							/* DP_PIPELINE_APPLY_INT_H */

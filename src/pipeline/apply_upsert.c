@@ -114,40 +114,6 @@ dp_apply_upsert(DpPipeline *pipeline, TupleDesc desc, Tuplestorestate *rows,
 	MemoryContextDelete(context);
 }
 
-/* The same columns of another row type, by their names. */
-static AttrNumber *
-same_columns(TupleDesc from, TupleDesc to, int n, const AttrNumber *attnos)
-{
-	AttrNumber *result = palloc(sizeof(AttrNumber) * Max(n, 1));
-
-	for (int i = 0; i < n; i++)
-		result[i] = dp_events_column(to, NameStr(TupleDescAttr(from, attnos[i] - 1)->attname));
-	return result;
-}
-
-/* Sequences of one type are compared in one way, in the batch and in the target. */
-static void
-check_sequence(Upsert *upsert)
-{
-	DpEvents   *events = upsert->events;
-	AttrNumber *in_target = same_columns(events->desc, upsert->target,
-										 events->nsequence, events->sequence);
-
-	for (int i = 0; i < events->nsequence; i++)
-	{
-		Form_pg_attribute from = TupleDescAttr(events->desc, events->sequence[i] - 1);
-		Form_pg_attribute to = TupleDescAttr(upsert->target, in_target[i] - 1);
-
-		if (from->atttypid != to->atttypid)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("sequence column \"%s\" is %s in the result and %s in the target",
-							NameStr(from->attname), format_type_be(from->atttypid),
-							format_type_be(to->atttypid)),
-					 errhint("Cast the column in the query.")));
-	}
-}
-
 static Upsert *
 upsert_open(DpEvents *events, bool afresh)
 {
@@ -166,15 +132,16 @@ upsert_open(DpEvents *events, bool afresh)
 									dp_events_stored(events, upsert->target),
 									events->nkeys, events->keys);
 	dp_writer_decide_by(upsert->writer, judge, upsert);
-	check_sequence(upsert);
+	dp_events_same_types(events, upsert->target, events->nsequence, events->sequence);
 	if (events->nsequence > 0)
 	{
 		upsert->sequence = dp_key_make(events->desc, events->nsequence, events->sequence);
 		upsert->target_sequence = dp_key_make(upsert->target, events->nsequence,
-											  same_columns(events->desc, upsert->target,
+											  dp_events_translate(events->desc, upsert->target,
 														events->nsequence, events->sequence));
 	}
-	if (events->deletes)
+	/* without a sequence nothing comes late */
+	if (events->deletes && events->nsequence > 0)
 		open_tombstones(upsert);
 	return upsert;
 }
@@ -184,8 +151,8 @@ static void
 open_tombstones(Upsert *upsert)
 {
 	DpEvents   *events = upsert->events;
-	AttrNumber *keys = same_columns(events->desc, upsert->target, events->nkeys, events->keys);
-	AttrNumber *sequence = same_columns(events->desc, upsert->target,
+	AttrNumber *keys = dp_events_translate(events->desc, upsert->target, events->nkeys, events->keys);
+	AttrNumber *sequence = dp_events_translate(events->desc, upsert->target,
 									 events->nsequence, events->sequence);
 	AttrNumber *places = palloc(sizeof(AttrNumber) * (events->nkeys + events->nsequence));
 	int			n = events->nkeys;
@@ -208,13 +175,8 @@ open_tombstones(Upsert *upsert)
 	for (int i = 0; i < n; i++)
 		TupleDescCopyEntry(upsert->tomb_desc, i + 1, upsert->target, upsert->tomb_from[i]);
 
-	table = dp_side_table_find(TOMBSTONE, events->pipeline->id);
-	if (!OidIsValid(table))
-	{
-		table = dp_side_table_make(TOMBSTONE, events->pipeline->id, events->pipeline->owner,
-								   upsert->tomb_desc, events->nkeys);
-		CommandCounterIncrement();
-	}
+	table = dp_side_table_open(TOMBSTONE, events->pipeline->id, events->pipeline->owner,
+							   upsert->tomb_desc, events->nkeys, upsert->afresh);
 	for (int i = 0; i < events->nkeys; i++)
 		places[i] = i + 1;
 	upsert->tombs = dp_writer_open(table, upsert->tomb_desc, events->nkeys, places);

@@ -13,7 +13,9 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
@@ -29,6 +31,7 @@
 
 #include "common/compat.h"
 #include "pipeline/apply_int.h"
+#include "pipeline/writer_int.h"
 
 AttrNumber
 dp_events_column(TupleDesc desc, const char *name)
@@ -40,6 +43,38 @@ dp_events_column(TupleDesc desc, const char *name)
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
 			 errmsg("the result has no column \"%s\"", name)));
+}
+
+AttrNumber *
+dp_events_translate(TupleDesc from, TupleDesc to, int n, const AttrNumber *attnos)
+{
+	AttrNumber *result = palloc(sizeof(AttrNumber) * Max(n, 1));
+
+	for (int i = 0; i < n; i++)
+		result[i] = dp_events_column(to, NameStr(TupleDescAttr(from, attnos[i] - 1)->attname));
+	return result;
+}
+
+/* One type is compared in one way, in the batch and in the target. */
+void
+dp_events_same_types(DpEvents *events, TupleDesc target, int n, const AttrNumber *attnos)
+{
+	AttrNumber *there = dp_events_translate(events->desc, target, n, attnos);
+
+	for (int i = 0; i < n; i++)
+	{
+		Form_pg_attribute from = TupleDescAttr(events->desc, attnos[i] - 1);
+		Form_pg_attribute to = TupleDescAttr(target, there[i] - 1);
+
+		if (from->atttypid != to->atttypid)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"%s\" is %s in the result and %s in the target",
+							NameStr(from->attname), format_type_be(from->atttypid),
+							format_type_be(to->atttypid)),
+					 errdetail("Events are put in order by it."),
+					 errhint("Cast the column in the query.")));
+	}
 }
 
 /* Columns of a comma-separated list. */
@@ -64,6 +99,16 @@ read_sequence(const char *text, TupleDesc desc, AttrNumber **attnos)
 	return n;
 }
 
+static AttrNumber
+optional_column(TupleDesc desc, const char *name, Oid type)
+{
+	for (int i = 0; i < desc->natts - 1; i++)
+		if (TupleDescAttr(desc, i)->atttypid == type &&
+			strcmp(NameStr(TupleDescAttr(desc, i)->attname), name) == 0)
+			return i + 1;
+	return InvalidAttrNumber;
+}
+
 DpEvents *
 dp_events_open(DpPipeline *pipeline, TupleDesc desc, Tuplestorestate *rows, int64 nrows)
 {
@@ -86,18 +131,15 @@ dp_events_open(DpPipeline *pipeline, TupleDesc desc, Tuplestorestate *rows, int6
 	foreach(lc, pipeline->keys)
 		events->keys[events->nkeys++] = dp_events_column(desc, lfirst(lc));
 	events->nsequence = read_sequence(pipeline->sequence_by, desc, &events->sequence);
+	events->keep = optional_column(desc, DP_KEEP_COLUMN, TEXTARRAYOID);
 	if (pipeline->delete_when)
-	{
 		events->deletes = dp_condition_make("delete_when", pipeline->delete_when, desc);
+	else if (optional_column(desc, DP_DELETE_COLUMN, BOOLOID) != 0)
+		events->deletes = dp_condition_make("delete_when", DP_DELETE_COLUMN, desc);
+	if (events->deletes)
 		events->unstored = bms_add_members(events->unstored, events->deletes->columns);
-	}
-	for (int i = 0; i < desc->natts - 1; i++)
-		if (strcmp(NameStr(TupleDescAttr(desc, i)->attname), DP_KEEP_COLUMN) == 0 &&
-			TupleDescAttr(desc, i)->atttypid == TEXTARRAYOID)
-		{
-			events->keep = i + 1;
-			events->unstored = bms_add_member(events->unstored, events->keep);
-		}
+	if (events->keep != 0)
+		events->unstored = bms_add_member(events->unstored, events->keep);
 	return events;
 }
 
@@ -184,8 +226,8 @@ append_columns(StringInfo sql, TupleDesc desc)
  * Only the extension's owner may put tables into its schema.  The index is
  * made when the table is the pipeline owner's, with his rights.
  */
-Oid
-dp_side_table_make(const char *kind, int32 pipeline_id, Oid owner, TupleDesc desc, int nunique)
+static void
+make_side_table(const char *kind, int32 pipeline_id, Oid owner, TupleDesc desc, int nunique)
 {
 	char	   *name = quote_qualified_identifier("dataplat_internal",
 												  side_table_name(kind, pipeline_id));
@@ -212,6 +254,8 @@ dp_side_table_make(const char *kind, int32 pipeline_id, Oid owner, TupleDesc des
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 	SPI_connect();
+	if (OidIsValid(dp_side_table_find(kind, pipeline_id)))
+		run_ddl(psprintf("DROP TABLE %s", name));
 	run_ddl(table.data);
 	run_ddl(psprintf("ALTER TABLE %s OWNER TO %s", name,
 					 quote_identifier(GetUserNameFromId(owner, false))));
@@ -219,7 +263,59 @@ dp_side_table_make(const char *kind, int32 pipeline_id, Oid owner, TupleDesc des
 	SPI_finish();
 	AtEOXact_GUC(false, nestlevel);
 	SetUserIdAndSecContext(save_userid, save_sec_context);
+	CommandCounterIncrement();
+}
+
+static bool
+has_columns(Oid table, TupleDesc desc)
+{
+	Relation	rel = table_open(table, AccessShareLock);
+	TupleDesc	have = RelationGetDescr(rel);
+	bool		same = have->natts == desc->natts;
+
+	for (int i = 0; i < have->natts && same; i++)
+	{
+		Form_pg_attribute a = TupleDescAttr(have, i);
+		Form_pg_attribute b = TupleDescAttr(desc, i);
+
+		same = a->atttypid == b->atttypid && a->atttypmod == b->atttypmod &&
+			a->attcollation == b->attcollation &&
+			strcmp(NameStr(a->attname), NameStr(b->attname)) == 0;
+	}
+	table_close(rel, AccessShareLock);
+	return same;
+}
+
+Oid
+dp_side_table_open(const char *kind, int32 pipeline_id, Oid owner, TupleDesc desc,
+				   int nunique, bool afresh)
+{
+	Oid			table = dp_side_table_find(kind, pipeline_id);
+
+	if (OidIsValid(table) && has_columns(table, desc))
+		return table;
+	if (OidIsValid(table) && !afresh)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" does not fit the pipeline any more",
+						side_table_name(kind, pipeline_id)),
+				 errdetail("Columns of the target have changed since it was filled."),
+				 errhint("Call dataplat.reset_pipeline(), and the next run computes everything.")));
+	make_side_table(kind, pipeline_id, owner, desc, nunique);
 	return dp_side_table_find(kind, pipeline_id);
+}
+
+Relation
+dp_side_table_index(Relation table, DpKey *key)
+{
+	Oid			index = dp_heap_writer_index(table, key);
+
+	if (!OidIsValid(index))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" has lost its index", RelationGetRelationName(table)),
+				 errhint("Call dataplat.reset_pipeline(), and the next run computes everything.")));
+	return index_open(index, AccessShareLock);
 }
 
 void

@@ -11,11 +11,13 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
+#include "access/htup_details.h"
+#include "catalog/pg_operator.h"
 #include "common/hashfn.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "pipeline/key.h"
@@ -147,4 +149,21 @@ dp_key_describe(DpKey *key, TupleTableSlot *slot)
 		}
 	}
 	return psprintf("(%s)=(%s)", names.data, values.data);
+}
+
+char *
+dp_key_operator(DpKey *key, int column)
+{
+	Oid			oid = key->columns[column].eq_operator;
+	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(oid));
+	Form_pg_operator op;
+	char	   *text;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator %u", oid);
+	op = (Form_pg_operator) GETSTRUCT(tuple);
+	text = psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(op->oprnamespace)),
+					NameStr(op->oprname));
+	ReleaseSysCache(tuple);
+	return text;
 }

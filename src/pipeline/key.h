@@ -46,4 +46,7 @@ extern int	dp_key_compare(DpKey *key, TupleTableSlot *a, TupleTableSlot *b);
 /* "(a, b)=(1, x)", for messages; palloc'd. */
 extern char *dp_key_describe(DpKey *key, TupleTableSlot *slot);
 
+/* How SQL writes the equality of a column, whatever the search_path; palloc'd. */
+extern char *dp_key_operator(DpKey *key, int column);
+
 #endif							/* DP_PIPELINE_KEY_H */

@@ -223,6 +223,8 @@ dp_apply_rows(PG_FUNCTION_ARGS)
 
 	if (strcmp(mode, "upsert") == 0)
 		dp_apply_upsert(&pipeline, desc, rows, nrows, PG_GETARG_BOOL(8), &counts);
+	else if (strcmp(mode, "scd2") == 0)
+		dp_apply_scd2(&pipeline, desc, rows, nrows, PG_GETARG_BOOL(8), &counts);
 	else
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

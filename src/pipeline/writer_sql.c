@@ -17,7 +17,6 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
@@ -28,7 +27,6 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/queryenvironment.h"
-#include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
 #include "pipeline/writer_int.h"
@@ -216,23 +214,12 @@ same_key(DpWriter *writer, RowGroup *group)
 	for (int i = 0; i < writer->key->ncolumns; i++)
 	{
 		const char *name = column_name(writer, writer->key->columns[i].attno);
-		HeapTuple	tuple;
-		Form_pg_operator op;
 
 		appendStringInfo(&sql, "%st.%s ", i == 0 ? "" : " AND ", name);
 		if (bms_is_member(i, group->nulls))
-		{
 			appendStringInfoString(&sql, "IS NULL");
-			continue;
-		}
-		tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(writer->key->columns[i].eq_operator));
-		if (!HeapTupleIsValid(tuple))
-			elog(ERROR, "cache lookup failed for operator %u", writer->key->columns[i].eq_operator);
-		op = (Form_pg_operator) GETSTRUCT(tuple);
-		appendStringInfo(&sql, "OPERATOR(%s.%s) r.%s",
-						 quote_identifier(get_namespace_name(op->oprnamespace)),
-						 NameStr(op->oprname), name);
-		ReleaseSysCache(tuple);
+		else
+			appendStringInfo(&sql, "%s r.%s", dp_key_operator(writer->key, i), name);
 	}
 	return sql.data;
 }
@@ -383,7 +370,7 @@ ask_old_rows(DpWriter *writer, RowGroup *group)
 	memset(&group->puts, 0, sizeof(RowStore));
 	SPI_connect();
 	name_store(writer, &all, ROWS_NAME);
-	portal = SPI_cursor_open_with_args(NULL, text, 0, NULL, NULL, NULL, true, 0);
+	portal = SPI_cursor_open_with_args(NULL, text, 0, NULL, NULL, NULL, false, 0);
 	for (;;)
 	{
 		SPI_cursor_fetch(portal, true, FETCH_ROWS);
