@@ -19,6 +19,7 @@
 #include "access/tupdesc.h"
 #include "executor/tuptable.h"
 #include "utils/relcache.h"
+#include "utils/reltrigger.h"
 #include "utils/tuplestore.h"
 
 /*
@@ -74,8 +75,15 @@ extern void dp_changelog_put(DpLogSink *sink, TupleTableSlot *old_row,
 extern void dp_changelog_close(DpLogSink *sink);
 
 /*
+ * Is this one of the triggers that do the same for SQL?  Code that looks for
+ * triggers which a write below the executor would leave out must not mind it.
+ */
+extern bool dp_changelog_is_ours(const Trigger *trigger);
+
+/*
  * Called after commit, in the session that committed, once for each watched
  * table that it changed.  Must not fail and may only touch shared memory.
+ * After COMMIT PREPARED relid is InvalidOid: it may have been any table.
  */
 extern void dp_changelog_listen(void (*changed) (Oid dboid, Oid relid));
 

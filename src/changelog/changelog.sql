@@ -11,6 +11,13 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'dp_log_changes';
 COMMENT ON FUNCTION dataplat_internal.log_changes() IS 'write old and new images of a statement''s rows to the log of a watched table';
 
+CREATE OR REPLACE FUNCTION dataplat_internal.log_applied_row()
+RETURNS trigger
+LANGUAGE c
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_log_applied_row';
+COMMENT ON FUNCTION dataplat_internal.log_applied_row() IS 'the same for a row that a worker of logical replication applies';
+
 CREATE OR REPLACE FUNCTION dataplat_internal.log_truncate()
 RETURNS trigger
 LANGUAGE c
@@ -161,7 +168,7 @@ $$;
 COMMENT ON FUNCTION dataplat_internal.check_watchable(regclass, name) IS 'refuse tables whose changes cannot be captured, and roles that may not have them captured';
 
 -- Make the tables of a log; they belong to the extension, so that dumps leave them out.
-CREATE OR REPLACE FUNCTION dataplat_internal.create_log(log_id int)
+CREATE OR REPLACE FUNCTION dataplat_internal.create_log(relation regclass, log_id int)
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -177,11 +184,11 @@ BEGIN
         EXECUTE format('CREATE INDEX ON %s USING brin (xid) WITH (pages_per_range = 16)', log);
         EXECUTE format('ALTER EXTENSION dataplat ADD TABLE %s', log);
     END LOOP;
-    INSERT INTO dataplat_internal.change_log_segment (log_id) VALUES (create_log.log_id);
+    INSERT INTO dataplat_internal.change_log_segment (log_id, relid) VALUES (create_log.log_id, create_log.relation);
 END;
 $$;
-REVOKE ALL ON FUNCTION dataplat_internal.create_log(int) FROM PUBLIC;
-COMMENT ON FUNCTION dataplat_internal.create_log(int) IS 'make the tables that hold a log';
+REVOKE ALL ON FUNCTION dataplat_internal.create_log(regclass, int) FROM PUBLIC;
+COMMENT ON FUNCTION dataplat_internal.create_log(regclass, int) IS 'make the tables that hold a log';
 
 CREATE OR REPLACE FUNCTION dataplat_internal.drop_log(log_id int)
 RETURNS void
@@ -199,6 +206,7 @@ BEGIN
     END LOOP;
     DELETE FROM dataplat_internal.change_log_segment AS s WHERE s.log_id = drop_log.log_id;
     DELETE FROM dataplat_internal.change_log_reset AS r WHERE r.log_id = drop_log.log_id;
+    DELETE FROM dataplat_internal.change_log_alive AS a WHERE a.log_id = drop_log.log_id;
 END;
 $$;
 REVOKE ALL ON FUNCTION dataplat_internal.drop_log(int) FROM PUBLIC;
@@ -285,10 +293,11 @@ BEGIN
         ON CONFLICT ON CONSTRAINT change_log_pkey DO UPDATE SET created_at = pg_catalog.now()
         RETURNING l.log_id INTO number;
         PERFORM dataplat_internal.drop_log(number);
-        PERFORM dataplat_internal.create_log(number);
+        PERFORM dataplat_internal.create_log(watch_table.relation, number);
         PERFORM dataplat_internal.add_log_triggers(watch_table.relation, number);
         fresh := true;
     END IF;
+    PERFORM dataplat_internal.check_log(watch_table.relation, '');
     SELECT l.relation INTO name FROM dataplat_internal.change_log AS l WHERE l.log_id = number;
 
     SELECT r.* INTO had FROM dataplat_internal.change_log_reader AS r

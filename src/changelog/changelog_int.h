@@ -65,6 +65,14 @@ extern Oid	dp_log_segment_oid(int32 log_id, int segment);
 extern Relation dp_log_open_segment(int32 log_id);
 extern AttrNumber dp_log_column_attnum(const char *name);
 
+/* ---- trigger.c ---- */
+extern void dp_log_add_triggers(Oid relid, int32 log_id, Oid root);
+extern void dp_log_drop_triggers(Oid relid);
+extern bool dp_log_dropping_triggers(void);
+
+/* ---- ddl.c ---- */
+extern void dp_log_ddl_init(void);
+
 /* ---- carrier.c ---- */
 
 /* How values of a type stand in the log: as such, or as bytes. */
@@ -86,6 +94,7 @@ extern void dp_log_write_reset(int32 log_id, const char *reason);
 /* ---- listen.c ---- */
 extern void dp_log_note_change(Oid relid);
 extern void dp_log_listen_init(void);
+extern void dp_log_tell_all(void);
 extern uint64 dp_log_change_count(Oid relid);
 extern bool dp_log_changed_here(Oid relid);
 extern int64 dp_log_last_seq(void);

@@ -124,6 +124,13 @@ tell(Oid relid)
 		listeners[i] (MyDatabaseId, relid);
 }
 
+/* A prepared transaction was committed: perhaps one that wrote to a log. */
+void
+dp_log_tell_all(void)
+{
+	tell(InvalidOid);
+}
+
 static void
 transaction_ends(XactEvent event, void *arg)
 {

@@ -76,6 +76,13 @@ dp_log_owner(void)
 	return owner;
 }
 
+bool
+dp_changelog_is_ours(const Trigger *trigger)
+{
+	return trigger->tgisinternal && trigger->tgnargs == 2 &&
+		strncmp(trigger->tgname, "dataplat_log_", 13) == 0;
+}
+
 /* One of our triggers on a table, or NULL. */
 Trigger *
 dp_log_trigger(Relation rel)
@@ -88,8 +95,7 @@ dp_log_trigger(Relation rel)
 	{
 		Trigger    *t = &triggers->triggers[i];
 
-		if (t->tgisinternal && t->tgnargs == 2 &&
-			strncmp(t->tgname, "dataplat_log_", 13) == 0)
+		if (dp_changelog_is_ours(t))
 			return t;
 	}
 	return NULL;

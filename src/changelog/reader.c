@@ -27,6 +27,26 @@
 
 #include "changelog/changelog_int.h"
 
+#define READER_ROWS \
+	" FROM dataplat_internal.change_log AS l" \
+	" JOIN dataplat_internal.change_log_reader AS r ON r.relation OPERATOR(pg_catalog.=) l.relation" \
+	" LEFT JOIN dataplat_internal.change_log_segment AS s ON s.log_id OPERATOR(pg_catalog.=) l.log_id" \
+	" LEFT JOIN dataplat_internal.change_log_alive AS a ON a.log_id OPERATOR(pg_catalog.=) l.log_id" \
+	" WHERE r.reader OPERATOR(pg_catalog.=) $3" \
+	" AND (l.log_id OPERATOR(pg_catalog.=) $1 OR $1 OPERATOR(pg_catalog.=) 0 AND l.relation OPERATOR(pg_catalog.=) $2)"
+
+#define READER_VERSION \
+	" pg_catalog.concat_ws(' ', l.log_id, l.valid_from, r.frontier, r.columns)"
+
+static const char *const reader_query =
+	"SELECT l.log_id, l.relation, r.columns, r.frontier OPERATOR(pg_catalog.->>) 'snapshot',"
+	" r.frontier OPERATOR(pg_catalog.->>) 'xid', r.frontier OPERATOR(pg_catalog.->>) 'seq',"
+	" r.reset_reason, l.valid_from, l.broken, s.unlogged AND a.log_id IS NULL,"
+	READER_VERSION READER_ROWS;
+
+static const char *const reader_version_query =
+	"SELECT" READER_VERSION ", r.xmin" READER_ROWS;
+
 /* Private tables are read and written as the extension's owner. */
 void
 dp_log_as_owner(Oid *save_userid, int *save_sec_context)
@@ -47,10 +67,10 @@ obstacle(Relation rel, const Trigger *trigger)
 {
 	TriggerDesc *triggers = rel->trigdesc;
 
-	if (trigger == NULL)
-		return "its changes are not captured any more";
 	if (rel->rd_rel->relispartition)
 		return "it is a partition of another table now";
+	if (trigger == NULL)
+		return "its changes are not captured any more";
 	if (rel->rd_rel->relkind == RELKIND_RELATION && rel->rd_rel->relhassubclass &&
 		find_inheritance_children(RelationGetRelid(rel), NoLock) != NIL)
 		return "other tables inherit from it now";
@@ -58,8 +78,7 @@ obstacle(Relation rel, const Trigger *trigger)
 	{
 		Trigger    *t = &triggers->triggers[i];
 
-		if (t->tgisinternal && strncmp(t->tgname, "dataplat_log_", 13) == 0 &&
-			t->tgenabled == TRIGGER_DISABLED)
+		if (dp_changelog_is_ours(t) && t->tgenabled == TRIGGER_DISABLED)
 			return "the triggers that capture its changes are disabled";
 	}
 	return NULL;
@@ -114,16 +133,46 @@ unseen_reset(const DpReader *reader)
 	return reason;
 }
 
+/*
+ * The row that the active snapshot sees must be the newest one.  If another
+ * run moved the frontier since, or the log was made anew, this snapshot must
+ * not read on: it would see the same changes a second time.
+ */
+static void
+check_newest(Oid *types, Datum *values, const char *seen)
+{
+	char	   *newest = NULL;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	if (SPI_execute_with_args(reader_version_query, 3, types, values, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read dataplat_internal.change_log_reader");
+	if (SPI_processed == 1)
+	{
+		bool		isnull;
+		TransactionId xmin = DatumGetTransactionId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
+
+		/* what this transaction did later is its own affair */
+		newest = TransactionIdIsCurrentTransactionId(xmin) ? pstrdup(seen) : value_of(1);
+	}
+	PopActiveSnapshot();
+	if (newest == NULL || strcmp(newest, seen) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not read changes because another transaction has read them since"),
+				 errhint("Repeat the transaction.")));
+}
+
 /* Fill a reader from its row; SPI is connected.  False when there is none. */
 static bool
 load(DpReader *reader, Relation rel, Trigger *trigger, MemoryContext context)
 {
 	Oid			types[3] = {INT4OID, TEXTOID, TEXTOID};
 	Datum		values[3];
-	char		nulls[3] = {' ', ' ', ' '};
 	MemoryContext old;
 	char	   *snapshot,
 			   *valid_from,
+			   *emptied,
+			   *version,
 			   *gone = NULL;
 	Datum		columns;
 	bool		isnull;
@@ -132,14 +181,7 @@ load(DpReader *reader, Relation rel, Trigger *trigger, MemoryContext context)
 	values[1] = CStringGetTextDatum(quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
 															   RelationGetRelationName(rel)));
 	values[2] = CStringGetTextDatum(reader->name);
-	if (SPI_execute_with_args("SELECT l.log_id, l.relation, r.columns, r.frontier OPERATOR(pg_catalog.->>) 'snapshot',"
-							  " r.frontier OPERATOR(pg_catalog.->>) 'xid', r.frontier OPERATOR(pg_catalog.->>) 'seq',"
-							  " r.reset_reason, l.valid_from"
-							  " FROM dataplat_internal.change_log AS l"
-							  " JOIN dataplat_internal.change_log_reader AS r ON r.relation OPERATOR(pg_catalog.=) l.relation"
-							  " WHERE r.reader OPERATOR(pg_catalog.=) $3"
-							  " AND (l.log_id OPERATOR(pg_catalog.=) $1 OR $1 OPERATOR(pg_catalog.=) 0 AND l.relation OPERATOR(pg_catalog.=) $2)",
-							  3, types, values, nulls, true, 1) != SPI_OK_SELECT)
+	if (SPI_execute_with_args(reader_query, 3, types, values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read dataplat_internal.change_log_reader");
 	if (SPI_processed == 0)
 		return false;
@@ -156,6 +198,11 @@ load(DpReader *reader, Relation rel, Trigger *trigger, MemoryContext context)
 		reader->frontier = dp_frontier_parse(snapshot, value_of(5), value_of(6));
 
 	reader->reset = obstacle(rel, trigger);
+	if (reader->reset == NULL && value_of(9))
+		reader->reset = pstrdup(value_of(9));
+	emptied = value_of(10);
+	if (reader->reset == NULL && emptied && emptied[0] == 't')
+		reader->reset = "it is unlogged, and a crash has emptied it";
 	if (reader->reset == NULL &&
 		(!OidIsValid(dp_log_segment_oid(reader->log_id, 0)) || valid_from == NULL))
 		reader->reset = "its log is lost";
@@ -163,15 +210,17 @@ load(DpReader *reader, Relation rel, Trigger *trigger, MemoryContext context)
 		reader->reset = value_of(7) ? pstrdup(value_of(7)) : "nothing was read yet";
 	if (reader->reset == NULL && gone)
 		reader->reset = psprintf("column \"%s\" does not exist any more", gone);
-	if (reader->reset == NULL &&
-		!dp_frontier_covers(reader->frontier, dp_frontier_parse(valid_from, NULL, NULL)))
-		reader->reset = "its log is younger than what was read last";
+	version = value_of(11);
 	MemoryContextSwitchTo(old);
+	check_newest(types, values, version);
 	if (reader->reset == NULL)
 	{
 		char	   *reason = unseen_reset(reader);
 
-		reader->reset = reason ? MemoryContextStrdup(context, reason) : NULL;
+		if (reason)
+			reader->reset = MemoryContextStrdup(context, reason);
+		else if (!dp_frontier_covers(reader->frontier, dp_frontier_parse(valid_from, NULL, NULL)))
+			reader->reset = "its log is younger than what was read last";
 	}
 	return true;
 }
@@ -187,6 +236,8 @@ dp_reader_load(Relation rel, const char *name)
 	int			save_sec_context;
 	bool		found;
 
+	if (trigger && dp_log_trigger_root(trigger) != RelationGetRelid(rel))
+		trigger = NULL;			/* of the table that it is a partition of */
 	if (trigger)
 	{
 		trigger = memcpy(palloc(sizeof(Trigger)), trigger, sizeof(Trigger));

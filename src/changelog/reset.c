@@ -11,6 +11,7 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
@@ -44,4 +45,17 @@ void
 dp_changelog_init(void)
 {
 	dp_log_listen_init();
+	dp_log_ddl_init();
+}
+
+extern PGDLLEXPORT Datum dp_write_reset(PG_FUNCTION_ARGS);
+
+PG_FUNCTION_INFO_V1(dp_write_reset);
+
+/* dataplat_internal.write_reset(log_id int, reason text) returns void */
+Datum
+dp_write_reset(PG_FUNCTION_ARGS)
+{
+	dp_log_write_reset(PG_GETARG_INT32(0), text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	PG_RETURN_VOID();
 }

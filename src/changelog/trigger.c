@@ -33,6 +33,7 @@
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "nodes/makefuncs.h"
+#include "replication/logicalworker.h"
 #include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -40,14 +41,18 @@
 #include "changelog/changelog_int.h"
 
 extern PGDLLEXPORT Datum dp_log_changes(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum dp_log_applied_row(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum dp_log_truncate(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum dp_add_log_triggers(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum dp_drop_log_triggers(PG_FUNCTION_ARGS);
 
 PG_FUNCTION_INFO_V1(dp_log_changes);
+PG_FUNCTION_INFO_V1(dp_log_applied_row);
 PG_FUNCTION_INFO_V1(dp_log_truncate);
 PG_FUNCTION_INFO_V1(dp_add_log_triggers);
 PG_FUNCTION_INFO_V1(dp_drop_log_triggers);
+
+static bool dropping;
 
 static TriggerData *
 trigger_data(FunctionCallInfo fcinfo)
@@ -83,6 +88,9 @@ dp_log_changes(PG_FUNCTION_ARGS)
 			   *new_slot;
 	DpLogSink  *sink;
 
+	/* there each row has told already, see below */
+	if (IsLogicalWorker())
+		return PointerGetDatum(NULL);
 	if ((old_rows == NULL || tuplestore_tuple_count(old_rows) == 0) &&
 		(new_rows == NULL || tuplestore_tuple_count(new_rows) == 0))
 		return PointerGetDatum(NULL);
@@ -103,6 +111,30 @@ dp_log_changes(PG_FUNCTION_ARGS)
 	}
 	ExecDropSingleTupleTableSlot(old_slot);
 	ExecDropSingleTupleTableSlot(new_slot);
+	dp_changelog_close(sink);
+	return PointerGetDatum(NULL);
+}
+
+/*
+ * AFTER each row, ENABLE REPLICA.  Workers of logical replication apply rows
+ * below the executor and fire no statement triggers.
+ */
+Datum
+dp_log_applied_row(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = trigger_data(fcinfo);
+	TriggerEvent event = data->tg_event;
+	DpLogSink  *sink;
+
+	if (!IsLogicalWorker())
+		return PointerGetDatum(NULL);
+	sink = dp_log_sink_open(data->tg_relation, data->tg_trigger);
+	if (TRIGGER_FIRED_BY_UPDATE(event))
+		dp_changelog_put(sink, data->tg_trigslot, data->tg_newslot);
+	else if (TRIGGER_FIRED_BY_INSERT(event))
+		dp_changelog_put(sink, NULL, data->tg_trigslot);
+	else
+		dp_changelog_put(sink, data->tg_trigslot, NULL);
 	dp_changelog_close(sink);
 	return PointerGetDatum(NULL);
 }
@@ -128,15 +160,17 @@ static const struct
 {
 	const char *name;
 	int16		events;
+	bool		row;			/* for each row, in tables that have storage */
 	bool		old_rows;
 	bool		new_rows;
 	const char *function;
 }			kinds[] =
 {
-	{"dataplat_log_insert", TRIGGER_TYPE_INSERT, false, true, "log_changes"},
-	{"dataplat_log_update", TRIGGER_TYPE_UPDATE, true, true, "log_changes"},
-	{"dataplat_log_delete", TRIGGER_TYPE_DELETE, true, false, "log_changes"},
-	{"dataplat_log_truncate", TRIGGER_TYPE_TRUNCATE, false, false, "log_truncate"},
+	{"dataplat_log_insert", TRIGGER_TYPE_INSERT, false, false, true, "log_changes"},
+	{"dataplat_log_update", TRIGGER_TYPE_UPDATE, false, true, true, "log_changes"},
+	{"dataplat_log_delete", TRIGGER_TYPE_DELETE, false, true, false, "log_changes"},
+	{"dataplat_log_truncate", TRIGGER_TYPE_TRUNCATE, false, false, false, "log_truncate"},
+	{"dataplat_log_applied", TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE, true, false, false, "log_applied_row"},
 };
 
 static List *
@@ -150,9 +184,9 @@ transition(List *list, const char *name, bool is_new)
 	return lappend(list, t);
 }
 
-/* The triggers of one relation, root or partition. */
-static void
-add_triggers(Oid relid, int32 log_id, Oid root)
+/* Put the triggers on one relation, the watched table or a partition. */
+void
+dp_log_add_triggers(Oid relid, int32 log_id, Oid root)
 {
 	ObjectAddress extension;
 
@@ -163,11 +197,14 @@ add_triggers(Oid relid, int32 log_id, Oid root)
 		Oid			function = dp_log_function(kinds[i].function);
 		ObjectAddress trigger;
 
+		if (kinds[i].row && get_rel_relkind(relid) != RELKIND_RELATION)
+			continue;
 		stmt->trigname = pstrdup(kinds[i].name);
 		stmt->funcname = list_make2(makeString("dataplat_internal"),
 									makeString(pstrdup(kinds[i].function)));
 		stmt->args = list_make2(makeString(psprintf("%d", log_id)),
 								makeString(psprintf("%u", root)));
+		stmt->row = kinds[i].row;
 		stmt->timing = TRIGGER_TYPE_AFTER;
 		stmt->events = kinds[i].events;
 		if (kinds[i].old_rows)
@@ -176,7 +213,8 @@ add_triggers(Oid relid, int32 log_id, Oid root)
 			stmt->transitionRels = transition(stmt->transitionRels, "dataplat_new", true);
 		trigger = CreateTriggerFiringOn(stmt, NULL, relid, InvalidOid, InvalidOid,
 										InvalidOid, function, InvalidOid, NULL,
-										true, false, TRIGGER_FIRES_ALWAYS);
+										true, false,
+										kinds[i].row ? TRIGGER_FIRES_ON_REPLICA : TRIGGER_FIRES_ALWAYS);
 
 		/* DROP EXTENSION takes them along without CASCADE */
 		recordDependencyOn(&trigger, &extension, DEPENDENCY_AUTO_EXTENSION);
@@ -195,25 +233,42 @@ triggers_of(Oid relid)
 	{
 		Trigger    *t = &rel->trigdesc->triggers[i];
 
-		if (t->tgisinternal && strncmp(t->tgname, "dataplat_log_", 13) == 0)
+		if (dp_changelog_is_ours(t))
 			oids = lappend_oid(oids, t->tgoid);
 	}
 	table_close(rel, NoLock);
 	return oids;
 }
 
-static void
-drop_triggers(Oid relid)
+/* Take them off one relation; nobody is told. */
+void
+dp_log_drop_triggers(Oid relid)
 {
 	ListCell   *lc;
 
-	foreach(lc, triggers_of(relid))
+	dropping = true;
+	PG_TRY();
 	{
-		ObjectAddress trigger;
+		foreach(lc, triggers_of(relid))
+		{
+			ObjectAddress trigger;
 
-		ObjectAddressSet(trigger, TriggerRelationId, lfirst_oid(lc));
-		performDeletion(&trigger, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+			ObjectAddressSet(trigger, TriggerRelationId, lfirst_oid(lc));
+			performDeletion(&trigger, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+		}
 	}
+	PG_FINALLY();
+	{
+		dropping = false;
+	}
+	PG_END_TRY();
+}
+
+/* Are they being taken off by ourselves? */
+bool
+dp_log_dropping_triggers(void)
+{
+	return dropping;
 }
 
 /*
@@ -231,8 +286,8 @@ dp_add_log_triggers(PG_FUNCTION_ARGS)
 
 	foreach(lc, find_all_inheritors(root, ShareRowExclusiveLock, NULL))
 	{
-		drop_triggers(lfirst_oid(lc));
-		add_triggers(lfirst_oid(lc), log_id, root);
+		dp_log_drop_triggers(lfirst_oid(lc));
+		dp_log_add_triggers(lfirst_oid(lc), log_id, root);
 	}
 	PG_RETURN_VOID();
 }
@@ -244,7 +299,7 @@ dp_drop_log_triggers(PG_FUNCTION_ARGS)
 	ListCell   *lc;
 
 	foreach(lc, find_all_inheritors(PG_GETARG_OID(0), ShareRowExclusiveLock, NULL))
-		drop_triggers(lfirst_oid(lc));
+		dp_log_drop_triggers(lfirst_oid(lc));
 	PG_RETURN_VOID();
 }
 

@@ -233,6 +233,15 @@ dp_var_add_nulling(Var *var, int rtindex)
 {
 #if PG_VERSION_NUM >= 160000
 	var->varnullingrels = bms_add_member(bms_copy(var->varnullingrels), rtindex);
+
+/* 17 lets the expression of a generated column be changed. */
+static inline bool
+dp_alters_expression(const AlterTableCmd *cmd)
+{
+#if PG_VERSION_NUM >= 170000
+	return cmd->subtype == AT_SetExpression;
+#else
+	return false;
 #endif
 }
 
