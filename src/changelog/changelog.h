@@ -82,8 +82,8 @@ extern bool dp_changelog_is_ours(const Trigger *trigger);
 
 /*
  * Called after commit, in the session that committed, once for each watched
- * table that it changed.  Must not fail and may only touch shared memory.
- * After COMMIT PREPARED relid is InvalidOid: it may have been any table.
+ * table that it changed (COMMIT PREPARED: for each watched table).  Must not
+ * fail and may only touch shared memory.
  */
 extern void dp_changelog_listen(void (*changed) (Oid dboid, Oid relid));
 

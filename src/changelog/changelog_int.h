@@ -11,6 +11,7 @@
 #include "access/attnum.h"
 #include "access/tupdesc.h"
 #include "nodes/bitmapset.h"
+#include "nodes/pg_list.h"
 #include "utils/relcache.h"
 #include "utils/reltrigger.h"
 #include "utils/snapshot.h"
@@ -63,6 +64,7 @@ extern int32 dp_log_trigger_log(const Trigger *trigger);
 extern Oid	dp_log_trigger_root(const Trigger *trigger);
 extern Oid	dp_log_segment_oid(int32 log_id, int segment);
 extern Relation dp_log_open_segment(int32 log_id);
+extern List *dp_log_watched_tables(void);
 extern AttrNumber dp_log_column_attnum(const char *name);
 
 /* ---- trigger.c ---- */

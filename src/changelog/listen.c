@@ -115,20 +115,23 @@ dp_log_change_count(Oid relid)
 static void
 tell(Oid relid)
 {
-	if (counters && OidIsValid(relid))
+	if (counters)
 		pg_atomic_fetch_add_u64(counter_of(relid), 1);
-	else if (counters)
-		for (int i = 0; i < COUNTERS; i++)
-			pg_atomic_fetch_add_u64(&counters->changes[i], 1);
 	for (int i = 0; i < nlisteners; i++)
 		listeners[i] (MyDatabaseId, relid);
 }
 
-/* A prepared transaction was committed: perhaps one that wrote to a log. */
+/*
+ * A prepared transaction was committed, perhaps one that wrote to logs; which
+ * ones is not known here.
+ */
 void
 dp_log_tell_all(void)
 {
-	tell(InvalidOid);
+	ListCell   *lc;
+
+	foreach(lc, dp_log_watched_tables())
+		tell(lfirst_oid(lc));
 }
 
 static void

@@ -37,6 +37,7 @@
 /* Columns of dataplat_internal.change_log_segment that are read here. */
 #define SEGMENT_LOG_ID 1
 #define SEGMENT_CURRENT 2
+#define SEGMENT_RELID 3
 
 static HTAB *logs;
 static uint64 invalidations;
@@ -163,35 +164,71 @@ find_log(int32 log_id)
 	return log;
 }
 
-/* What the table of logs says now, whatever this transaction's snapshot is. */
-static Oid
-look_up_segment(int32 log_id)
+/* The rows of change_log_segment as they are now, whatever this transaction's snapshot is. */
+static void
+for_each_log(void (*look) (TupleTableSlot *slot, void *arg), void *arg)
 {
 	Oid			relid = dp_log_relation("change_log_segment");
 	Relation	rel;
 	Snapshot	snapshot;
 	TableScanDesc scan;
 	TupleTableSlot *slot;
-	int			segment = -1;
 
 	if (!OidIsValid(relid))
-		return InvalidOid;
+		return;
 	rel = table_open(relid, AccessShareLock);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	scan = table_beginscan(rel, snapshot, 0, NULL);
 	slot = table_slot_create(rel, NULL);
-	while (segment < 0 && table_scan_getnextslot(scan, ForwardScanDirection, slot))
-	{
-		bool		isnull;
-
-		if (DatumGetInt32(slot_getattr(slot, SEGMENT_LOG_ID, &isnull)) == log_id)
-			segment = DatumGetInt32(slot_getattr(slot, SEGMENT_CURRENT, &isnull));
-	}
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+		look(slot, arg);
 	ExecDropSingleTupleTableSlot(slot);
 	table_endscan(scan);
 	UnregisterSnapshot(snapshot);
 	table_close(rel, AccessShareLock);
-	return segment < 0 ? InvalidOid : dp_log_segment_oid(log_id, segment);
+}
+
+typedef struct SegmentQuestion
+{
+	int32		log_id;
+	int			segment;
+} SegmentQuestion;
+
+static void
+note_segment(TupleTableSlot *slot, void *arg)
+{
+	SegmentQuestion *question = arg;
+	bool		isnull;
+
+	if (DatumGetInt32(slot_getattr(slot, SEGMENT_LOG_ID, &isnull)) == question->log_id)
+		question->segment = DatumGetInt32(slot_getattr(slot, SEGMENT_CURRENT, &isnull));
+}
+
+static Oid
+look_up_segment(int32 log_id)
+{
+	SegmentQuestion question = {log_id, -1};
+
+	for_each_log(note_segment, &question);
+	return question.segment < 0 ? InvalidOid : dp_log_segment_oid(log_id, question.segment);
+}
+
+static void
+note_relid(TupleTableSlot *slot, void *arg)
+{
+	bool		isnull;
+
+	*(List **) arg = lappend_oid(*(List **) arg, DatumGetObjectId(slot_getattr(slot, SEGMENT_RELID, &isnull)));
+}
+
+/* Oids of all tables that have a log. */
+List *
+dp_log_watched_tables(void)
+{
+	List	   *relids = NIL;
+
+	for_each_log(note_relid, &relids);
+	return relids;
 }
 
 /*

@@ -233,6 +233,8 @@ dp_var_add_nulling(Var *var, int rtindex)
 {
 #if PG_VERSION_NUM >= 160000
 	var->varnullingrels = bms_add_member(bms_copy(var->varnullingrels), rtindex);
+#endif
+}
 
 /* 17 lets the expression of a generated column be changed. */
 static inline bool

@@ -38,6 +38,7 @@
 #include "utils/rls.h"
 #include "utils/syscache.h"
 
+#include "changelog/changelog.h"
 #include "pipeline/writer_int.h"
 
 static Relation open_target(Oid target, bool keyed);
@@ -390,29 +391,6 @@ map_key(DpWriter *writer, TupleDesc row, int nkeys, const AttrNumber *keys)
 	return dp_key_make(desc, nkeys, attnos);
 }
 
-/*
- * The statement triggers of the change log do for SQL what the writer does
- * by itself; nobody but us can put a C function into our private schema.
- */
-static bool
-is_log_trigger(Trigger *trigger)
-{
-	HeapTuple	tuple;
-	Form_pg_proc proc;
-	bool		ours;
-
-	if (TRIGGER_FOR_ROW(trigger->tgtype))
-		return false;
-	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(trigger->tgfoid));
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	proc = (Form_pg_proc) GETSTRUCT(tuple);
-	ours = proc->prolang == ClanguageId &&
-		proc->pronamespace == get_namespace_oid("dataplat_internal", true);
-	ReleaseSysCache(tuple);
-	return ours;
-}
-
 /* What stands against writing to the heap directly; NULL when nothing does. */
 static const char *
 heap_obstacle(Relation rel)
@@ -435,7 +413,7 @@ heap_obstacle(Relation rel)
 	if (rel->rd_rules)
 		return "it has rules";
 	for (int i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
-		if (!is_log_trigger(&rel->trigdesc->triggers[i]))
+		if (!dp_changelog_is_ours(&rel->trigdesc->triggers[i]))
 			return "it has triggers or foreign keys";
 	for (int i = 0; i < desc->natts; i++)
 	{
