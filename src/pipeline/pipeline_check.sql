@@ -141,10 +141,13 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    detail text;
-    hint   text;
+    analysis jsonb;
+    detail   text;
+    hint     text;
 BEGIN
-    RETURN dataplat_internal.analyze_pipeline(p.owner, p.search_path, p.query, p.keys, p.mode, p.sequence_by, p.delete_when, p.lookups);
+    analysis := dataplat_internal.analyze_pipeline(p.owner, p.search_path, p.query, p.keys, p.mode, p.sequence_by, p.delete_when, p.lookups);
+    PERFORM dataplat_internal.check_pipeline_query(p, analysis);
+    RETURN analysis;
 EXCEPTION WHEN syntax_error_or_access_rule_violation OR feature_not_supported OR invalid_schema_name THEN
     GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
     IF hint <> '' THEN
@@ -161,6 +164,34 @@ EXCEPTION WHEN syntax_error_or_access_rule_violation OR feature_not_supported OR
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.analyze_definition(dataplat.pipeline) IS 'what the query of a definition reads and returns';
+
+-- What a run would find out, and what would make it wrong: rights that the
+-- owner has not, results that differ from run to run.
+CREATE OR REPLACE FUNCTION dataplat_internal.check_pipeline_query(p dataplat.pipeline, analysis jsonb)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF p.mode = 'view' THEN
+        RETURN;
+    END IF;
+    IF analysis ->> 'volatile' IS NOT NULL THEN
+        RAISE EXCEPTION 'the query of pipeline "%" calls the volatile function %', p.name, analysis ->> 'volatile'
+            USING ERRCODE = 'feature_not_supported',
+                  HINT = 'Its result would be another one in each run. Take the value from a column, or use mode => ''view''.';
+    END IF;
+    IF (analysis ->> 'time_dependent')::boolean AND NOT (p.mode_given AND p.mode = 'full') THEN
+        RAISE EXCEPTION 'the query of pipeline "%" depends on the time at which it runs', p.name
+            USING ERRCODE = 'feature_not_supported',
+                  DETAIL = 'now(), CURRENT_DATE and their like change without any change of the inputs.',
+                  HINT = 'Compare with a column of the data, use mode => ''view'', or mode => ''full'' with a schedule: it is right as of each run.';
+    END IF;
+    -- EXPLAIN checks the rights as a run does, and reads nothing.
+    PERFORM dataplat_internal.execute_for_pipeline(p, 'EXPLAIN ' || p.query);
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.check_pipeline_query(dataplat.pipeline, jsonb) IS 'fail on a query whose result cannot be kept up to date';
 
 -- Columns that arguments name must be in the result, each once.
 CREATE OR REPLACE FUNCTION dataplat_internal.check_pipeline_columns(p dataplat.pipeline, columns jsonb)
