@@ -46,6 +46,7 @@ BEGIN
         PERFORM dataplat_internal.check_choice('mode', p.mode, '{append,upsert,scd2,aggregate,full,view}');
     END IF;
     PERFORM dataplat_internal.check_choice('emit', p.emit, '{change,close}');
+    PERFORM now() AT TIME ZONE p.time_zone;
     PERFORM dataplat_internal.check_schedule(p.schedule, p.target_lag);
     PERFORM dataplat_internal.check_care(p.retry, p.fuse);
     SELECT l.argument, l.value, l.allowed INTO wrong
