@@ -69,7 +69,7 @@ COMMENT ON FUNCTION dataplat_internal.pipeline_from_arguments(dataplat.pipeline,
 -- Fill in what the analysis found, and check what only it can tell.
 CREATE OR REPLACE FUNCTION dataplat_internal.settle_pipeline(p dataplat.pipeline, analysis jsonb)
 RETURNS dataplat.pipeline
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -78,6 +78,7 @@ BEGIN
     IF NOT p.keys_given AND p.mode <> 'view' THEN
         p.keys := ARRAY(SELECT k FROM jsonb_array_elements_text(CASE jsonb_typeof(analysis -> 'keys') WHEN 'array' THEN analysis -> 'keys' ELSE '[]' END) AS k);
     END IF;
+    PERFORM dataplat_internal.check_pipeline_lookups(p, analysis -> 'inputs');
     p.lookups := ARRAY(SELECT i.relation FROM dataplat_internal.pipeline_inputs_of(p, analysis -> 'inputs') AS i WHERE i.role = 'lookup');
     PERFORM dataplat_internal.check_pipeline_mode(p);
     PERFORM dataplat_internal.check_pipeline_columns(p, analysis -> 'columns');
@@ -196,7 +197,6 @@ BEGIN
     -- Two pipelines that are made at the same time could close a cycle together.
     LOCK TABLE dataplat.pipeline IN SHARE ROW EXCLUSIVE MODE;
     analysis := dataplat_internal.analyze_definition(p);
-    PERFORM dataplat_internal.check_pipeline_inputs(p, analysis -> 'inputs');
     p := dataplat_internal.settle_pipeline(p, analysis);
     PERFORM dataplat_internal.check_pipeline_inputs(p, analysis -> 'inputs');
     relation := dataplat_internal.prepare_pipeline_target(p, analysis -> 'columns');
@@ -253,7 +253,6 @@ BEGIN
     LOCK TABLE dataplat.pipeline IN SHARE ROW EXCLUSIVE MODE;
     missing := to_regclass(old.target) IS NULL AND p.target = old.target;
     analysis := dataplat_internal.analyze_definition(p);
-    PERFORM dataplat_internal.check_pipeline_inputs(p, analysis -> 'inputs');
     p := dataplat_internal.settle_pipeline(p, analysis);
     PERFORM dataplat_internal.check_pipeline_inputs(p, analysis -> 'inputs');
     relation := dataplat_internal.alter_pipeline_target(old, p, analysis -> 'columns');
