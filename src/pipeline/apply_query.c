@@ -19,9 +19,6 @@
 #include "pipeline/apply_query.h"
 #include "pipeline/internal.h"
 
-static DpWriter *open_writer(DpApply *apply);
-static void put_rows(DpWriter *writer, TupleDesc desc, DpRows *rows);
-static void remove_keys(DpApply *apply, DpWriter *writer, const char *query);
 static void replace_multiset(DpApply *apply, DpRows *wanted);
 
 char *
@@ -75,8 +72,8 @@ key_rows_columns(const DpPipeline *pipeline)
 	return text.data;
 }
 
-static DpWriter *
-open_writer(DpApply *apply)
+DpWriter *
+dp_apply_open(DpApply *apply)
 {
 	DpPipeline *pipeline = apply->pipeline;
 	AttrNumber *keys = palloc(sizeof(AttrNumber) * (list_length(pipeline->key_columns) + 1));
@@ -88,8 +85,8 @@ open_writer(DpApply *apply)
 	return dp_writer_open(pipeline->target, pipeline->query->desc, n, keys);
 }
 
-static void
-close_writer(DpApply *apply, DpWriter *writer)
+void
+dp_apply_close(DpApply *apply, DpWriter *writer)
 {
 	DpWriteCounts counts = {0};
 
@@ -100,8 +97,8 @@ close_writer(DpApply *apply, DpWriter *writer)
 	apply->counts.unchanged += counts.unchanged;
 }
 
-static void
-put_rows(DpWriter *writer, TupleDesc desc, DpRows *rows)
+void
+dp_apply_put(DpWriter *writer, TupleDesc desc, DpRows *rows)
 {
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
 
@@ -114,9 +111,8 @@ put_rows(DpWriter *writer, TupleDesc desc, DpRows *rows)
 	ExecDropSingleTupleTableSlot(slot);
 }
 
-/* Remove the rows of the target whose keys a query names, in the order of the result's columns. */
-static void
-remove_keys(DpApply *apply, DpWriter *writer, const char *query)
+void
+dp_apply_remove(DpApply *apply, DpWriter *writer, const char *query)
 {
 	TupleDesc	desc = apply->pipeline->query->desc;
 	TupleDesc	key_desc = CreateTemplateTupleDesc(list_length(apply->pipeline->key_columns));
@@ -183,7 +179,7 @@ dp_apply_append(DpApply *apply)
 		dp_writer_append(writer, slot);
 	}
 	ExecDropSingleTupleTableSlot(slot);
-	close_writer(apply, writer);
+	dp_apply_close(apply, writer);
 	dp_rows_free(rows);
 }
 
@@ -268,31 +264,20 @@ dp_apply_touched(DpApply *apply)
 		dp_apply_full(apply);
 		return;
 	}
-	if (apply->time)
-		keys = dp_time_settle_keys(apply->time, keys);
 	if (keys->n == 0)
-	{
-		if (apply->time)
-			dp_time_finish(apply->time, false);
 		return;
-	}
 	rows = dp_rows_like(apply->env, pipeline->query->desc);
 	dest = dp_rows_receiver(rows);
 	rows->n = (int64) dp_derive_restricted(apply->derive, pipeline->key_columns, keys, dest);
 	dest->rDestroy(dest);
-	if (apply->time)
-	{
-		dp_time_filter_rows(apply->time, rows);
-		dp_time_finish(apply->time, false);
-	}
 	dp_rows_name(rows);
 
-	writer = open_writer(apply);
-	remove_keys(apply, writer, psprintf("SELECT %s FROM %s EXCEPT SELECT %s FROM %s",
+	writer = dp_apply_open(apply);
+	dp_apply_remove(apply, writer, psprintf("SELECT %s FROM %s EXCEPT SELECT %s FROM %s",
 										key_rows_columns(pipeline), keys->name,
 										dp_result_columns(pipeline, true), rows->name));
-	put_rows(writer, pipeline->query->desc, rows);
-	close_writer(apply, writer);
+	dp_apply_put(writer, pipeline->query->desc, rows);
+	dp_apply_close(apply, writer);
 	dp_rows_free(rows);
 	dp_rows_free(keys);
 }
@@ -306,8 +291,6 @@ dp_wanted_rows(DpApply *apply)
 
 	rows->n = (int64) dp_query_run(copyObject(query->tree), query->text, apply->env, dest);
 	dest->rDestroy(dest);
-	if (apply->time)
-		dp_time_filter_rows(apply->time, rows);
 	dp_rows_name(rows);
 	return rows;
 }
@@ -315,24 +298,29 @@ dp_wanted_rows(DpApply *apply)
 void
 dp_apply_full(DpApply *apply)
 {
-	DpPipeline *pipeline = apply->pipeline;
 	DpRows	   *wanted = dp_wanted_rows(apply);
 
-	if (apply->time)
-		dp_time_finish(apply->time, true);
+	dp_apply_wanted(apply, wanted);
+	dp_rows_free(wanted);
+}
+
+void
+dp_apply_wanted(DpApply *apply, DpRows *wanted)
+{
+	DpPipeline *pipeline = apply->pipeline;
+
 	if (pipeline->key_columns == NIL)
 		replace_multiset(apply, wanted);
 	else
 	{
-		DpWriter   *writer = open_writer(apply);
+		DpWriter   *writer = dp_apply_open(apply);
 		char	   *keys = dp_result_columns(pipeline, true);
 
-		remove_keys(apply, writer, psprintf("SELECT %s FROM %s EXCEPT SELECT %s FROM %s",
+		dp_apply_remove(apply, writer, psprintf("SELECT %s FROM %s EXCEPT SELECT %s FROM %s",
 											keys, dp_target_text(pipeline), keys, wanted->name));
-		put_rows(writer, pipeline->query->desc, wanted);
-		close_writer(apply, writer);
+		dp_apply_put(writer, pipeline->query->desc, wanted);
+		dp_apply_close(apply, writer);
 	}
-	dp_rows_free(wanted);
 }
 
 /* ---- targets without a key ---- */
@@ -401,7 +389,7 @@ append_rows(DpApply *apply, DpRows *rows)
 		dp_writer_append(writer, slot);
 	}
 	ExecDropSingleTupleTableSlot(slot);
-	close_writer(apply, writer);
+	dp_apply_close(apply, writer);
 }
 
 /* Make the target hold these rows, as a multiset, touching only what differs. */

@@ -11,7 +11,6 @@
 #define DP_PIPELINE_APPLY_QUERY_H
 
 #include "pipeline/pipeline.h"
-#include "pipeline/time.h"
 #include "pipeline/writer.h"
 
 typedef struct DpApply
@@ -19,7 +18,6 @@ typedef struct DpApply
 	DpPipeline *pipeline;
 	QueryEnvironment *env;
 	DpDerive   *derive;			/* knows the changed inputs */
-	DpTime	   *time;			/* NULL: event time does not matter */
 	DpWriteCounts counts;
 	const char *unknown;		/* why everything had to be compared; NULL: it had not */
 } DpApply;
@@ -38,6 +36,23 @@ extern void dp_apply_full(DpApply *apply);
  * everything) are events for the rule.
  */
 extern void dp_apply_events(DpApply *apply, bool afresh);
+
+/*
+ * The same for aggregates that are kept by adding and taking away
+ * (pipeline->additive), with their state in a table beside the target.
+ */
+extern void dp_apply_additive(DpApply *apply, bool afresh);
+
+/* ---- pieces of these ---- */
+extern DpWriter *dp_apply_open(DpApply *apply);
+extern void dp_apply_close(DpApply *apply, DpWriter *writer);
+extern void dp_apply_put(DpWriter *writer, TupleDesc desc, DpRows *rows);
+
+/* Remove the rows whose keys a query names, in the order of the result's columns. */
+extern void dp_apply_remove(DpApply *apply, DpWriter *writer, const char *query);
+
+/* Make the target hold just these rows. */
+extern void dp_apply_wanted(DpApply *apply, DpRows *wanted);
 
 /* Columns of the inputs that the mode needs besides those of the query, before deltas are read. */
 extern void dp_apply_note_columns(DpPipeline *pipeline);

@@ -321,7 +321,7 @@ dp_side_table_index(Relation table, DpKey *key)
 void
 dp_apply_forget(int32 pipeline_id)
 {
-	static const char *const kinds[] = {"tombstone", "event"};
+	static const char *const kinds[] = {"tombstone", "event", "state"};
 
 	SPI_connect();
 	for (int i = 0; i < lengthof(kinds); i++)

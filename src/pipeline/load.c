@@ -307,5 +307,7 @@ dp_pipeline_load(const char *name)
 	}
 	dp_leave_owner(&scope);
 	find_keys(pipeline);
+	if (pipeline->mode == DP_MODE_AGGREGATE)
+		pipeline->additive = dp_query_additive(pipeline->query, pipeline->key_columns);
 	return pipeline;
 }

@@ -56,6 +56,7 @@ typedef struct DpPipeline
 	bool		filled;			/* the target holds a result already */
 	char	   *rebuild_reason;	/* not NULL: all must be computed afresh */
 	DpQuery    *query;
+	DpAdditive *additive;		/* mode aggregate, by adding and taking away; or NULL */
 	List	   *key_columns;	/* int from 0: the keys' places in the result */
 } DpPipeline;
 

@@ -38,6 +38,8 @@ struct DpDerive
 
 typedef enum DpForm
 {
+	DP_FORM_NEW,				/* new images only */
+	DP_FORM_OLD,				/* old images only */
 	DP_FORM_DELTA,
 	DP_FORM_EVER,
 	DP_FORM_PAST

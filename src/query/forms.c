@@ -181,6 +181,8 @@ form_text(const DpDerive *derive, const DpChange *change, DpForm form, const cha
 	char	   *columns = column_list(derive, change, false);
 	char	   *base = NULL;
 
+	if (form == DP_FORM_NEW || form == DP_FORM_OLD)
+		return psprintf("SELECT %s FROM %s", columns, form == DP_FORM_NEW ? change->new_name : change->old_name);
 	if (form == DP_FORM_DELTA)
 	{
 		if (change->nnew > 0 || change->nold == 0)

@@ -153,6 +153,45 @@ extern int64 dp_derive_new_rows(DpDerive *derive, List *extra, DpRows *into);
 /* All rows of a plain query, "extra" expressions after its columns. */
 extern int64 dp_derive_all_rows(DpDerive *derive, List *extra, DpRows *into);
 
+/* ---- aggregates that are kept by adding and taking away ---- */
+
+typedef enum DpPartKind
+{
+	DP_PART_SUM,				/* adds and takes away; NULL is nothing */
+	DP_PART_MIN,				/* the smaller one stays */
+	DP_PART_MAX
+} DpPartKind;
+
+typedef struct DpAdditive
+{
+	Query	   *tree;			/* the groups, then the parts; the first part is count(*) */
+	TupleDesc	desc;			/* of its rows */
+	int			ngroups;
+	List	   *columns;		/* the groups' places (int from 0) in the result */
+	bool		one_row;		/* no GROUP BY: the group is the number 0 */
+	bool		has_extremes;	/* some part is MIN or MAX */
+	List	   *parts;			/* Aggref */
+	List	   *kinds;			/* DpPartKind */
+	List	   *finals;			/* the result over the columns of such a row */
+	Node	   *having;
+} DpAdditive;
+
+/* NULL when the query, with these columns as keys, is not of that kind. */
+extern DpAdditive *dp_query_additive(const DpQuery *query, List *columns);
+
+/*
+ * What the changes add to the parts, by group, with a last column that says
+ * whether rows left the group.  NULL when that cannot be told (more than one
+ * input changed, or one on the nullable side of an outer join).
+ */
+extern DpRows *dp_additive_delta(DpDerive *derive, const DpAdditive *additive);
+
+/* The parts computed afresh, of some groups or (NULL) all. */
+extern DpRows *dp_additive_parts(DpDerive *derive, const DpAdditive *additive, DpRows *groups);
+
+/* Result rows from rows of parts (named). */
+extern DpRows *dp_additive_final(DpDerive *derive, const DpAdditive *additive, const DpRows *states);
+
 /* Why the rule of touched keys would always answer "any", in words; NULL: it does not. */
 extern const char *dp_query_obstacle(const DpQuery *query);
 

@@ -1,0 +1,518 @@
+/*-------------------------------------------------------------------------
+ *
+ * additive.c
+ *	  Aggregates that can be kept by adding and taking away.
+ *
+ * A grouped query is split in two: parts (counts, sums, smallest and largest
+ * values by group), which are kept, and a final expression over them for each
+ * column.  What is added or removed changes counts and sums exactly, in
+ * integers and numeric; floats are left to the general rule, because their
+ * sum depends on the order.  A smallest or largest value can take in new rows;
+ * when a row leaves its group, the group is computed again.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/tlist.h"
+#include "parser/parse_coerce.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
+
+#include "query/derive.h"
+
+typedef struct FinalContext
+{
+	const DpAdditive *additive;
+	List	   *groups;			/* expressions */
+	bool		failed;
+} FinalContext;
+
+/* What an aggregate is made of. */
+typedef enum Recipe
+{
+	RECIPE_NONE,
+	RECIPE_COUNT,
+	RECIPE_SUM,
+	RECIPE_AVG,
+	RECIPE_MIN,
+	RECIPE_MAX
+} Recipe;
+
+static Recipe
+recipe_of(const Aggref *agg)
+{
+	char	   *name;
+	Oid			type;
+
+	if (get_func_namespace(agg->aggfnoid) != PG_CATALOG_NAMESPACE || agg->aggkind != 'n' ||
+		agg->aggdistinct != NIL || agg->aggorder != NIL || agg->aggdirectargs != NIL)
+		return RECIPE_NONE;
+	name = get_func_name(agg->aggfnoid);
+	if (strcmp(name, "count") == 0)
+		return RECIPE_COUNT;
+	if (list_length(agg->args) != 1)
+		return RECIPE_NONE;
+	type = exprType((Node *) linitial_node(TargetEntry, agg->args)->expr);
+	if (strcmp(name, "sum") == 0 || strcmp(name, "avg") == 0)
+	{
+		if (type != INT2OID && type != INT4OID && type != INT8OID && type != NUMERICOID)
+			return RECIPE_NONE;
+		return name[0] == 's' ? RECIPE_SUM : RECIPE_AVG;
+	}
+	if (strcmp(name, "min") == 0 || strcmp(name, "bool_and") == 0 || strcmp(name, "every") == 0)
+		return RECIPE_MIN;
+	if (strcmp(name, "max") == 0 || strcmp(name, "bool_or") == 0)
+		return RECIPE_MAX;
+	return RECIPE_NONE;
+}
+
+/* ---- parts ---- */
+
+static Aggref *
+count_part(const Aggref *like)
+{
+	Aggref	   *count = like != NULL ? copyObject(unconstify(Aggref *, like)) : makeNode(Aggref);
+
+	count->aggfnoid = like != NULL ? F_COUNT_ANY : F_COUNT_;
+	count->aggtype = INT8OID;
+	count->aggcollid = InvalidOid;
+	count->inputcollid = InvalidOid;
+	count->aggtranstype = InvalidOid;
+	if (like == NULL)
+	{
+		count->aggstar = true;
+		count->aggkind = 'n';
+		count->aggsplit = AGGSPLIT_SIMPLE;
+		count->aggno = -1;
+		count->aggtransno = -1;
+		count->location = -1;
+	}
+	return count;
+}
+
+static Aggref *
+sum_part(const Aggref *like)
+{
+	Aggref	   *sum = copyObject(unconstify(Aggref *, like));
+
+	switch (exprType((Node *) linitial_node(TargetEntry, like->args)->expr))
+	{
+		case INT2OID:
+			sum->aggfnoid = F_SUM_INT2;
+			sum->aggtype = INT8OID;
+			break;
+		case INT4OID:
+			sum->aggfnoid = F_SUM_INT4;
+			sum->aggtype = INT8OID;
+			break;
+		case INT8OID:
+			sum->aggfnoid = F_SUM_INT8;
+			sum->aggtype = NUMERICOID;
+			break;
+		default:
+			sum->aggfnoid = F_SUM_NUMERIC;
+			sum->aggtype = NUMERICOID;
+	}
+	sum->aggcollid = InvalidOid;
+	sum->aggtranstype = InvalidOid;
+	return sum;
+}
+
+/* The part's place (from 0); it is added when it is not there. */
+static int
+part_place(DpAdditive *additive, Aggref *part, DpPartKind kind)
+{
+	int			place = 0;
+	ListCell   *lc;
+
+	foreach(lc, additive->parts)
+	{
+		if (equal(lfirst(lc), part))
+			return place;
+		place++;
+	}
+	additive->parts = lappend(additive->parts, part);
+	additive->kinds = lappend_int(additive->kinds, kind);
+	if (kind == DP_PART_MIN || kind == DP_PART_MAX)
+		additive->has_extremes = true;
+	return place;
+}
+
+static Var *
+part_var(const DpAdditive *additive, int place)
+{
+	Aggref	   *part = list_nth_node(Aggref, additive->parts, place);
+
+	return makeVar(1, additive->ngroups + place + 1, part->aggtype, -1, part->aggcollid, 0);
+}
+
+static Node *
+numeric_of(Node *expr)
+{
+	return coerce_to_target_type(NULL, expr, exprType(expr), NUMERICOID, -1,
+								 COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1);
+}
+
+/* The aggregate over its parts; NULL when it is none of ours. */
+static Node *
+final_of(DpAdditive *additive, const Aggref *agg)
+{
+	Recipe		recipe = recipe_of(agg);
+	int			count;
+	int			sum;
+	CaseWhen   *when;
+	CaseExpr   *choice;
+	Expr	   *zero;
+
+	switch (recipe)
+	{
+		case RECIPE_NONE:
+			return NULL;
+		case RECIPE_COUNT:
+			return (Node *) part_var(additive, part_place(additive, agg->aggstar && agg->aggfilter == NULL ?
+														  count_part(NULL) : copyObject(unconstify(Aggref *, agg)),
+														  DP_PART_SUM));
+		case RECIPE_MIN:
+		case RECIPE_MAX:
+			return (Node *) part_var(additive, part_place(additive, copyObject(unconstify(Aggref *, agg)),
+														  recipe == RECIPE_MIN ? DP_PART_MIN : DP_PART_MAX));
+		case RECIPE_SUM:
+		case RECIPE_AVG:
+			break;
+	}
+	count = part_place(additive, count_part(agg), DP_PART_SUM);
+	sum = part_place(additive, sum_part(agg), DP_PART_SUM);
+	zero = make_opclause(lookup_type_cache(INT8OID, TYPECACHE_EQ_OPR)->eq_opr, BOOLOID, false, (Expr *) part_var(additive, count),
+						 (Expr *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(0), false, FLOAT8PASSBYVAL),
+						 InvalidOid, InvalidOid);
+	set_opfuncid((OpExpr *) zero);
+	when = makeNode(CaseWhen);
+	when->expr = zero;
+	when->result = (Expr *) makeNullConst(agg->aggtype, -1, InvalidOid);
+	when->location = -1;
+	choice = makeNode(CaseExpr);
+	choice->casetype = agg->aggtype;
+	choice->args = list_make1(when);
+	choice->location = -1;
+	if (recipe == RECIPE_SUM)
+		choice->defresult = (Expr *) part_var(additive, sum);
+	else
+		choice->defresult = (Expr *) makeFuncExpr(F_NUMERIC_DIV, NUMERICOID,
+												  list_make2(numeric_of((Node *) part_var(additive, sum)),
+															 numeric_of((Node *) part_var(additive, count))),
+												  InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
+	return (Node *) choice;
+}
+
+/* ---- the final expressions ---- */
+
+static Node *
+final_mutator(Node *node, FinalContext *context)
+{
+	ListCell   *lc;
+	int			place = 0;
+
+	if (node == NULL || context->failed)
+		return NULL;
+	foreach(lc, context->groups)
+	{
+		Node	   *group = lfirst(lc);
+
+		place++;
+		if (equal(node, group))
+			return (Node *) makeVar(1, place, exprType(group), exprTypmod(group), exprCollation(group), 0);
+	}
+	if (IsA(node, Aggref))
+	{
+		Node	   *final = ((Aggref *) node)->agglevelsup == 0 ?
+			final_of(unconstify(DpAdditive *, context->additive), (Aggref *) node) : NULL;
+
+		if (final == NULL)
+			context->failed = true;
+		return final;
+	}
+	if (IsA(node, Var) || IsA(node, SubLink) || IsA(node, GroupingFunc))
+	{
+		context->failed = true;
+		return NULL;
+	}
+	return expression_tree_mutator(node, final_mutator, context);
+}
+
+/* Are the keys just what is grouped by?  *places: the groups' columns in the result. */
+static bool
+groups_are_keys(const Query *query, List *groups, List *columns, List **places)
+{
+	ListCell   *lc;
+
+	foreach(lc, columns)
+	{
+		Node	   *expr = (Node *) dp_tree_column(query, lfirst_int(lc))->expr;
+
+		if (!list_member(groups, expr))
+			return false;
+	}
+	foreach(lc, groups)
+	{
+		ListCell   *column;
+
+		foreach(column, columns)
+		{
+			if (equal(dp_tree_column(query, lfirst_int(column))->expr, lfirst(lc)))
+				break;
+		}
+		if (column == NULL)
+			return false;
+		*places = lappend_int(*places, lfirst_int(column));
+	}
+	return true;
+}
+
+DpAdditive *
+dp_query_additive(const DpQuery *query, List *columns)
+{
+	Query	   *tree = query->tree;
+	DpAdditive *additive = palloc0(sizeof(DpAdditive));
+	FinalContext context = {additive, NIL, false};
+	List	   *targets = NIL;
+	ListCell   *lc;
+
+	if (tree->setOperations != NULL || !tree->hasAggs || tree->windowClause != NIL ||
+		tree->distinctClause != NIL || tree->limitCount != NULL || tree->limitOffset != NULL ||
+		tree->groupingSets != NIL || tree->cteList != NIL || tree->hasTargetSRFs)
+		return NULL;
+	context.groups = get_sortgrouplist_exprs(tree->groupClause, tree->targetList);
+	if (!groups_are_keys(tree, context.groups, columns, &additive->columns))
+		return NULL;
+	if (context.groups == NIL)
+	{
+		/* One group, which has a number so that its state can be found. */
+		additive->one_row = true;
+		context.groups = list_make1(makeConst(INT4OID, -1, InvalidOid, sizeof(int32), Int32GetDatum(0), false, true));
+	}
+	additive->ngroups = list_length(context.groups);
+	(void) part_place(additive, count_part(NULL), DP_PART_SUM);
+	foreach(lc, tree->targetList)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+		Node	   *final;
+
+		if (tle->resjunk)
+			continue;
+		final = final_mutator((Node *) tle->expr, &context);
+		if (context.failed)
+			return NULL;
+		additive->finals = lappend(additive->finals,
+								   makeTargetEntry((Expr *) final, list_length(additive->finals) + 1, tle->resname, false));
+	}
+	additive->having = final_mutator(tree->havingQual, &context);
+	if (context.failed)
+		return NULL;
+
+	/* The query of the parts: the groups, then the parts. */
+	additive->tree = copyObject(tree);
+	additive->tree->havingQual = NULL;
+	foreach(lc, additive->one_row ? context.groups : NIL)
+		targets = lappend(targets, makeTargetEntry(copyObject(lfirst(lc)), 1, pstrdup("c1"), false));
+	foreach(lc, additive->tree->groupClause)
+	{
+		Index		ref = lfirst_node(SortGroupClause, lc)->tleSortGroupRef;
+		TargetEntry *tle = copyObject(get_sortgroupref_tle(ref, tree->targetList));
+
+		targets = lappend(targets, tle);
+		tle->resno = list_length(targets);
+		tle->resname = psprintf("c%d", tle->resno);
+		tle->resjunk = false;
+	}
+	foreach(lc, additive->parts)
+	{
+		int			resno = list_length(targets) + 1;
+
+		targets = lappend(targets, makeTargetEntry(copyObject(lfirst(lc)), resno, psprintf("c%d", resno), false));
+	}
+	additive->tree->targetList = targets;
+	additive->desc = ExecCleanTypeFromTL(targets);
+	return additive;
+}
+
+/* ---- deltas ---- */
+
+/* Is the leaf on a side of an outer join that may be NULL? */
+static bool
+is_nullable(Node *node, int leaf, bool nullable)
+{
+	ListCell   *lc;
+
+	if (IsA(node, RangeTblRef))
+		return nullable && ((RangeTblRef *) node)->rtindex == leaf;
+	if (IsA(node, FromExpr))
+	{
+		foreach(lc, ((FromExpr *) node)->fromlist)
+		{
+			if (is_nullable(lfirst(lc), leaf, nullable))
+				return true;
+		}
+		return false;
+	}
+	else
+	{
+		JoinExpr   *join = castNode(JoinExpr, node);
+
+		return is_nullable(join->larg, leaf, nullable || join->jointype == JOIN_RIGHT || join->jointype == JOIN_FULL) ||
+			is_nullable(join->rarg, leaf, nullable || join->jointype == JOIN_LEFT || join->jointype == JOIN_FULL);
+	}
+}
+
+/* The one leaf that changed, when the parts are linear in it; else 0. */
+static int
+linear_leaf(DpDerive *derive, const Query *tree)
+{
+	int			leaf = 0;
+	ListCell   *lc;
+
+	if (list_length(derive->changes) != 1 || dp_changed_sublinks(derive, tree) != NIL)
+		return 0;
+	foreach(lc, dp_tree_leaves(tree))
+	{
+		RangeTblEntry *rte = rt_fetch(lfirst_int(lc), tree->rtable);
+
+		if (rte->rtekind == RTE_RELATION ? dp_find_change(derive, rte->relid) == NULL :
+			!dp_tree_changed(derive, (Node *) rte->subquery) && !dp_tree_changed(derive, (Node *) rte->functions))
+			continue;
+		if (leaf != 0 || rte->rtekind != RTE_RELATION)
+			return 0;
+		leaf = lfirst_int(lc);
+	}
+	return leaf != 0 && !is_nullable((Node *) tree->jointree, leaf, false) ? leaf : 0;
+}
+
+static void
+append_list(StringInfo out, int from, int to, const char *format)
+{
+	for (int i = from; i <= to; i++)
+	{
+		if (i > from || out->data[out->len - 1] != ' ')
+			appendStringInfoString(out, ", ");
+		appendStringInfo(out, format, i);
+	}
+}
+
+/* new - old, by group: one row a group, with a last column "rows left it". */
+static char *
+difference_text(const DpAdditive *additive, const DpRows *new_rows, const DpRows *old_rows)
+{
+	StringInfoData out;
+	int			column = additive->ngroups;
+	ListCell   *lc;
+	ListCell   *kind;
+
+	initStringInfo(&out);
+	appendStringInfoString(&out, "SELECT ");
+	append_list(&out, 1, additive->ngroups, "c%d");
+	forboth(lc, additive->parts, kind, additive->kinds)
+	{
+		const char *type = dp_type_text(lfirst_node(Aggref, lc)->aggtype, -1);
+		/* There is one row of each side at most. */
+		const char *name = lfirst_int(kind) == DP_PART_SUM ? "pg_catalog.sum(c%d)::%s" :
+			"(pg_catalog.array_agg(c%d) FILTER (WHERE NOT gone))[1]::%s";
+
+		column++;
+		appendStringInfoString(&out, ", ");
+		appendStringInfo(&out, name, column, type);
+	}
+	appendStringInfo(&out, ", pg_catalog.bool_or(gone) FROM (SELECT *, false AS gone FROM %s UNION ALL SELECT ",
+					 new_rows->name);
+	append_list(&out, 1, additive->ngroups, "c%d");
+	column = additive->ngroups;
+	foreach(kind, additive->kinds)
+	{
+		column++;
+		appendStringInfo(&out, lfirst_int(kind) == DP_PART_SUM ? ", - c%d" : ", c%d", column);
+	}
+	appendStringInfo(&out, ", true FROM %s) AS d GROUP BY ", old_rows->name);
+	append_list(&out, 1, additive->ngroups, "c%d");
+	return out.data;
+}
+
+static DpRows *
+parts_over(DpDerive *derive, const DpAdditive *additive, int leaf, DpForm form)
+{
+	DpRows	   *rows = dp_rows_new(derive->env, additive->desc);
+	Query	   *tree = copyObject(additive->tree);
+	DestReceiver *dest = dp_rows_receiver(rows);
+
+	(void) dp_substitute(derive, tree, rt_fetch(leaf, tree->rtable), form);
+	rows->n = (int64) dp_query_run(tree, derive->query->text, derive->env, dest);
+	dest->rDestroy(dest);
+	dp_rows_name(rows);
+	return rows;
+}
+
+DpRows *
+dp_additive_delta(DpDerive *derive, const DpAdditive *additive)
+{
+	int			leaf = linear_leaf(derive, additive->tree);
+	DpRows	   *new_rows;
+	DpRows	   *old_rows;
+	DpRows	   *rows;
+	TupleDesc	desc;
+	DestReceiver *dest;
+
+	if (leaf == 0)
+		return NULL;
+	new_rows = parts_over(derive, additive, leaf, DP_FORM_NEW);
+	old_rows = parts_over(derive, additive, leaf, DP_FORM_OLD);
+	desc = CreateTemplateTupleDesc(additive->desc->natts + 1);
+	for (int i = 1; i <= additive->desc->natts; i++)
+		TupleDescCopyEntry(desc, i, additive->desc, i);
+	TupleDescInitEntry(desc, desc->natts, "gone", BOOLOID, -1, 0);
+	rows = dp_rows_new(derive->env, desc);
+	dest = dp_rows_receiver(rows);
+	rows->n = (int64) dp_query_run_text(difference_text(additive, new_rows, old_rows), derive->env, dest);
+	dest->rDestroy(dest);
+	dp_rows_free(new_rows);
+	dp_rows_free(old_rows);
+	return rows;
+}
+
+DpRows *
+dp_additive_parts(DpDerive *derive, const DpAdditive *additive, DpRows *groups)
+{
+	DpRows	   *rows = dp_rows_new(derive->env, additive->desc);
+	DestReceiver *dest = dp_rows_receiver(rows);
+	List	   *columns = NIL;
+
+	for (int i = 0; i < additive->ngroups; i++)
+		columns = lappend_int(columns, i);
+	if (groups == NULL || additive->one_row)
+		rows->n = (int64) dp_query_run(copyObject(additive->tree), derive->query->text, derive->env, dest);
+	else
+		rows->n = (int64) dp_run_restricted(derive, additive->tree, NIL, columns, groups, dest);
+	dest->rDestroy(dest);
+	return rows;
+}
+
+DpRows *
+dp_additive_final(DpDerive *derive, const DpAdditive *additive, const DpRows *states)
+{
+	DpRows	   *rows = dp_rows_like(derive->env, derive->query->desc);
+	Query	   *tree = dp_tree_parse(psprintf("SELECT * FROM %s", states->name), derive->env);
+	DestReceiver *dest = dp_rows_receiver(rows);
+
+	tree->targetList = copyObject(additive->finals);
+	tree->jointree->quals = copyObject(additive->having);
+	rows->n = (int64) dp_query_run(tree, derive->query->text, derive->env, dest);
+	dest->rDestroy(dest);
+	dp_rows_name(rows);
+	return rows;
+}
