@@ -86,11 +86,11 @@ CREATE TEMP TABLE pcr_temp (id int);
 CREATE TABLE pcr.parted (id int) PARTITION BY LIST (id);
 CREATE TABLE pcr.part1 PARTITION OF pcr.parted FOR VALUES IN (1);
 CREATE MATERIALIZED VIEW pcr.matview AS SELECT 1 AS id;
-SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT id FROM pcr_temp');
-SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT id FROM part1');
-SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT id FROM matview');
-SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT relname FROM pg_class');
-SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT source, rows FROM dataplat.batch');
+SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT id FROM pcr_temp', keys => '{id}');
+SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT id FROM part1', keys => '{id}');
+SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT id FROM matview', keys => '{id}', mode => 'aggregate');
+SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT relname FROM pg_class', keys => '{relname}');
+SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT source, rows FROM dataplat.batch', keys => '{source}');
 
 -- Targets that cannot be.
 SELECT dataplat.create_pipeline('pcr_bad', 'bad', 'SELECT id FROM orders');
@@ -100,7 +100,7 @@ SELECT dataplat.create_pipeline('pcr_bad', 'pcr.orders', 'SELECT * FROM orders')
 SELECT dataplat.create_pipeline('pcr_bad', 'pcr_silver.orders', 'SELECT id FROM orders');
 SELECT dataplat.create_pipeline('pcr_bad', 'pcr.raw', 'SELECT id FROM orders');
 SELECT dataplat.create_pipeline('pcr_bad', 'pcr_gold.now', 'SELECT id FROM orders');
-SELECT dataplat.create_pipeline('pcr_bad', 'pcr.part1', 'SELECT id FROM customers');
+SELECT dataplat.create_pipeline('pcr_bad', 'pcr.part1', 'SELECT id FROM customers', keys => '{id}');
 SELECT dataplat.create_pipeline('pcr_bad', 'pcr_gold.now', 'SELECT id FROM orders', mode => 'view');
 
 -- Arguments that cannot be.

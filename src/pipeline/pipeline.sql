@@ -6,6 +6,13 @@
  * called; src/storage/rights.c says why.
  */
 
+CREATE OR REPLACE FUNCTION dataplat_internal.lock_pipeline(pipeline_id int)
+RETURNS void
+LANGUAGE c VOLATILE STRICT
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_lock_pipeline';
+COMMENT ON FUNCTION dataplat_internal.lock_pipeline(int) IS 'wait for a run that is under way, and keep others away until this transaction ends';
+
 -- ------------------------------------------------------------------ definitions
 
 -- The definition that the arguments give, laid over an old one.  NULL leaves
@@ -27,7 +34,7 @@ BEGIN
     p := old;
     -- Nothing but arguments: not the owner, for one.
     SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') INTO given FROM jsonb_each(a) AS e
-     WHERE e.value <> 'null' AND (defaults ? e.key OR e.key IN ('name', 'query', 'search_path'));
+     WHERE e.value <> 'null' AND (defaults ? e.key OR e.key IN ('name', 'query', 'search_path', 'time_zone'));
     IF p.name IS NULL THEN
         p := jsonb_populate_record(p, defaults || '{"keys_given": false, "mode_given": false}');
         p.time_zone := current_setting('TimeZone');
@@ -62,7 +69,7 @@ COMMENT ON FUNCTION dataplat_internal.pipeline_from_arguments(dataplat.pipeline,
 -- Fill in what the analysis found, and check what only it can tell.
 CREATE OR REPLACE FUNCTION dataplat_internal.settle_pipeline(p dataplat.pipeline, analysis jsonb)
 RETURNS dataplat.pipeline
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -71,6 +78,7 @@ BEGIN
     IF NOT p.keys_given AND p.mode <> 'view' THEN
         p.keys := ARRAY(SELECT k FROM jsonb_array_elements_text(CASE jsonb_typeof(analysis -> 'keys') WHEN 'array' THEN analysis -> 'keys' ELSE '[]' END) AS k);
     END IF;
+    PERFORM dataplat_internal.check_pipeline_lookups(p, analysis -> 'inputs');
     p.lookups := ARRAY(SELECT i.relation FROM dataplat_internal.pipeline_inputs_of(p, analysis -> 'inputs') AS i WHERE i.role = 'lookup');
     PERFORM dataplat_internal.check_pipeline_mode(p);
     PERFORM dataplat_internal.check_pipeline_columns(p, analysis -> 'columns');
@@ -189,7 +197,6 @@ BEGIN
     -- Two pipelines that are made at the same time could close a cycle together.
     LOCK TABLE dataplat.pipeline IN SHARE ROW EXCLUSIVE MODE;
     analysis := dataplat_internal.analyze_definition(p);
-    PERFORM dataplat_internal.check_pipeline_inputs(p, analysis -> 'inputs');
     p := dataplat_internal.settle_pipeline(p, analysis);
     PERFORM dataplat_internal.check_pipeline_inputs(p, analysis -> 'inputs');
     relation := dataplat_internal.prepare_pipeline_target(p, analysis -> 'columns');
@@ -219,7 +226,7 @@ RETURNS jsonb
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT jsonb_build_object('query', p.query, 'search_path', p.search_path, 'target', p.target, 'keys', p.keys, 'mode', p.mode,
+    SELECT jsonb_build_object('query', p.query, 'search_path', p.search_path, 'time_zone', p.time_zone, 'target', p.target, 'keys', p.keys, 'mode', p.mode,
                               'sequence_by', p.sequence_by, 'delete_when', p.delete_when, 'event_time', p.event_time, 'emit', p.emit,
                               'track_history_on', p.track_history_on);
 $$;
@@ -246,16 +253,15 @@ BEGIN
     LOCK TABLE dataplat.pipeline IN SHARE ROW EXCLUSIVE MODE;
     missing := to_regclass(old.target) IS NULL AND p.target = old.target;
     analysis := dataplat_internal.analyze_definition(p);
-    PERFORM dataplat_internal.check_pipeline_inputs(p, analysis -> 'inputs');
     p := dataplat_internal.settle_pipeline(p, analysis);
     PERFORM dataplat_internal.check_pipeline_inputs(p, analysis -> 'inputs');
     relation := dataplat_internal.alter_pipeline_target(old, p, analysis -> 'columns');
     p.altered_at := now();
 
     UPDATE dataplat.pipeline AS x
-       SET (target, query, search_path, keys, keys_given, mode, mode_given, mode_reason, sequence_by, delete_when, schedule, target_lag,
+       SET (target, query, search_path, time_zone, keys, keys_given, mode, mode_given, mode_reason, sequence_by, delete_when, schedule, target_lag,
             lookups, event_time, grace, emit, retry, fuse, track_history_on, depends_on, altered_at)
-         = (p.target, p.query, p.search_path, p.keys, p.keys_given, p.mode, p.mode_given, p.mode_reason, p.sequence_by, p.delete_when,
+         = (p.target, p.query, p.search_path, p.time_zone, p.keys, p.keys_given, p.mode, p.mode_given, p.mode_reason, p.sequence_by, p.delete_when,
             p.schedule, p.target_lag, p.lookups, p.event_time, p.grace, p.emit, p.retry, p.fuse, p.track_history_on, p.depends_on, p.altered_at)
      WHERE x.name = p.name;
     SELECT string_agg(n.key, ', ' ORDER BY n.key) INTO changed
@@ -363,7 +369,8 @@ CREATE OR REPLACE FUNCTION dataplat.create_pipeline(name text, target text, quer
     sequence_by text DEFAULT NULL, delete_when text DEFAULT NULL, schedule text DEFAULT 'on_data', target_lag interval DEFAULT NULL,
     lookups text[] DEFAULT '{}', event_time jsonb DEFAULT NULL, grace interval DEFAULT NULL, emit text DEFAULT 'change',
     retry jsonb DEFAULT NULL, fuse jsonb DEFAULT NULL, track_history_on text[] DEFAULT NULL, depends_on text[] DEFAULT NULL,
-    paused boolean DEFAULT false, search_path text DEFAULT pg_catalog.current_setting('search_path'))
+    paused boolean DEFAULT false, search_path text DEFAULT pg_catalog.current_setting('search_path'),
+    time_zone text DEFAULT pg_catalog.current_setting('TimeZone'))
 RETURNS regclass
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
@@ -372,17 +379,18 @@ AS $$
         'name', name, 'target', target, 'query', query, 'keys', keys, 'mode', mode, 'sequence_by', sequence_by, 'delete_when', delete_when,
         'schedule', schedule, 'target_lag', target_lag, 'lookups', lookups, 'event_time', event_time, 'grace', grace, 'emit', emit,
         'retry', retry, 'fuse', fuse, 'track_history_on', track_history_on, 'depends_on', depends_on, 'paused', paused,
-        'search_path', search_path)) #>> '{}')::oid::regclass;
+        'search_path', search_path, 'time_zone', time_zone)) #>> '{}')::oid::regclass;
 $$;
 COMMENT ON FUNCTION dataplat.create_pipeline(text, text, text, text[], text, text, text, text, interval, text[], jsonb, interval, text,
-                                             jsonb, jsonb, text[], text[], boolean, text) IS
+                                             jsonb, jsonb, text[], text[], boolean, text, text) IS
     'keep the result of a SELECT up to date in a table, which is made when it is missing; returns the table';
 
 CREATE OR REPLACE FUNCTION dataplat.alter_pipeline(name text, target text DEFAULT NULL, query text DEFAULT NULL, keys text[] DEFAULT NULL,
     mode text DEFAULT NULL, sequence_by text DEFAULT NULL, delete_when text DEFAULT NULL, schedule text DEFAULT NULL,
     target_lag interval DEFAULT NULL, lookups text[] DEFAULT NULL, event_time jsonb DEFAULT NULL, grace interval DEFAULT NULL,
     emit text DEFAULT NULL, retry jsonb DEFAULT NULL, fuse jsonb DEFAULT NULL, track_history_on text[] DEFAULT NULL,
-    depends_on text[] DEFAULT NULL, paused boolean DEFAULT NULL, search_path text DEFAULT NULL, reset text[] DEFAULT NULL)
+    depends_on text[] DEFAULT NULL, paused boolean DEFAULT NULL, search_path text DEFAULT NULL, time_zone text DEFAULT NULL,
+    reset text[] DEFAULT NULL)
 RETURNS regclass
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -394,7 +402,7 @@ BEGIN
         'name', name, 'target', target, 'query', query, 'keys', keys, 'mode', mode, 'sequence_by', sequence_by, 'delete_when', delete_when,
         'schedule', schedule, 'target_lag', target_lag, 'lookups', lookups, 'event_time', event_time, 'grace', grace, 'emit', emit,
         'retry', retry, 'fuse', fuse, 'track_history_on', track_history_on, 'depends_on', depends_on,
-        'search_path', search_path, 'reset', reset)) #>> '{}')::oid::regclass;
+        'search_path', search_path, 'time_zone', time_zone, 'reset', reset)) #>> '{}')::oid::regclass;
     IF paused THEN
         PERFORM dataplat.command('pause_pipeline', jsonb_build_object('name', name));
     ELSIF NOT paused THEN
@@ -404,7 +412,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION dataplat.alter_pipeline(text, text, text, text[], text, text, text, text, interval, text[], jsonb, interval, text,
-                                            jsonb, jsonb, text[], text[], boolean, text, text[]) IS
+                                            jsonb, jsonb, text[], text[], boolean, text, text, text[]) IS
     'change a pipeline; NULL leaves an argument as it is, and reset names those that go back to their default; a changed query is computed afresh by the next run';
 
 CREATE OR REPLACE FUNCTION dataplat.drop_pipeline(name text, drop_target boolean DEFAULT false)

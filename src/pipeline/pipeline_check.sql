@@ -46,8 +46,8 @@ BEGIN
         PERFORM dataplat_internal.check_choice('mode', p.mode, '{append,upsert,scd2,aggregate,full,view}');
     END IF;
     PERFORM dataplat_internal.check_choice('emit', p.emit, '{change,close}');
+    PERFORM now() AT TIME ZONE p.time_zone;
     PERFORM dataplat_internal.check_schedule(p.schedule, p.target_lag);
-    PERFORM dataplat_internal.check_care(p.retry, p.fuse);
     SELECT l.argument, l.value, l.allowed INTO wrong
       FROM (VALUES ('target_lag', p.target_lag::text, p.target_lag > interval '0', 'more than 0'),
                    ('grace', p.grace::text, p.grace >= interval '0', '0 or more'),
@@ -63,6 +63,7 @@ BEGIN
         RAISE EXCEPTION 'invalid % "%"', wrong.argument, wrong.value
             USING ERRCODE = 'invalid_parameter_value', HINT = format('Allowed: %s.', wrong.allowed);
     END IF;
+    PERFORM dataplat_internal.check_care(p.retry, p.fuse);
     PERFORM dataplat_internal.check_pipeline_mode(p);
     PERFORM dataplat_internal.check_pipeline_depends(p);
 END;
@@ -141,10 +142,13 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    detail text;
-    hint   text;
+    analysis jsonb;
+    detail   text;
+    hint     text;
 BEGIN
-    RETURN dataplat_internal.analyze_pipeline(p.owner, p.search_path, p.query, p.keys, p.mode, p.sequence_by, p.delete_when, p.lookups);
+    analysis := dataplat_internal.analyze_pipeline(p.owner, p.search_path, p.query, p.keys, p.mode, p.sequence_by, p.delete_when, p.lookups);
+    PERFORM dataplat_internal.check_pipeline_query(p, analysis);
+    RETURN analysis;
 EXCEPTION WHEN syntax_error_or_access_rule_violation OR feature_not_supported OR invalid_schema_name THEN
     GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
     IF hint <> '' THEN
@@ -162,10 +166,38 @@ END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.analyze_definition(dataplat.pipeline) IS 'what the query of a definition reads and returns';
 
+-- What a run would find out, and what would make it wrong: rights that the
+-- owner has not, results that differ from run to run.
+CREATE OR REPLACE FUNCTION dataplat_internal.check_pipeline_query(p dataplat.pipeline, analysis jsonb)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF p.mode = 'view' THEN
+        RETURN;
+    END IF;
+    IF analysis ->> 'volatile' IS NOT NULL THEN
+        RAISE EXCEPTION 'the query of pipeline "%" calls the volatile function %', p.name, analysis ->> 'volatile'
+            USING ERRCODE = 'feature_not_supported',
+                  HINT = 'Its result would be another one in each run. Take the value from a column, or use mode => ''view''.';
+    END IF;
+    IF (analysis ->> 'time_dependent')::boolean AND NOT (p.mode_given AND p.mode = 'full') THEN
+        RAISE EXCEPTION 'the query of pipeline "%" depends on the time at which it runs', p.name
+            USING ERRCODE = 'feature_not_supported',
+                  DETAIL = 'now(), CURRENT_DATE and their like change without any change of the inputs.',
+                  HINT = 'Compare with a column of the data, use mode => ''view'', or mode => ''full'' with a schedule: it is right as of each run.';
+    END IF;
+    -- EXPLAIN checks the rights as a run does, and reads nothing.
+    PERFORM dataplat_internal.execute_for_pipeline(p, 'EXPLAIN ' || p.query);
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.check_pipeline_query(dataplat.pipeline, jsonb) IS 'fail on a query whose result cannot be kept up to date';
+
 -- Columns that arguments name must be in the result, each once.
 CREATE OR REPLACE FUNCTION dataplat_internal.check_pipeline_columns(p dataplat.pipeline, columns jsonb)
 RETURNS void
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -189,6 +221,16 @@ BEGIN
         RAISE EXCEPTION 'column "%" of % is not in the result', wrong.name, wrong.argument
             USING ERRCODE = 'undefined_column', HINT = format('The query returns: %s.', array_to_string(have, ', '));
     END IF;
+    IF p.delete_when IS NOT NULL THEN
+        BEGIN
+            PERFORM dataplat_internal.execute_for_pipeline(p, (
+                SELECT format('EXPLAIN SELECT FROM (SELECT %s) AS result WHERE (%s)', string_agg(format('NULL::%s AS %I', c.type, c.name), ', '), p.delete_when)
+                  FROM dataplat_internal.pipeline_columns(p, columns) AS c));
+        EXCEPTION WHEN syntax_error_or_access_rule_violation THEN
+            RAISE EXCEPTION 'invalid delete_when "%": %', p.delete_when, SQLERRM
+                USING ERRCODE = SQLSTATE, HINT = format('A condition over the columns of the result: %s.', array_to_string(have, ', '));
+        END;
+    END IF;
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.check_pipeline_columns(dataplat.pipeline, jsonb) IS 'fail unless the columns that arguments name are in the result';
@@ -205,7 +247,8 @@ DECLARE
     reason text;
     hint   text;
 BEGIN
-    SELECT x.relkind, x.relispartition, x.relpersistence, x.relowner, n.nspname, format('%I.%I', n.nspname, x.relname) AS name,
+    SELECT x.relkind, x.relispartition, x.relpersistence, x.relowner, n.nspname,
+           format('%I.%I', CASE x.relpersistence WHEN 't' THEN 'pg_temp' ELSE n.nspname END, x.relname) AS name,
            (SELECT h.inhparent::regclass::text FROM pg_inherits AS h WHERE h.inhrelid = x.oid LIMIT 1) AS parent
       INTO c
       FROM pg_class AS x JOIN pg_namespace AS n ON n.oid = x.relnamespace WHERE x.oid = relation;
@@ -261,7 +304,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION dataplat_internal.pipeline_inputs_of(dataplat.pipeline, jsonb) IS 'inputs of an analysed definition with their roles';
 
-CREATE OR REPLACE FUNCTION dataplat_internal.check_pipeline_inputs(p dataplat.pipeline, inputs jsonb)
+CREATE OR REPLACE FUNCTION dataplat_internal.check_pipeline_lookups(p dataplat.pipeline, inputs jsonb)
 RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -280,6 +323,16 @@ BEGIN
                   HINT = coalesce((SELECT format('Its inputs are: %s.', string_agg(i.relation, ', ' ORDER BY i.relation))
                                      FROM jsonb_to_recordset(inputs) AS i (relation text)), 'It reads no table.');
     END IF;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.check_pipeline_lookups(dataplat.pipeline, jsonb) IS 'fail on a lookup that the query does not read';
+
+CREATE OR REPLACE FUNCTION dataplat_internal.check_pipeline_inputs(p dataplat.pipeline, inputs jsonb)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
     PERFORM dataplat_internal.check_pipeline_input(p, i.relation::regclass, i.role)
        FROM dataplat_internal.pipeline_inputs_of(p, inputs) AS i;
     PERFORM dataplat_internal.check_pipeline_cycle(p, ARRAY(SELECT i.relation FROM jsonb_to_recordset(inputs) AS i (relation text)));

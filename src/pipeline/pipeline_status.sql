@@ -288,7 +288,8 @@ AS $$
                               (13, 'track_history_on', p.track_history_on IS NOT NULL, quote_literal(p.track_history_on)),
                               (14, 'depends_on', p.depends_on <> '{}', quote_literal(p.depends_on)),
                               (15, 'paused', p.paused, 'true'),
-                              (16, 'search_path', true, quote_literal(p.search_path))) AS d (place, argument, set, value)
+                              (16, 'search_path', true, quote_literal(p.search_path)),
+                              (17, 'time_zone', true, quote_literal(p.time_zone))) AS d (place, argument, set, value)
                 WHERE d.set) || ');'
       FROM dataplat.pipeline AS p
      WHERE p.name = show_create_pipeline.name;

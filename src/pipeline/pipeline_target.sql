@@ -11,7 +11,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH result AS (
-        SELECT c.nth, c.spec ->> 'name' AS name, c.spec ->> 'type' AS type, c.spec ->> 'collation' AS "collation"
+        SELECT c.nth, c.spec ->> 'name' AS name, regexp_replace(c.spec ->> 'type', '^pg_catalog\.', '') AS type, c.spec ->> 'collation' AS "collation"
           FROM jsonb_array_elements(columns) WITH ORDINALITY AS c (spec, nth)
     )
     SELECT r.nth, r.name::name, r.type, r."collation", p.mode = 'scd2' AND (r.name = ANY (p.keys) OR r.name = p.sequence_by), NULL::text

@@ -23,6 +23,7 @@
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
 #include "tcop/tcopprot.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
 #include "query/tree.h"
@@ -318,6 +319,9 @@ function_checker(Oid function, void *context)
 	DpQuery    *query = context;
 
 	query->functions = list_append_unique_oid(query->functions, function);
+	if (function == F_NOW || function == F_TRANSACTION_TIMESTAMP || function == F_STATEMENT_TIMESTAMP ||
+		function == F_AGE_TIMESTAMP || function == F_AGE_TIMESTAMPTZ)
+		query->time_dependent = true;
 	return false;
 }
 
