@@ -52,6 +52,9 @@ extern void dp_changelog_init(void);
  */
 extern DpDelta *dp_changelog_read(Oid relid, const char *reader);
 
+/* Give back a delta, and the temporary files it may have. */
+extern void dp_changelog_free(DpDelta *delta);
+
 /*
  * Move the reader's frontier to the active snapshot, in this transaction.
  * Everything that a dp_changelog_read under the same snapshot (and command)
@@ -59,7 +62,10 @@ extern DpDelta *dp_changelog_read(Oid relid, const char *reader);
  */
 extern void dp_changelog_advance(Oid relid, const char *reader);
 
-/* Is there anything at all past the frontier?  Cheap; may say yes for nothing. */
+/*
+ * Is there anything at all past the frontier, as of now?  Cheap; may say yes
+ * for nothing.
+ */
 extern bool dp_changelog_pending(Oid relid, const char *reader);
 
 /*

@@ -56,13 +56,13 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'dp_log_column_type';
 COMMENT ON FUNCTION dataplat_internal.log_column_type(oid) IS 'built-in type that carries the values of a type in a log';
 
-CREATE OR REPLACE FUNCTION dataplat_internal.present_frontier()
+CREATE OR REPLACE FUNCTION dataplat_internal.present_frontier(log_id int)
 RETURNS text
 LANGUAGE c VOLATILE STRICT
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'dp_present_frontier';
-REVOKE ALL ON FUNCTION dataplat_internal.present_frontier() FROM PUBLIC;
-COMMENT ON FUNCTION dataplat_internal.present_frontier() IS 'the frontier of a reader that has seen everything up to this moment';
+REVOKE ALL ON FUNCTION dataplat_internal.present_frontier(int) FROM PUBLIC;
+COMMENT ON FUNCTION dataplat_internal.present_frontier(int) IS 'the frontier of a reader that has seen everything up to this moment, whose log stays as it is until the transaction ends';
 
 CREATE OR REPLACE FUNCTION dataplat_internal.read_changes(relation regclass, reader text, OUT sign int, OUT "row" jsonb)
 RETURNS SETOF record
@@ -314,7 +314,7 @@ BEGIN
     END IF;
     IF fresh THEN
         UPDATE dataplat_internal.change_log AS l
-           SET valid_from = dataplat_internal.present_frontier()::jsonb ->> 'snapshot'
+           SET valid_from = dataplat_internal.present_frontier(number)::jsonb ->> 'snapshot'
          WHERE l.log_id = number;
         UPDATE dataplat_internal.change_log_reader AS r
            SET frontier = NULL, reset_reason = 'its log was lost and is made anew'
@@ -344,7 +344,7 @@ LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
     UPDATE dataplat_internal.change_log_reader AS r
-       SET frontier = dataplat_internal.present_frontier()::jsonb, reset_reason = NULL
+       SET frontier = dataplat_internal.present_frontier(l.log_id)::jsonb, reset_reason = NULL
       FROM dataplat_internal.change_log AS l
      WHERE l.relation = r.relation AND l.log_id = dataplat_internal.log_of_table(reset_reader.relation)
        AND r.reader = reset_reader.reader;

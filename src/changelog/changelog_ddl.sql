@@ -118,7 +118,7 @@ BEGIN
     PERFORM dataplat_internal.widen_log(log_column_retyped.relation, number);
     -- who reads with an older snapshot finds that the log is another one
     UPDATE dataplat_internal.change_log AS l
-       SET valid_from = dataplat_internal.present_frontier()::jsonb ->> 'snapshot'
+       SET valid_from = dataplat_internal.present_frontier(number)::jsonb ->> 'snapshot'
      WHERE l.log_id = number;
     PERFORM dataplat_internal.write_reset(number, format('column "%s" was rewritten', name));
 END;

@@ -63,6 +63,7 @@ extern Trigger *dp_log_trigger(Relation rel);
 extern int32 dp_log_trigger_log(const Trigger *trigger);
 extern Oid	dp_log_trigger_root(const Trigger *trigger);
 extern Oid	dp_log_segment_oid(int32 log_id, int segment);
+extern bool dp_log_lock_segments(int32 log_id);
 extern Relation dp_log_open_segment(int32 log_id);
 extern List *dp_log_watched_tables(void);
 extern AttrNumber dp_log_column_attnum(const char *name);
@@ -71,6 +72,9 @@ extern AttrNumber dp_log_column_attnum(const char *name);
 extern void dp_log_add_triggers(Oid relid, int32 log_id, Oid root);
 extern void dp_log_drop_triggers(Oid relid);
 extern bool dp_log_dropping_triggers(void);
+
+/* ---- rotate.c ---- */
+extern void dp_log_rotate_init(void);
 
 /* ---- ddl.c ---- */
 extern void dp_log_ddl_init(void);
@@ -116,6 +120,24 @@ typedef struct DpReader
 
 extern DpReader *dp_reader_load(Relation rel, const char *name);
 extern void dp_log_as_owner(Oid *save_userid, int *save_sec_context);
+
+/* ---- scan.c ---- */
+
+/* A scan over the rows of a segment that a frontier has not seen. */
+typedef struct DpLogScan
+{
+	const DpFrontier *frontier;
+	Relation	segment;
+	struct TableScanDescData *scan;
+	TupleTableSlot *slot;
+	List	   *ranges;			/* of blocks still to be read: first, count, ... */
+	uint64		last_xid;		/* rows of a transaction stand together */
+	bool		last_seen;		/* the frontier sees all of it */
+} DpLogScan;
+
+extern bool dp_log_scan_begin(DpLogScan *scan, int32 log_id, int segment);
+extern bool dp_log_scan_next(DpLogScan *scan);
+extern void dp_log_scan_end(DpLogScan *scan);
 
 /* ---- net.c ---- */
 typedef struct DpNet DpNet;

@@ -35,9 +35,12 @@ CREATE TABLE dataplat_internal.change_log_segment (
     log_id   int PRIMARY KEY,
     current  int NOT NULL DEFAULT 0,
     relid    oid NOT NULL,
-    unlogged boolean NOT NULL DEFAULT false
+    unlogged boolean NOT NULL DEFAULT false,
+    kept_from text
 );
 COMMENT ON TABLE dataplat_internal.change_log_segment IS 'logs of this database, not dumped: the segment that is written now, and the table';
+COMMENT ON COLUMN dataplat_internal.change_log_segment.kept_from IS
+    'pg_snapshot of the moment at which a segment was emptied last: a frontier that does not see what it sees would miss something';
 COMMENT ON COLUMN dataplat_internal.change_log_segment.unlogged IS 'the table or a partition of it is unlogged: a crash empties it';
 
 CREATE UNLOGGED TABLE dataplat_internal.change_log_alive (

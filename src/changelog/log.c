@@ -123,6 +123,34 @@ dp_log_segment_oid(int32 log_id, int segment)
 	return dp_log_relation(name);
 }
 
+/*
+ * Keep a log as it is until the transaction ends: no segment is emptied.
+ * False when it is not there.
+ */
+bool
+dp_log_lock_segments(int32 log_id)
+{
+	for (int i = 0; i < DP_LOG_SEGMENTS; i++)
+	{
+		Oid			relid = dp_log_segment_oid(log_id, i);
+
+		while (OidIsValid(relid))
+		{
+			Oid			again;
+
+			LockRelationOid(relid, AccessShareLock);
+			again = dp_log_segment_oid(log_id, i);
+			if (again == relid)
+				break;
+			UnlockRelationOid(relid, AccessShareLock);
+			relid = again;
+		}
+		if (!OidIsValid(relid))
+			return false;
+	}
+	return true;
+}
+
 /* "a12" is attribute 12 of the table; 0 when the column is one of ours. */
 AttrNumber
 dp_log_column_attnum(const char *name)

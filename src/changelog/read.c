@@ -18,6 +18,7 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "common/compat.h"
+#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -44,62 +45,8 @@ PG_FUNCTION_INFO_V1(dp_present_frontier);
 /* Rows of a segment a block, to size bitmaps by. */
 #define EXPECTED_ROWS_PER_BLOCK 80
 
-/* A scan over the rows of a log that a frontier has not seen. */
-typedef struct LogScan
-{
-	const DpFrontier *frontier;
-	Relation	segment;
-	TableScanDesc scan;
-	TupleTableSlot *slot;
-	uint64		last_xid;		/* rows of a transaction stand together */
-	bool		last_seen;		/* its snapshot sees last_xid */
-} LogScan;
-
-static bool
-open_segment(LogScan *scan, int32 log_id, int segment)
-{
-	Oid			relid = dp_log_segment_oid(log_id, segment);
-
-	if (!OidIsValid(relid))
-		return false;
-	scan->segment = table_open(relid, AccessShareLock);
-	scan->slot = table_slot_create(scan->segment, NULL);
-	scan->scan = table_beginscan(scan->segment, GetActiveSnapshot(), 0, NULL);
-	return true;
-}
-
-static void
-close_segment(LogScan *scan)
-{
-	table_endscan(scan->scan);
-	ExecDropSingleTupleTableSlot(scan->slot);
-	table_close(scan->segment, AccessShareLock);
-}
-
-/* The next row that the frontier has not seen; false at the end of the segment. */
-static bool
-next_unseen(LogScan *scan)
-{
-	while (table_scan_getnextslot(scan->scan, ForwardScanDirection, scan->slot))
-	{
-		uint64		xid;
-		int64		seq;
-
-		CHECK_FOR_INTERRUPTS();
-		slot_getsomeattrs(scan->slot, DP_LOG_SIGN);
-		xid = (uint64) DatumGetInt64(scan->slot->tts_values[DP_LOG_XID - 1]);
-		seq = DatumGetInt64(scan->slot->tts_values[DP_LOG_SEQ - 1]);
-		if (xid != scan->last_xid)
-		{
-			scan->last_xid = xid;
-			scan->last_seen = dp_frontier_sees(scan->frontier, xid, PG_INT64_MAX);
-		}
-		if (!scan->last_seen &&
-			!(xid == scan->frontier->own_xid && seq <= scan->frontier->own_seq))
-			return true;
-	}
-	return false;
-}
+/* Readers of which a session remembers that they are up to date. */
+#define CLEAN_READERS 256
 
 typedef struct ColumnMap
 {
@@ -137,7 +84,7 @@ map_columns(TupleDesc from, TupleDesc to, Bitmapset *wanted, int *n)
 }
 
 static void
-read_segment(LogScan *scan, DpNet *net, DpDelta *delta, Bitmapset *wanted)
+read_segment(DpLogScan *scan, DpNet *net, DpDelta *delta, Bitmapset *wanted)
 {
 	int			nmap;
 	ColumnMap  *map = map_columns(RelationGetDescr(scan->segment), delta->desc, wanted, &nmap);
@@ -147,7 +94,7 @@ read_segment(LogScan *scan, DpNet *net, DpDelta *delta, Bitmapset *wanted)
 											  ALLOCSET_DEFAULT_SIZES);
 
 	memset(nulls, true, delta->desc->natts);
-	while (next_unseen(scan))
+	while (dp_log_scan_next(scan))
 	{
 		MemoryContext old = MemoryContextSwitchTo(row);
 
@@ -171,6 +118,7 @@ read_segment(LogScan *scan, DpNet *net, DpDelta *delta, Bitmapset *wanted)
 	MemoryContextDelete(row);
 }
 
+/* Pages of a log, all of them. */
 static BlockNumber
 log_blocks(int32 log_id)
 {
@@ -205,34 +153,81 @@ dp_changelog_read(Oid relid, const char *name)
 					   reader->reset ? 0 : (int64) log_blocks(reader->log_id) * EXPECTED_ROWS_PER_BLOCK);
 	for (int i = 0; i < DP_LOG_SEGMENTS && !reader->reset; i++)
 	{
-		LogScan		scan = {.frontier = reader->frontier};
+		DpLogScan	scan = {.frontier = reader->frontier};
 
-		if (!open_segment(&scan, reader->log_id, i))
+		if (!dp_log_scan_begin(&scan, reader->log_id, i))
 			continue;
 		read_segment(&scan, net, delta, reader->columns);
-		close_segment(&scan);
+		dp_log_scan_end(&scan);
 	}
 	dp_net_finish(net);
 	table_close(rel, NoLock);
 	return delta;
 }
 
+void
+dp_changelog_free(DpDelta *delta)
+{
+	if (delta->old_rows)
+		tuplestore_end(delta->old_rows);
+	if (delta->new_rows)
+		tuplestore_end(delta->new_rows);
+	FreeTupleDesc(delta->desc);
+	pfree(delta);
+}
+
+/* ---- is there anything ---- */
+
+/* Readers that had seen everything when the table's counter stood at "count". */
+static struct
+{
+	uint64		key;			/* of log, reader and frontier */
+	uint64		count;
+}			clean[CLEAN_READERS];
+
+static uint64
+reader_key(const DpReader *reader)
+{
+	char	   *text = psprintf("%d %s %s", reader->log_id, dp_frontier_json(reader->frontier), reader->name);
+
+	return hash_bytes_extended((unsigned char *) text, strlen(text), 0);
+}
+
+/*
+ * Looks as of now, not as of the active snapshot: a commit that the snapshot
+ * does not see must not be taken for one that was looked at.
+ */
 bool
 dp_changelog_pending(Oid relid, const char *name)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
-	DpReader   *reader = dp_reader_load(rel, name);
-	bool		pending = reader->reset != NULL;
+	uint64		count = dp_log_changed_here(relid) ? 0 : dp_log_change_count(relid);
+	DpReader   *reader;
+	bool		pending;
+	uint64		key;
 
-	for (int i = 0; i < DP_LOG_SEGMENTS && !pending; i++)
+	PushActiveSnapshot(GetLatestSnapshot());
+	reader = dp_reader_load(rel, name);
+	pending = reader->reset != NULL;
+	key = pending ? 0 : reader_key(reader);
+	if (count == 0 || clean[key % CLEAN_READERS].key != key || clean[key % CLEAN_READERS].count != count)
 	{
-		LogScan		scan = {.frontier = reader->frontier};
+		for (int i = 0; i < DP_LOG_SEGMENTS && !pending; i++)
+		{
+			DpLogScan	scan = {.frontier = reader->frontier};
 
-		if (!open_segment(&scan, reader->log_id, i))
-			continue;
-		pending = next_unseen(&scan);
-		close_segment(&scan);
+			if (!dp_log_scan_begin(&scan, reader->log_id, i))
+				continue;
+			pending = dp_log_scan_next(&scan);
+			dp_log_scan_end(&scan);
+		}
+		if (!pending && count != 0)
+		{
+			clean[key % CLEAN_READERS].key = key;
+			clean[key % CLEAN_READERS].count = count;
+		}
 	}
+	PopActiveSnapshot();
 	table_close(rel, NoLock);
 	return pending;
 }
@@ -251,14 +246,14 @@ own_seq(int32 log_id, uint64 xid)
 
 	for (int i = 0; i < DP_LOG_SEGMENTS; i++)
 	{
-		LogScan		scan = {.frontier = &nothing};
+		DpLogScan	scan = {.frontier = &nothing};
 
-		if (!open_segment(&scan, log_id, i))
+		if (!dp_log_scan_begin(&scan, log_id, i))
 			continue;
-		while (next_unseen(&scan))
+		while (dp_log_scan_next(&scan))
 			if ((uint64) DatumGetInt64(scan.slot->tts_values[DP_LOG_XID - 1]) == xid)
 				seq = Max(seq, DatumGetInt64(scan.slot->tts_values[DP_LOG_SEQ - 1]));
-		close_segment(&scan);
+		dp_log_scan_end(&scan);
 	}
 	return seq;
 }
@@ -288,24 +283,36 @@ store_frontier(const DpReader *reader, const char *json, const char *reason)
 }
 
 /*
- * From when on the log tells all, as of now; held until we commit.  NULL: the
- * log is lost.
+ * Does the log, as of now, hold all that the frontier does not see?  It stays
+ * so until we commit: whoever empties a segment or makes the log anew waits
+ * for our locks on it.
  */
-static DpFrontier *
-lock_valid_from(const DpReader *reader)
+static bool
+log_holds_rest(const DpReader *reader, const DpFrontier *frontier)
 {
 	Oid			types[1] = {TEXTOID};
 	Datum		values[1];
-	char	   *valid_from = NULL;
+	bool		holds;
 
+	if (!dp_log_lock_segments(reader->log_id))
+		return false;
 	values[0] = CStringGetTextDatum(reader->relation);
-	if (SPI_execute_with_args("SELECT l.valid_from FROM dataplat_internal.change_log AS l"
-							  " WHERE l.relation OPERATOR(pg_catalog.=) $1 FOR SHARE",
-							  1, types, values, NULL, false, 0) != SPI_OK_SELECT)
+	PushActiveSnapshot(GetLatestSnapshot());
+	if (SPI_execute_with_args("SELECT l.valid_from, s.kept_from FROM dataplat_internal.change_log AS l"
+							  " JOIN dataplat_internal.change_log_segment AS s ON s.log_id OPERATOR(pg_catalog.=) l.log_id"
+							  " WHERE l.relation OPERATOR(pg_catalog.=) $1",
+							  1, types, values, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read dataplat_internal.change_log");
-	if (SPI_processed == 1)
-		valid_from = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	return valid_from ? dp_frontier_parse(valid_from, NULL, NULL) : NULL;
+	PopActiveSnapshot();
+	holds = SPI_processed == 1;
+	for (int i = 1; i <= 2 && holds; i++)
+	{
+		char	   *snapshot = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i);
+
+		/* nothing was emptied yet: that holds; no beginning: the log is lost */
+		holds = snapshot ? dp_frontier_covers(frontier, dp_frontier_parse(snapshot, NULL, NULL)) : i == 2;
+	}
+	return holds;
 }
 
 void
@@ -315,7 +322,6 @@ dp_changelog_advance(Oid relid, const char *name)
 	DpReader   *reader = dp_reader_load(rel, name);
 	DpFrontier *frontier = dp_frontier_of_snapshot(GetActiveSnapshot());
 	uint64		xid = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
-	DpFrontier *valid_from;
 	Oid			save_userid;
 	int			save_sec_context;
 
@@ -326,8 +332,7 @@ dp_changelog_advance(Oid relid, const char *name)
 	}
 	dp_log_as_owner(&save_userid, &save_sec_context);
 	SPI_connect();
-	valid_from = lock_valid_from(reader);
-	if (valid_from && dp_frontier_covers(frontier, valid_from))
+	if (log_holds_rest(reader, frontier))
 		store_frontier(reader, dp_frontier_json(frontier), NULL);
 	else
 		store_frontier(reader, NULL, "its log is younger than what was read last");
@@ -387,6 +392,7 @@ dp_read_changes(PG_FUNCTION_ARGS)
 	}
 	emit_rows(rsinfo, delta, delta->old_rows, -1);
 	emit_rows(rsinfo, delta, delta->new_rows, 1);
+	dp_changelog_free(delta);
 	return (Datum) 0;
 }
 
@@ -406,7 +412,7 @@ dp_changes_pending(PG_FUNCTION_ARGS)
 }
 
 /*
- * dataplat_internal.present_frontier(relation regclass) returns text
+ * dataplat_internal.present_frontier(log_id int) returns text
  *
  * What can be seen at this moment, whatever this transaction's snapshot is.
  * What this transaction wrote already counts as seen.
@@ -414,8 +420,12 @@ dp_changes_pending(PG_FUNCTION_ARGS)
 Datum
 dp_present_frontier(PG_FUNCTION_ARGS)
 {
-	DpFrontier *frontier = dp_frontier_of_snapshot(GetLatestSnapshot());
+	DpFrontier *frontier;
 	int64		seq = dp_log_last_seq();
+
+	/* from here on nothing goes that this frontier does not see */
+	(void) dp_log_lock_segments(PG_GETARG_INT32(0));
+	frontier = dp_frontier_of_snapshot(GetLatestSnapshot());
 
 	if (seq > 0)
 	{

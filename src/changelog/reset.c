@@ -46,6 +46,7 @@ dp_changelog_init(void)
 {
 	dp_log_listen_init();
 	dp_log_ddl_init();
+	dp_log_rotate_init();
 }
 
 extern PGDLLEXPORT Datum dp_write_reset(PG_FUNCTION_ARGS);

@@ -20,6 +20,8 @@
 #include "catalog/pg_foreign_server.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_relation.h"
+#include "miscadmin.h"
+#include "nodes/tidbitmap.h"
 #include "utils/acl.h"
 #include "utils/rangetypes.h"
 #include "utils/wait_event.h"
@@ -245,6 +247,39 @@ dp_alters_expression(const AlterTableCmd *cmd)
 #else
 	return false;
 #endif
+}
+
+/* 18 counts index scans for EXPLAIN, and iterates a bitmap into a result of the caller's. */
+static inline void
+dp_index_blocks(Relation index, Snapshot snapshot, ScanKey key, int nkeys,
+				void (*block) (BlockNumber blkno, void *arg), void *arg)
+{
+	TIDBitmap  *bitmap = tbm_create((Size) work_mem * 1024, NULL);
+#if PG_VERSION_NUM >= 180000
+	IndexScanDesc scan = index_beginscan_bitmap(index, snapshot, NULL, nkeys);
+	TBMPrivateIterator *iterator;
+	TBMIterateResult result;
+#else
+	IndexScanDesc scan = index_beginscan_bitmap(index, snapshot, nkeys);
+	TBMIterator *iterator;
+	TBMIterateResult *result;
+#endif
+
+	index_rescan(scan, key, nkeys, NULL, 0);
+	(void) index_getbitmap(scan, bitmap);
+	index_endscan(scan);
+#if PG_VERSION_NUM >= 180000
+	iterator = tbm_begin_private_iterate(bitmap);
+	while (tbm_private_iterate(iterator, &result))
+		block(result.blockno, arg);
+	tbm_end_private_iterate(iterator);
+#else
+	iterator = tbm_begin_iterate(bitmap);
+	while ((result = tbm_iterate(iterator)) != NULL)
+		block(result->blockno, arg);
+	tbm_end_iterate(iterator);
+#endif
+	tbm_free(bitmap);
 }
 
 #endif							/* DP_COMMON_COMPAT_H */
