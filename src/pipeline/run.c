@@ -57,6 +57,7 @@ dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
 	instr_time	begin;
 	instr_time	end;
 	List	   *deltas = NIL;
+	ListCell   *lc;
 	DpOwnerScope scope;
 
 	memset(run, 0, sizeof(DpRun));
@@ -102,6 +103,13 @@ dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
 		store_run(pipeline, run, started);
 	dp_leave_owner(&scope);
 	PopActiveSnapshot();
+	foreach(lc, deltas)
+	{
+		InputDelta *one = lfirst(lc);
+
+		if (one->bronze_frontier == NULL)
+			dp_changelog_free(one->delta);
+	}
 }
 
 /*
