@@ -348,7 +348,7 @@ END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.command_drop_pipeline(name, jsonb) IS 'drop_pipeline as the owner of the extension';
 
--- What modes keep beside the target: deleted keys, states of aggregates.
+-- What modes keep beside the target: deleted keys, events, states of aggregates.
 CREATE OR REPLACE FUNCTION dataplat_internal.pipeline_side_tables(p dataplat.pipeline)
 RETURNS SETOF text
 LANGUAGE sql STABLE
@@ -356,7 +356,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT c.oid::regclass::text FROM pg_class AS c
      WHERE c.relnamespace = 'dataplat_internal'::regnamespace AND c.relkind = 'r'
-       AND c.relname IN ('tombstone_' || p.pipeline_id, 'state_' || p.pipeline_id)
+       AND c.relname IN ('tombstone_' || p.pipeline_id, 'event_' || p.pipeline_id, 'state_' || p.pipeline_id)
      ORDER BY 1;
 $$;
 COMMENT ON FUNCTION dataplat_internal.pipeline_side_tables(dataplat.pipeline) IS 'tables that a pipeline keeps beside its target';

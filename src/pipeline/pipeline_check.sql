@@ -23,6 +23,21 @@ END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.relation_parts(text) IS 'schema and name of a relation written by a user';
 
+-- Columns of sequence_by: one, or several separated by commas.
+CREATE OR REPLACE FUNCTION dataplat_internal.sequence_columns(sequence_by text)
+RETURNS text[]
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT array_agg((parse_ident(s.one))[1] ORDER BY s.nth) FROM string_to_table(sequence_by, ',') WITH ORDINALITY AS s (one, nth));
+EXCEPTION WHEN invalid_parameter_value THEN
+    RAISE EXCEPTION 'invalid sequence_by "%"', sequence_by
+        USING ERRCODE = 'invalid_parameter_value', HINT = 'Name a column of the result, or several separated by commas.';
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.sequence_columns(text) IS 'columns named by sequence_by';
+
 -- ------------------------------------------------------------------ a definition by itself
 
 -- Everything about a pipeline that can be judged without its query.
@@ -86,6 +101,10 @@ BEGIN
         RAISE EXCEPTION 'mode scd2 needs sequence_by'
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = 'Name the column of the result that says from when on a row holds.';
+    END IF;
+    IF p.mode = 'scd2' AND cardinality(dataplat_internal.sequence_columns(p.sequence_by)) > 1 THEN
+        RAISE EXCEPTION 'mode scd2 needs one column as sequence_by'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'History is a line: name the column that says when something happened.';
     END IF;
     IF p.sequence_by IS NOT NULL AND p.mode IN ('append', 'aggregate', 'full', 'view') THEN
         RAISE EXCEPTION 'mode % has no sequence_by', p.mode
@@ -214,18 +233,27 @@ BEGIN
     END IF;
     SELECT n.argument, n.name INTO wrong
       FROM (SELECT 'keys', k FROM unnest(p.keys) AS k
-            UNION ALL SELECT 'sequence_by', p.sequence_by WHERE p.sequence_by IS NOT NULL
+            UNION ALL SELECT 'sequence_by', s FROM unnest(dataplat_internal.sequence_columns(p.sequence_by)) AS s
             UNION ALL SELECT 'track_history_on', t FROM unnest(p.track_history_on) AS t) AS n (argument, name)
      WHERE NOT n.name = ANY (have) LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'column "%" of % is not in the result', wrong.name, wrong.argument
             USING ERRCODE = 'undefined_column', HINT = format('The query returns: %s.', array_to_string(have, ', '));
     END IF;
+    IF p.mode = 'scd2' AND EXISTS (SELECT FROM dataplat_internal.pipeline_columns(p, columns) AS c WHERE c.type IS NULL) THEN
+        RAISE EXCEPTION 'mode scd2 needs a sequence_by whose type has ranges'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Cast the column to timestamptz, timestamp, date, bigint, int or numeric.';
+    END IF;
+    IF p.mode = 'scd2' AND have && '{valid,is_current}' THEN
+        RAISE EXCEPTION 'columns "valid" and "is_current" are filled by mode scd2'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Give the column of the query another name.';
+    END IF;
     IF p.delete_when IS NOT NULL THEN
         BEGIN
             PERFORM dataplat_internal.execute_for_pipeline(p, (
-                SELECT format('EXPLAIN SELECT FROM (SELECT %s) AS result WHERE (%s)', string_agg(format('NULL::%s AS %I', c.type, c.name), ', '), p.delete_when)
-                  FROM dataplat_internal.pipeline_columns(p, columns) AS c));
+                SELECT format('EXPLAIN SELECT FROM (SELECT %s) AS result WHERE (%s)',
+                              string_agg(format('NULL::%s AS %I', c.spec ->> 'type', c.spec ->> 'name'), ', '), p.delete_when)
+                  FROM jsonb_array_elements(columns) AS c (spec)));
         EXCEPTION WHEN syntax_error_or_access_rule_violation THEN
             RAISE EXCEPTION 'invalid delete_when "%": %', p.delete_when, SQLERRM
                 USING ERRCODE = SQLSTATE, HINT = format('A condition over the columns of the result: %s.', array_to_string(have, ', '));

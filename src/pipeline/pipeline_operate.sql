@@ -67,7 +67,7 @@ BEGIN
     PERFORM dataplat_internal.lock_pipeline(p.pipeline_id);
     n := dataplat_internal.execute_as(p.owner, format('DELETE FROM %s', p.target));
     FOR side IN SELECT * FROM dataplat_internal.pipeline_side_tables(p) LOOP
-        EXECUTE format('TRUNCATE %s', side);
+        EXECUTE format('DROP TABLE %s', side);
     END LOOP;
     UPDATE dataplat_internal.pipeline_state AS s SET filled = false WHERE s.pipeline = p.name;
     PERFORM dataplat_internal.mark_pipeline_rebuild(p.name, 'reset by ' || caller);

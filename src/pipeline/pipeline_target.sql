@@ -14,14 +14,16 @@ AS $$
         SELECT c.nth, c.spec ->> 'name' AS name, regexp_replace(c.spec ->> 'type', '^pg_catalog\.', '') AS type, c.spec ->> 'collation' AS "collation"
           FROM jsonb_array_elements(columns) WITH ORDINALITY AS c (spec, nth)
     )
-    SELECT r.nth, r.name::name, r.type, r."collation", p.mode = 'scd2' AND (r.name = ANY (p.keys) OR r.name = p.sequence_by), NULL::text
+    SELECT r.nth, r.name::name, r.type, r."collation",
+           p.mode = 'scd2' AND (r.name = ANY (p.keys) OR r.name = ANY (dataplat_internal.sequence_columns(p.sequence_by))), NULL::text
       FROM result AS r
+     -- what an event says about itself is not stored
+     WHERE p.mode NOT IN ('upsert', 'scd2') OR (r.name, r.type) NOT IN (('_keep', 'text[]'), ('_delete', 'boolean'))
     UNION ALL
     SELECT 10000, 'valid',
-           CASE WHEN r.type LIKE 'timestamp%with time zone' THEN 'tstzrange' WHEN r.type LIKE 'timestamp%' THEN 'tsrange' WHEN r.type = 'date' THEN 'daterange'
-                WHEN r.type = 'integer' THEN 'int4range' WHEN r.type = 'bigint' THEN 'int8range' WHEN r.type LIKE 'numeric%' THEN 'numrange' END,
+           (SELECT format_type(g.rngtypid, NULL) FROM pg_range AS g WHERE g.rngsubtype = to_regtype(r.type) ORDER BY g.rngtypid LIMIT 1),
            NULL, true, format('when this version holds, by %s', r.name)
-      FROM result AS r WHERE p.mode = 'scd2' AND r.name = p.sequence_by
+      FROM result AS r WHERE p.mode = 'scd2' AND r.name = ANY (dataplat_internal.sequence_columns(p.sequence_by))
     UNION ALL
     SELECT 10001, 'is_current', 'boolean', NULL, true, 'this is the newest version of its key' WHERE p.mode = 'scd2'
      ORDER BY 1;
@@ -211,6 +213,9 @@ DECLARE
     schema_name name;
     index_name  name;
 BEGIN
+    IF p.mode = 'scd2' THEN
+        PERFORM dataplat_internal.ensure_history_keys(p, relation);
+    END IF;
     IF p.keys = '{}' OR p.mode IN ('append', 'view', 'scd2') THEN
         RETURN;
     END IF;
@@ -252,6 +257,42 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.ensure_pipeline_key(dataplat.pipeline, regclass) IS 'make the unique index of a target when it is missing';
+
+-- History has a version a key and begin, and no two that overlap.  For the
+-- latter PostgreSQL needs btree_gist, which an owner of the database may
+-- create; without it the rule of apply alone keeps them apart.
+CREATE OR REPLACE FUNCTION dataplat_internal.ensure_history_keys(p dataplat.pipeline, relation regclass)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    keys   text := (SELECT string_agg(quote_ident(k), ', ' ORDER BY n) FROM unnest(p.keys) WITH ORDINALITY AS u (k, n));
+    table_name text := (SELECT quote_ident(left(c.relname, 40) || '_history_key') FROM pg_class AS c WHERE c.oid = relation);
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_index AS x WHERE x.indrelid = relation AND x.indisunique AND x.indisvalid AND x.indpred IS NULL
+                      AND pg_get_indexdef(x.indexrelid) LIKE format('%%(%s, lower(valid))%%', keys)) THEN
+        PERFORM dataplat_internal.execute_as(p.owner, format('CREATE UNIQUE INDEX ON %s (%s, pg_catalog.lower(valid))', relation, keys));
+    END IF;
+    IF EXISTS (SELECT FROM pg_constraint AS c WHERE c.conrelid = relation AND c.contype = 'x') THEN
+        RETURN;
+    END IF;
+    BEGIN
+        IF NOT EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'btree_gist') THEN
+            PERFORM dataplat_internal.execute_as(p.owner, format('CREATE EXTENSION btree_gist SCHEMA %I',
+                (SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = relation)));
+        END IF;
+        PERFORM dataplat_internal.execute_as(p.owner, (
+            SELECT format('ALTER TABLE %s ADD CONSTRAINT %s EXCLUDE USING gist (%s, valid WITH OPERATOR(pg_catalog.&&))', relation, table_name,
+                          string_agg(format('%I WITH OPERATOR(pg_catalog.=)', k), ', ' ORDER BY n))
+              FROM unnest(p.keys) WITH ORDINALITY AS u (k, n)));
+    EXCEPTION WHEN insufficient_privilege OR undefined_object OR feature_not_supported OR undefined_file OR undefined_function THEN
+        RAISE NOTICE 'no exclusion constraint guards the history in "%": %', p.target, SQLERRM
+            USING HINT = 'CREATE EXTENSION btree_gist, then alter_pipeline() makes it.';
+    END;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.ensure_history_keys(dataplat.pipeline, regclass) IS 'indexes and constraint of a table of history';
 
 -- The same for a changed definition: new columns are added to the table.
 CREATE OR REPLACE FUNCTION dataplat_internal.alter_pipeline_target(old dataplat.pipeline, p dataplat.pipeline, columns jsonb)
