@@ -279,6 +279,8 @@ static bool
 probe(DpWriter *writer, TupleTableSlot *row)
 {
 	DpHeapWriter *heap = writer->heap;
+	MemoryContext old;
+	bool		found;
 
 	CHECK_FOR_INTERRUPTS();
 	for (int i = 0; i < writer->key->ncolumns; i++)
@@ -289,8 +291,12 @@ probe(DpWriter *writer, TupleTableSlot *row)
 		sk->sk_argument = row->tts_values[attno - 1];
 		sk->sk_flags = row->tts_isnull[attno - 1] ? SK_ISNULL | SK_SEARCHNULL : 0;
 	}
+	/* What the scan allocates on its way lives as long as the scan. */
+	old = MemoryContextSwitchTo(writer->context);
 	index_rescan(heap->scan, heap->scankeys, writer->key->ncolumns, NULL, 0);
-	return index_getnext_slot(heap->scan, ForwardScanDirection, heap->found);
+	found = index_getnext_slot(heap->scan, ForwardScanDirection, heap->found);
+	MemoryContextSwitchTo(old);
+	return found;
 }
 
 /* Did this writer write the version that was found? */
