@@ -19,6 +19,7 @@
 #include "ingest/ledger.h"
 #include "kafka/options.h"
 #include "launcher/launcher.h"
+#include "pipeline/time.h"
 #include "pipeline/worker.h"
 #include "storage/maintenance.h"
 #include "telemetry/partition_stats.h"
@@ -44,6 +45,7 @@ _PG_init(void)
 	dp_ledger_init();
 	dp_dev_broker_init();
 	dp_pipeline_worker_init();
+	dp_time_init();
 
 	MarkGUCPrefixReserved("dataplat");
 }

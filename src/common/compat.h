@@ -202,6 +202,23 @@ dp_rte_select_column(Query *query, RangeTblEntry *rte, AttrNumber attno)
 #endif
 }
 
+/* Let entry "index" of a query be what "rte" is in another, rights included. */
+static inline void
+dp_rte_replace(Query *query, int index, Query *from, RangeTblEntry *rte)
+{
+	RangeTblEntry *copy = copyObject(rte);
+
+#if PG_VERSION_NUM >= 160000
+	RangeTblEntry *old = list_nth_node(RangeTblEntry, query->rtable, index - 1);
+
+	copy->perminfoindex = old->perminfoindex;
+	if (old->perminfoindex != 0)
+		lfirst(list_nth_cell(query->rteperminfos, old->perminfoindex - 1)) =
+			copyObject(getRTEPermissionInfo(from->rteperminfos, rte));
+#endif
+	lfirst(list_nth_cell(query->rtable, index - 1)) = copy;
+}
+
 /* An entry that is no relation any more asks for no rights. */
 static inline void
 dp_rte_forget_relation(RangeTblEntry *rte)

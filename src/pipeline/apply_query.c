@@ -264,12 +264,23 @@ dp_apply_touched(DpApply *apply)
 		dp_apply_full(apply);
 		return;
 	}
+	if (apply->time)
+		keys = dp_time_settle_keys(apply->time, keys);
 	if (keys->n == 0)
+	{
+		if (apply->time)
+			dp_time_finish(apply->time, false);
 		return;
+	}
 	rows = dp_rows_like(apply->env, pipeline->query->desc);
 	dest = dp_rows_receiver(rows);
 	rows->n = (int64) dp_derive_restricted(apply->derive, pipeline->key_columns, keys, dest);
 	dest->rDestroy(dest);
+	if (apply->time)
+	{
+		dp_time_filter_rows(apply->time, rows);
+		dp_time_finish(apply->time, false);
+	}
 	dp_rows_name(rows);
 
 	writer = dp_apply_open(apply);
@@ -291,6 +302,8 @@ dp_wanted_rows(DpApply *apply)
 
 	rows->n = (int64) dp_query_run(copyObject(query->tree), query->text, apply->env, dest);
 	dest->rDestroy(dest);
+	if (apply->time)
+		dp_time_filter_rows(apply->time, rows);
 	dp_rows_name(rows);
 	return rows;
 }
@@ -300,6 +313,8 @@ dp_apply_full(DpApply *apply)
 {
 	DpRows	   *wanted = dp_wanted_rows(apply);
 
+	if (apply->time)
+		dp_time_finish(apply->time, true);
 	dp_apply_wanted(apply, wanted);
 	dp_rows_free(wanted);
 }

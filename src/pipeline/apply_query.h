@@ -11,6 +11,7 @@
 #define DP_PIPELINE_APPLY_QUERY_H
 
 #include "pipeline/pipeline.h"
+#include "pipeline/time.h"
 #include "pipeline/writer.h"
 
 typedef struct DpApply
@@ -18,6 +19,7 @@ typedef struct DpApply
 	DpPipeline *pipeline;
 	QueryEnvironment *env;
 	DpDerive   *derive;			/* knows the changed inputs */
+	DpTime	   *time;			/* NULL: event time does not matter */
 	DpWriteCounts counts;
 	const char *unknown;		/* why everything had to be compared; NULL: it had not */
 } DpApply;

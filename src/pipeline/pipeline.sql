@@ -82,6 +82,7 @@ BEGIN
     p.lookups := ARRAY(SELECT i.relation FROM dataplat_internal.pipeline_inputs_of(p, analysis -> 'inputs') AS i WHERE i.role = 'lookup');
     PERFORM dataplat_internal.check_pipeline_mode(p);
     PERFORM dataplat_internal.check_pipeline_columns(p, analysis -> 'columns');
+    PERFORM dataplat_internal.check_pipeline_time(p);
     RETURN p;
 END;
 $$;

@@ -122,10 +122,6 @@ BEGIN
     IF p.track_history_on IS NOT NULL AND p.mode IS DISTINCT FROM 'scd2' THEN
         RAISE EXCEPTION 'track_history_on is for mode scd2' USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    IF p.emit = 'close' AND p.event_time IS NULL THEN
-        RAISE EXCEPTION 'emit close needs event_time'
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'Without a watermark no window ever closes.';
-    END IF;
     IF p.mode = 'view' AND (p.keys <> '{}' OR p.lookups <> '{}') THEN
         RAISE EXCEPTION 'mode view has no keys and no lookups'
             USING ERRCODE = 'invalid_parameter_value', HINT = 'A view is computed when it is read.';

@@ -40,7 +40,8 @@ typedef struct InputDelta
 static List *read_deltas(DpPipeline *pipeline, DpRun *run);
 static void advance(DpPipeline *pipeline, List *deltas, bool full);
 static List *identity_of(const DpInput *input, TupleDesc desc, Tuplestorestate *rows);
-static void apply_deltas(DpPipeline *pipeline, List *deltas, DpRun *run);
+static void observe_times(DpPipeline *pipeline, DpTime *time, List *deltas, DpRun *run);
+static void apply_deltas(DpPipeline *pipeline, List *deltas, DpTime *time, DpRun *run);
 static void store_run(DpPipeline *pipeline, DpRun *run, TimestampTz started);
 
 /* The name under which a pipeline reads change logs. */
@@ -58,6 +59,7 @@ dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
 	instr_time	end;
 	List	   *deltas = NIL;
 	ListCell   *lc;
+	DpTime	   *time;
 	DpOwnerScope scope;
 
 	memset(run, 0, sizeof(DpRun));
@@ -80,15 +82,21 @@ dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
 		run->kind = DP_RUN_FULL;
 
 	dp_apply_note_columns(pipeline);
+	time = dp_time_load(pipeline);
+	if (time && dp_time_leaves_out(time))
+		pipeline->additive = NULL;
 	dp_enter_platform(&scope);
 	deltas = read_deltas(pipeline, run);
 	dp_leave_owner(&scope);
+	if (time)
+		observe_times(pipeline, time, deltas, run);
 
-	run->nothing_new = run->kind == DP_RUN_LIVE && run->rows_in == 0;
+	run->nothing_new = run->kind == DP_RUN_LIVE && run->rows_in == 0 &&
+		!(time && dp_time_has_closing(time));
 	if (!run->nothing_new)
 	{
 		dp_enter_owner(pipeline, &scope);
-		apply_deltas(pipeline, deltas, run);
+		apply_deltas(pipeline, deltas, time, run);
 		dp_leave_owner(&scope);
 	}
 	INSTR_TIME_SET_CURRENT(end);
@@ -222,13 +230,37 @@ identity_of(const DpInput *input, TupleDesc desc, Tuplestorestate *rows)
 	return identity;
 }
 
+/* Watermarks first: late rows leave the deltas, and windows may close. */
 static void
-apply_deltas(DpPipeline *pipeline, List *deltas, DpRun *run)
+observe_times(DpPipeline *pipeline, DpTime *time, List *deltas, DpRun *run)
 {
-	DpApply		apply = {0};
 	ListCell   *lc;
 
+	if (run->kind == DP_RUN_LIVE)
+	{
+		foreach(lc, deltas)
+			dp_time_observe(time, ((InputDelta *) lfirst(lc))->delta);
+	}
+	else
+	{
+		foreach(lc, pipeline->inputs)
+			dp_time_observe_table(time, ((DpInput *) lfirst(lc))->relid);
+	}
+	dp_time_advance(time, run);
+}
+
+static void
+apply_deltas(DpPipeline *pipeline, List *deltas, DpTime *time, DpRun *run)
+{
+	DpApply		apply = {0};
+	DpQuery    *query = pipeline->query;
+	ListCell   *lc;
+
+	/* Where new rows are all that is read, those that are late have left them. */
+	if (time && (run->kind == DP_RUN_FULL || pipeline->mode == DP_MODE_AGGREGATE || pipeline->mode == DP_MODE_FULL))
+		pipeline->query = dp_time_query(time, query);
 	apply.pipeline = pipeline;
+	apply.time = time;
 	apply.env = create_queryEnv();
 	apply.derive = dp_derive_new(pipeline->query, apply.env);
 	foreach(lc, deltas)
@@ -254,15 +286,16 @@ apply_deltas(DpPipeline *pipeline, List *deltas, DpRun *run)
 	run->rows_inserted = apply.counts.inserted;
 	run->rows_updated = apply.counts.updated;
 	run->rows_deleted = apply.counts.deleted;
+	pipeline->query = query;
 }
 
 static void
 store_run(DpPipeline *pipeline, DpRun *run, TimestampTz started)
 {
 	static const char *const kinds[] = {"live", "full", "backfill"};
-	Oid			types[9] = {TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, FLOAT8OID};
-	Datum		values[9];
-	char		nulls[9] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
+	Oid			types[10] = {TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, FLOAT8OID, INT8OID};
+	Datum		values[10];
+	char		nulls[10] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
 	bool		isnull;
 
 	values[0] = CStringGetTextDatum(pipeline->name);
@@ -275,11 +308,12 @@ store_run(DpPipeline *pipeline, DpRun *run, TimestampTz started)
 	values[7] = run->reason ? CStringGetTextDatum(run->reason) : (Datum) 0;
 	nulls[7] = run->reason ? ' ' : 'n';
 	values[8] = Float8GetDatum(run->exec_ms);
+	values[9] = Int64GetDatum(run->rows_late);
 	SPI_connect();
 	SPI_execute_with_args("INSERT INTO dataplat.pipeline_run (pipeline, kind, state, started_at, finished_at, rows_in,"
-						  " rows_inserted, rows_updated, rows_deleted, reason, exec_ms)"
-						  " VALUES ($1, $2, 'succeeded', $3, pg_catalog.clock_timestamp(), $4, $5, $6, $7, $8, $9)"
-						  " RETURNING run_id", 9, types, values, nulls, false, 0);
+						  " rows_inserted, rows_updated, rows_deleted, reason, exec_ms, rows_late)"
+						  " VALUES ($1, $2, 'succeeded', $3, pg_catalog.clock_timestamp(), $4, $5, $6, $7, $8, $9, $10)"
+						  " RETURNING run_id", 10, types, values, nulls, false, 0);
 	run->run_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	types[1] = INT8OID;
 	values[1] = Int64GetDatum(run->run_id);

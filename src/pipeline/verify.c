@@ -69,6 +69,9 @@ dp_compare_target(DpPipeline *pipeline, int64 *counts)
 
 	apply.pipeline = pipeline;
 	apply.env = create_queryEnv();
+	apply.time = dp_time_load(pipeline);
+	if (apply.time)
+		pipeline->query = dp_time_query(apply.time, pipeline->query);
 	wanted = dp_wanted_rows(&apply);
 	if (pipeline->key_columns == NIL)
 	{
