@@ -23,11 +23,26 @@
 
 #define ROWS_NAME "dataplat_rows"
 
+/* Positions of errors are positions in our text, not in the user's statement. */
+static void
+say_where(void *select)
+{
+	int			position = geterrposition();
+
+	if (position > 0)
+	{
+		errposition(0);
+		internalerrposition(position);
+		internalerrquery(select);
+	}
+}
+
 static Query *
 analyze(const char *what, const char *text, TupleDesc desc)
 {
 	char	   *select = psprintf("SELECT (%s\n) IS TRUE FROM " ROWS_NAME, text);
-	List	   *parsed = raw_parser(select, RAW_PARSE_DEFAULT);
+	ErrorContextCallback callback = {.callback = say_where, .arg = select};
+	List	   *parsed;
 	EphemeralNamedRelation enr = palloc0(sizeof(EphemeralNamedRelationData));
 	QueryEnvironment *env = create_queryEnv();
 	Query	   *query;
@@ -36,11 +51,15 @@ analyze(const char *what, const char *text, TupleDesc desc)
 	enr->md.tupdesc = desc;
 	enr->md.enrtype = ENR_NAMED_TUPLESTORE;
 	register_ENR(env, enr);
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	parsed = raw_parser(select, RAW_PARSE_DEFAULT);
 	if (list_length(parsed) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("%s is not one condition", what)));
 	query = parse_analyze_fixedparams(linitial(parsed), select, NULL, 0, env);
+	error_context_stack = callback.previous;
 	if (query->commandType != CMD_SELECT || list_length(query->targetList) != 1 ||
 		list_length(query->rtable) != 1 || query->setOperations ||
 		query->jointree->quals || query->sortClause || query->limitCount ||
