@@ -93,4 +93,23 @@ extern bool dp_changelog_is_ours(const Trigger *trigger);
  */
 extern void dp_changelog_listen(void (*changed) (Oid dboid, Oid relid));
 
+/*
+ * Tables whose new rows are known otherwise than by a log.  consume() asks the
+ * room that knows them.  Frontiers are JSON that only that room reads.
+ */
+typedef struct DpArrivals
+{
+	bool		(*takes) (Oid relid);
+
+	/*
+	 * Some of the rows past a frontier, under the active snapshot, as the
+	 * extension's owner.  *frontier becomes the next one, *more says whether
+	 * something is left to read past it.
+	 */
+	DpDelta    *(*read) (Oid relid, char **frontier, bool *more);
+	char	   *(*present) (Oid relid); /* frontier of one who has seen everything */
+} DpArrivals;
+
+extern void dp_consume_register(const DpArrivals *arrivals);
+
 #endif							/* DP_CHANGELOG_H */

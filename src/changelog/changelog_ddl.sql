@@ -151,17 +151,15 @@ DECLARE
     moved record;
 BEGIN
     FOR moved IN
-        SELECT l.relation AS old, dataplat_internal.qualified_name(s.relid) AS new, l.log_id
+        SELECT l.relation AS before, 'renamed ' || l.log_id AS old, dataplat_internal.qualified_name(s.relid) AS new, l.log_id
           FROM dataplat_internal.change_log AS l JOIN dataplat_internal.change_log_segment AS s ON s.log_id = l.log_id
          WHERE l.relation <> dataplat_internal.qualified_name(s.relid)
     LOOP
-        UPDATE dataplat_internal.change_log AS l SET relation = 'renamed ' || moved.log_id WHERE l.log_id = moved.log_id;
-    END LOOP;
-    FOR moved IN
-        SELECT l.relation AS old, dataplat_internal.qualified_name(s.relid) AS new, l.log_id
-          FROM dataplat_internal.change_log AS l JOIN dataplat_internal.change_log_segment AS s ON s.log_id = l.log_id
-         WHERE l.relation = 'renamed ' || l.log_id
-    LOOP
+        -- two tables may have changed names
+        UPDATE dataplat_internal.change_log AS l SET relation = moved.old WHERE l.log_id = moved.log_id;
+        UPDATE dataplat_internal.consumer AS c SET relation = moved.new
+         WHERE c.relation = moved.before
+           AND NOT EXISTS (SELECT FROM dataplat_internal.consumer AS o WHERE o.relation = moved.new AND o.consumer = c.consumer);
         UPDATE dataplat_internal.change_log_reader AS r
            SET relation = moved.old, frontier = NULL, reset_reason = 'another table took its name'
          WHERE r.relation = moved.new

@@ -59,6 +59,19 @@ CREATE TABLE dataplat_internal.change_log_reset (
 COMMENT ON TABLE dataplat_internal.change_log_reset IS
     'changes that cannot be told row by row: a reader whose frontier does not see one computes afresh';
 
+CREATE TABLE dataplat_internal.consumer (
+    consumer      text NOT NULL CHECK (consumer <> '' AND pg_catalog.octet_length(consumer) < 64),
+    relation      text NOT NULL,
+    owner         name NOT NULL,
+    arrivals      jsonb,
+    registered_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    consumed_at   timestamptz,
+    PRIMARY KEY (consumer, relation)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE dataplat_internal.consumer IS 'who calls dataplat.consume(); reader "consumer <name>" of the table''s change log';
+COMMENT ON COLUMN dataplat_internal.consumer.arrivals IS 'frontier of a bronze table; that of another table stands in change_log_reader';
+
+SELECT pg_catalog.pg_extension_config_dump('dataplat_internal.consumer', '');
 SELECT pg_catalog.pg_extension_config_dump('dataplat_internal.change_log', '');
 SELECT pg_catalog.pg_extension_config_dump('dataplat_internal.change_log_log_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('dataplat_internal.change_log_reader', '');

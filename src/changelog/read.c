@@ -21,23 +21,18 @@
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
-#include "utils/json.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "changelog/changelog_int.h"
 
-extern PGDLLEXPORT Datum dp_read_changes(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum dp_advance_reader(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum dp_changes_pending(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum dp_present_frontier(PG_FUNCTION_ARGS);
 
-PG_FUNCTION_INFO_V1(dp_read_changes);
 PG_FUNCTION_INFO_V1(dp_advance_reader);
 PG_FUNCTION_INFO_V1(dp_changes_pending);
 PG_FUNCTION_INFO_V1(dp_present_frontier);
@@ -342,59 +337,6 @@ dp_changelog_advance(Oid relid, const char *name)
 }
 
 /* ---- for SQL ---- */
-
-static void
-emit_rows(ReturnSetInfo *rsinfo, DpDelta *delta, Tuplestorestate *rows, int sign)
-{
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(delta->desc, &TTSOpsMinimalTuple);
-	MemoryContext row = AllocSetContextCreate(CurrentMemoryContext, "dataplat row",
-											  ALLOCSET_DEFAULT_SIZES);
-
-	tuplestore_rescan(rows);
-	while (tuplestore_gettupleslot(rows, true, false, slot))
-	{
-		MemoryContext old = MemoryContextSwitchTo(row);
-		Datum		json = DirectFunctionCall1(row_to_json, ExecFetchSlotHeapTupleDatum(slot));
-		Datum		values[2];
-		bool		nulls[2] = {false, false};
-
-		values[0] = Int32GetDatum(sign);
-		values[1] = DirectFunctionCall1(jsonb_in, CStringGetDatum(TextDatumGetCString(json)));
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(row);
-	}
-	MemoryContextDelete(row);
-	ExecDropSingleTupleTableSlot(slot);
-}
-
-/* dataplat_internal.read_changes(relation regclass, reader text) returns setof (sign int, row jsonb) */
-Datum
-dp_read_changes(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	DpDelta    *delta = dp_changelog_read(PG_GETARG_OID(0), text_to_cstring(PG_GETARG_TEXT_PP(1)));
-
-	InitMaterializedSRF(fcinfo, 0);
-	if (delta->reset)
-	{
-		Datum		values[2];
-		bool		nulls[2] = {false, false};
-		StringInfoData json;
-
-		initStringInfo(&json);
-		appendStringInfoString(&json, "{\"reset\": ");
-		escape_json(&json, delta->reset);
-		appendStringInfoChar(&json, '}');
-		values[0] = Int32GetDatum(0);
-		values[1] = DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
-		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-	}
-	emit_rows(rsinfo, delta, delta->old_rows, -1);
-	emit_rows(rsinfo, delta, delta->new_rows, 1);
-	dp_changelog_free(delta);
-	return (Datum) 0;
-}
 
 /* dataplat_internal.advance_reader(relation regclass, reader text) returns void */
 Datum

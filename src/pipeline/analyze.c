@@ -128,8 +128,8 @@ check_query(const Analysis *a)
 	}
 }
 
-static bool
-is_bronze(Oid relid)
+bool
+dp_is_bronze(Oid relid)
 {
 	Oid			types[1] = {OIDOID};
 	Datum		values[1] = {ObjectIdGetDatum(relid)};
@@ -166,7 +166,7 @@ find_roles(Analysis *a)
 		Oid			relid = ((DpQueryInput *) lfirst(lc))->relid;
 
 		a->roles = lappend_int(a->roles, list_member_oid(lookups, relid) ? DP_INPUT_LOOKUP :
-							   is_bronze(relid) ? DP_INPUT_BRONZE : DP_INPUT_TABLE);
+							   dp_is_bronze(relid) ? DP_INPUT_BRONZE : DP_INPUT_TABLE);
 	}
 }
 

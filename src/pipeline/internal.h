@@ -32,6 +32,14 @@ extern char *dp_pipeline_reader(const DpPipeline *pipeline);
 /* ---- verify.c ---- */
 extern void dp_compare_target(DpPipeline *pipeline, int64 *counts);
 
+/* ---- analyze.c ---- */
+
+/* Does a source fill it? */
+extern bool dp_is_bronze(Oid relid);
+
+/* ---- consume.c ---- */
+extern void dp_pipeline_consume_init(void);
+
 /* ---- bronze.c ---- */
 
 /*

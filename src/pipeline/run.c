@@ -113,10 +113,7 @@ dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
 	PopActiveSnapshot();
 	foreach(lc, deltas)
 	{
-		InputDelta *one = lfirst(lc);
-
-		if (one->bronze_frontier == NULL)
-			dp_changelog_free(one->delta);
+		dp_changelog_free(((InputDelta *) lfirst(lc))->delta);
 	}
 }
 

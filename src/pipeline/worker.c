@@ -27,6 +27,7 @@
 
 #include "launcher/launcher.h"
 #include "pipeline/graph.h"
+#include "pipeline/internal.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/readers.h"
 #include "pipeline/tick.h"
@@ -250,6 +251,7 @@ dp_pipeline_worker_init(void)
 							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 	dp_schedule_init();
 	dp_wake_init();
+	dp_pipeline_consume_init();
 	dp_readers_init();
 	dp_job_kind_register(&pipeline_kind);
 }
