@@ -279,9 +279,11 @@ static void
 finish(DpApply *apply, DpRows *states, DpRows *groups)
 {
 	DpPipeline *pipeline = apply->pipeline;
-	DpRows	   *rows = dp_additive_final(apply->derive, pipeline->additive, states);
+	DpRows	   *rows;
 	DpWriter   *writer;
 
+	dp_query_title("rows of the target from their parts");
+	rows = dp_additive_final(apply->derive, pipeline->additive, states);
 	if (pipeline->additive->one_row)
 	{
 		dp_apply_wanted(apply, rows);
@@ -317,9 +319,11 @@ static void
 compute_touched(DpApply *apply)
 {
 	const DpAdditive *additive = apply->pipeline->additive;
-	DpRows	   *groups = dp_derive_touched(apply->derive, additive->columns);
+	DpRows	   *groups;
 	DpRows	   *parts;
 
+	dp_query_title("which groups are touched");
+	groups = dp_derive_touched(apply->derive, additive->columns);
 	if (groups == NULL)
 	{
 		apply->unknown = dp_derive_unknown(apply->derive);
@@ -329,6 +333,7 @@ compute_touched(DpApply *apply)
 	}
 	if (groups->n == 0)
 		return;
+	dp_query_title("the parts of the touched groups");
 	parts = dp_additive_parts(apply->derive, additive, groups);
 	dp_rows_name(parts);
 	store_parts(apply, state_table(apply, false), parts, additive->one_row ? NULL : groups);
@@ -350,6 +355,7 @@ dp_apply_additive(DpApply *apply, bool afresh)
 		compute_all(apply, true);
 		return;
 	}
+	dp_query_title("the parts of the delta");
 	delta = dp_additive_delta(apply->derive, additive);
 	if (delta == NULL)
 	{

@@ -164,6 +164,7 @@ dp_apply_append(DpApply *apply)
 	TupleTableSlot *slot;
 	DpWriter   *writer;
 
+	dp_query_title("the query over new rows");
 	if (dp_derive_new_rows(apply->derive, NIL, rows) < 0)
 	{
 		apply->unknown = dp_derive_unknown(apply->derive);
@@ -253,11 +254,13 @@ void
 dp_apply_touched(DpApply *apply)
 {
 	DpPipeline *pipeline = apply->pipeline;
-	DpRows	   *keys = dp_derive_touched(apply->derive, pipeline->key_columns);
+	DpRows	   *keys;
 	DpRows	   *rows;
 	DpWriter   *writer;
 	DestReceiver *dest;
 
+	dp_query_title("which keys are touched");
+	keys = dp_derive_touched(apply->derive, pipeline->key_columns);
 	if (keys == NULL)
 	{
 		apply->unknown = dp_derive_unknown(apply->derive);
@@ -274,6 +277,7 @@ dp_apply_touched(DpApply *apply)
 	}
 	rows = dp_rows_like(apply->env, pipeline->query->desc);
 	dest = dp_rows_receiver(rows);
+	dp_query_title("the query for the touched keys");
 	rows->n = (int64) dp_derive_restricted(apply->derive, pipeline->key_columns, keys, dest);
 	dest->rDestroy(dest);
 	if (apply->time)
@@ -283,6 +287,7 @@ dp_apply_touched(DpApply *apply)
 	}
 	dp_rows_name(rows);
 
+	dp_query_title("which keys are gone");
 	writer = dp_apply_open(apply);
 	dp_apply_remove(apply, writer, psprintf("SELECT %s FROM %s EXCEPT SELECT %s FROM %s",
 										key_rows_columns(pipeline), keys->name,
@@ -300,6 +305,7 @@ dp_wanted_rows(DpApply *apply)
 	DpRows	   *rows = dp_rows_like(apply->env, query->desc);
 	DestReceiver *dest = dp_rows_receiver(rows);
 
+	dp_query_title("the query, all of it");
 	rows->n = (int64) dp_query_run(copyObject(query->tree), query->text, apply->env, dest);
 	dest->rDestroy(dest);
 	if (apply->time)

@@ -45,6 +45,9 @@ extern void dp_apply_events(DpApply *apply, bool afresh);
  */
 extern void dp_apply_additive(DpApply *apply, bool afresh);
 
+/* The rule that a live run follows, in words. */
+extern const char *dp_apply_rule(const DpPipeline *pipeline);
+
 /* ---- pieces of these ---- */
 extern DpWriter *dp_apply_open(DpApply *apply);
 extern void dp_apply_close(DpApply *apply, DpWriter *writer);

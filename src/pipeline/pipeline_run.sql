@@ -94,3 +94,12 @@ SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'dp_verify_pipeline';
 COMMENT ON FUNCTION dataplat_internal.verify_pipeline(text) IS 'compare the target of a pipeline with its query computed afresh';
 REVOKE ALL ON FUNCTION dataplat_internal.verify_pipeline(text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION dataplat_internal.explain_pipeline(name text, execute boolean)
+RETURNS SETOF text
+LANGUAGE c VOLATILE STRICT
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_explain_pipeline';
+COMMENT ON FUNCTION dataplat_internal.explain_pipeline(text, boolean) IS
+    'how a pipeline is kept up to date, with the plans; execute runs the next delta and undoes it';
+REVOKE ALL ON FUNCTION dataplat_internal.explain_pipeline(text, boolean) FROM PUBLIC;

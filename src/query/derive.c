@@ -510,6 +510,20 @@ dp_derive_restricted(DpDerive *derive, List *columns, DpRows *keys, DestReceiver
 	return dp_run_restricted(derive, tree, NIL, columns, keys, dest);
 }
 
+void
+dp_derive_sample(DpDerive *derive, List *columns, int nkeys, DestReceiver *dest)
+{
+	List	   *exprs = NIL;
+	ListCell   *lc;
+	DpRows	   *keys;
+
+	foreach(lc, columns)
+		exprs = lappend(exprs, dp_tree_column(derive->query->tree, lfirst_int(lc))->expr);
+	keys = dp_rows_new(derive->env, exprs_desc(exprs));
+	keys->n = nkeys;
+	dp_plan_restricted(derive, derive->query->tree, columns, keys, dest);
+}
+
 int64
 dp_derive_new_rows(DpDerive *derive, List *extra, DpRows *into)
 {

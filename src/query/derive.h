@@ -81,4 +81,7 @@ extern DpRows *dp_images(DpDerive *derive, Query *query);
 extern uint64 dp_run_restricted(DpDerive *derive, const Query *query, List *exprs,
 								List *columns, DpRows *keys, DestReceiver *dest);
 
+extern void dp_plan_restricted(DpDerive *derive, const Query *query, List *columns,
+							   DpRows *keys, DestReceiver *dest);
+
 #endif							/* DP_QUERY_DERIVE_H */

@@ -18,6 +18,7 @@
 #define DP_QUERY_H
 
 #include "executor/tuptable.h"
+#include "lib/stringinfo.h"
 #include "nodes/parsenodes.h"
 #include "tcop/dest.h"
 #include "utils/queryenvironment.h"
@@ -69,6 +70,21 @@ extern char *dp_query_volatile_function(const DpQuery *query);
  */
 extern uint64 dp_query_run(Query *tree, const char *text, QueryEnvironment *env,
 						   DestReceiver *dest);
+
+/*
+ * While "plans" is not NULL each query that runs is explained into it, with
+ * what it really did; analyze false: planned only, and nothing runs.  Returns
+ * what was set before; put that back, also after an error.
+ */
+typedef struct DpPlans
+{
+	StringInfo	text;
+	bool		analyze;
+	const char *title;			/* of the queries to come */
+} DpPlans;
+
+extern DpPlans *dp_query_explain(DpPlans *plans);
+extern void dp_query_title(const char *title);
 
 /* The same from text, which may name relations of env. */
 extern uint64 dp_query_run_text(const char *text, QueryEnvironment *env,
@@ -142,6 +158,9 @@ extern const char *dp_derive_unknown(const DpDerive *derive);
 /* The query's rows with these keys, as they are now.  Returns how many. */
 extern uint64 dp_derive_restricted(DpDerive *derive, List *columns, DpRows *keys,
 								   DestReceiver *dest);
+
+/* The same for so many made-up keys, for its plan. */
+extern void dp_derive_sample(DpDerive *derive, List *columns, int nkeys, DestReceiver *dest);
 
 /*
  * Append-only inputs: the query over their new rows.  "extra" expressions

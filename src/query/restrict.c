@@ -32,7 +32,6 @@ typedef struct KeySet
 {
 	Bitmapset  *nulls;			/* columns (from 0) that are NULL */
 	DpRows	   *rows;
-	TupleTableSlot *slot;
 } KeySet;
 
 static void restrict_query(DpDerive *derive, Query *query, List *columns, const KeySet *set);
@@ -196,7 +195,6 @@ restrict_below(DpDerive *derive, Query *query, List *exprs, const KeySet *set)
 		RangeTblEntry *rte;
 		KeySet		one = {0};
 		List	   *inner;
-		int			n = 0;
 
 		column++;
 		if (!IsA(var, Var) || var->varlevelsup != 0 || var->varattno <= 0 ||
@@ -214,7 +212,6 @@ restrict_below(DpDerive *derive, Query *query, List *exprs, const KeySet *set)
 		one.rows->desc = CreateTemplateTupleDesc(1);
 		TupleDescCopyEntry(one.rows->desc, 1, set->rows->desc, column + 1);
 		one.rows->name = psprintf("(SELECT DISTINCT c%d AS c1 FROM %s) AS k", column + 1, set->rows->name);
-		(void) n;
 		restrict_query(derive, rte->subquery, inner, &one);
 	}
 }
@@ -384,4 +381,16 @@ dp_run_restricted(DpDerive *derive, const Query *query, List *exprs, List *colum
 		dp_rows_free(set->rows);
 	}
 	return n;
+}
+
+/* For the plan only: as if the keys had no NULLs. */
+void
+dp_plan_restricted(DpDerive *derive, const Query *query, List *columns, DpRows *keys, DestReceiver *dest)
+{
+	KeySet		set = {NULL, keys};
+	Query	   *copy = copyObject(unconstify(Query *, query));
+
+	dp_rows_name(keys);
+	restrict_query(derive, copy, columns, &set);
+	(void) dp_query_run(copy, derive->query->text, derive->env, dest);
 }

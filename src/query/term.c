@@ -395,6 +395,7 @@ static Node *
 shape_join(Term *term, Node *node, Relids used, Relids *rels, bool *has_leaf)
 {
 	JoinExpr   *join;
+	Relids		below;
 	Relids		left = NULL;
 	Relids		right = NULL;
 	bool		leaf_left = false;
@@ -426,9 +427,9 @@ shape_join(Term *term, Node *node, Relids used, Relids *rels, bool *has_leaf)
 	}
 
 	join = castNode(JoinExpr, node);
-	used = bms_union(used, pull_varnos(NULL, join->quals));
-	join->larg = shape_join(term, join->larg, used, &left, &leaf_left);
-	join->rarg = shape_join(term, join->rarg, used, &right, &leaf_right);
+	below = bms_union(used, pull_varnos(NULL, join->quals));
+	join->larg = shape_join(term, join->larg, below, &left, &leaf_left);
+	join->rarg = shape_join(term, join->rarg, below, &right, &leaf_right);
 	join->quals = apply_pads(term, join->quals, NULL);
 	*rels = bms_union(left, right);
 	*has_leaf = leaf_left || leaf_right;

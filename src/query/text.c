@@ -11,7 +11,9 @@
 #include "access/xact.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
+#include "commands/explain.h"
 #include "executor/executor.h"
+#include "executor/instrument.h"
 #include "executor/tstoreReceiver.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -65,22 +67,63 @@ dp_tree_parse(const char *text, QueryEnvironment *env)
 	return linitial_node(Query, trees);
 }
 
+/* Who wants to see plans. */
+static DpPlans *plans = NULL;
+
+DpPlans *
+dp_query_explain(DpPlans *wanted)
+{
+	DpPlans    *before = plans;
+
+	plans = wanted;
+	return before;
+}
+
+void
+dp_query_title(const char *title)
+{
+	if (plans != NULL)
+		plans->title = title;
+}
+
+static void
+explain_query(QueryDesc *desc)
+{
+	ExplainState *es = NewExplainState();
+
+	es->analyze = plans->analyze;
+	es->buffers = plans->analyze;
+	es->timing = plans->analyze;
+	es->costs = !plans->analyze;
+	ExplainBeginOutput(es);
+	ExplainPrintPlan(es, desc);
+	ExplainEndOutput(es);
+	appendStringInfo(plans->text, "-- %s\n%s\n", plans->title ? plans->title : "query", es->str->data);
+}
+
 uint64
 dp_query_run(Query *tree, const char *text, QueryEnvironment *env, DestReceiver *dest)
 {
 	PlannedStmt *plan = pg_plan_query(tree, text, CURSOR_OPT_PARALLEL_OK, NULL);
 	QueryDesc  *desc;
-	uint64		rows;
+	uint64		rows = 0;
+	bool		run = plans == NULL || plans->analyze;
 
 	/* What this transaction wrote so far counts. */
 	CommandCounterIncrement();
 	PushCopiedSnapshot(GetActiveSnapshot());
 	UpdateActiveSnapshotCommandId();
-	desc = CreateQueryDesc(plan, text, GetActiveSnapshot(), InvalidSnapshot, dest, NULL, env, 0);
-	ExecutorStart(desc, 0);
-	dp_executor_run(desc, ForwardScanDirection, 0);
-	ExecutorFinish(desc);
-	rows = desc->estate->es_processed;
+	desc = CreateQueryDesc(plan, text, GetActiveSnapshot(), InvalidSnapshot, dest, NULL, env,
+						   run && plans != NULL ? INSTRUMENT_ALL : 0);
+	ExecutorStart(desc, run ? 0 : EXEC_FLAG_EXPLAIN_ONLY);
+	if (run)
+	{
+		dp_executor_run(desc, ForwardScanDirection, 0);
+		ExecutorFinish(desc);
+		rows = desc->estate->es_processed;
+	}
+	if (plans != NULL)
+		explain_query(desc);
 	ExecutorEnd(desc);
 	FreeQueryDesc(desc);
 	PopActiveSnapshot();
