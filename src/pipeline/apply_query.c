@@ -244,9 +244,7 @@ dp_apply_events(DpApply *apply, bool afresh)
 	if (pipeline->mode == DP_MODE_UPSERT)
 		dp_apply_upsert(pipeline, rows->desc, rows->store, rows->n, afresh, &apply->counts);
 	else
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("mode scd2 is not there yet")));
+		dp_apply_scd2(pipeline, rows->desc, rows->store, rows->n, afresh, &apply->counts);
 	dp_rows_free(rows);
 }
 

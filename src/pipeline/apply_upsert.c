@@ -196,12 +196,15 @@ arrival(Upsert *upsert, TupleTableSlot *row)
 	return DatumGetInt64(slot_getattr(row, upsert->events->ordinal, &isnull));
 }
 
-/* Does "row" come after "other" in the history of their key? */
+/*
+ * Does "row" come after "other", which was read before it, in the history of
+ * their key?
+ */
 static bool
 is_newer(Upsert *upsert, TupleTableSlot *row, TupleTableSlot *other)
 {
 	int			order = upsert->sequence ? dp_key_compare(upsert->sequence, row, other) : 0;
-	bool		came_later = arrival(upsert, row) > arrival(upsert, other);
+	bool		came_later = arrival(upsert, row) >= arrival(upsert, other);
 
 	if (order != 0 && (order > 0) != came_later)
 		upsert->late++;
