@@ -99,6 +99,24 @@ END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.require_table_pipeline(dataplat.pipeline) IS 'fail unless runs of the pipeline are possible';
 
+CREATE OR REPLACE FUNCTION dataplat_internal.command_rebuild_pipeline(caller name, a jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p dataplat.pipeline;
+BEGIN
+    p := dataplat_internal.pipeline_to_change(caller, a ->> 'name', true);
+    PERFORM dataplat_internal.require_table_pipeline(p);
+    PERFORM dataplat_internal.mark_pipeline_rebuild(p.name, 'rebuild asked for by ' || caller);
+    PERFORM dataplat_internal.note_pipeline_event(caller, p.name, 'rebuild', '{}');
+    PERFORM dataplat_internal.wake_job('pipeline', 0);
+    RETURN NULL;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.command_rebuild_pipeline(name, jsonb) IS 'rebuild_pipeline as the owner of the extension';
+
 CREATE OR REPLACE FUNCTION dataplat_internal.command_run_pipeline(caller name, a jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -284,6 +302,14 @@ LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$ SELECT (dataplat.command('reset_pipeline', jsonb_build_object('name', reset_pipeline.name)) #>> '{}')::bigint; $$;
 COMMENT ON FUNCTION dataplat.reset_pipeline(text) IS 'empty the target; the next run fills it again from everything that the inputs hold; returns rows deleted';
+
+CREATE OR REPLACE FUNCTION dataplat.rebuild_pipeline(name text)
+RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT dataplat.command('rebuild_pipeline', jsonb_build_object('name', rebuild_pipeline.name)); $$;
+COMMENT ON FUNCTION dataplat.rebuild_pipeline(text) IS
+    'compute everything afresh in the next run and bring the target to it; readers see the old rows until all new ones are there';
 
 CREATE OR REPLACE FUNCTION dataplat.run_pipeline(name text, commit boolean DEFAULT true)
 RETURNS dataplat.pipeline_run

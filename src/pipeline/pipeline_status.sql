@@ -158,6 +158,7 @@ AS $$
                WHEN 'paused' THEN concat_ws(': ', 'paused by ' || coalesce(p.paused_by, 'somebody'), p.pause_reason)
                WHEN 'starting' THEN coalesce(s.reason, CASE WHEN NOT i.loaded THEN 'dataplat is not in shared_preload_libraries'
                                                             ELSE 'the first run has not been made' END)
+               WHEN 'retrying' THEN coalesce(s.reason, s.last_error)
                WHEN 'rebuilding' THEN 'the next run computes everything: ' || s.rebuild_reason
                ELSE s.reason END,
            CASE c.state
