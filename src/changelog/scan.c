@@ -16,6 +16,7 @@
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "catalog/pg_type.h"
 #include "common/compat.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
@@ -55,8 +56,9 @@ blocks_to_read(Relation segment, const DpFrontier *frontier)
 	if (indexes == NIL)
 		return list_make2_int(0, (int) nblocks);
 	index = index_open(linitial_oid(indexes), AccessShareLock);
-	ScanKeyInit(&key, 1, BTGreaterEqualStrategyNumber, F_INT8GE,
-				Int64GetDatum((int64) frontier->xmin));
+	/* BRIN looks for its operator by the type of the value */
+	ScanKeyEntryInitialize(&key, 0, 1, BTGreaterEqualStrategyNumber, INT8OID,
+						   InvalidOid, F_INT8GE, Int64GetDatum((int64) frontier->xmin));
 	dp_index_blocks(index, GetActiveSnapshot(), &key, 1, add_block, &ranges);
 	index_close(index, AccessShareLock);
 	return ranges;
