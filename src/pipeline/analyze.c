@@ -236,6 +236,12 @@ infer_mode(Analysis *a)
 					 errmsg("mode append does not fit the query"),
 					 errdetail("It needs one bronze table, and a query that selects, joins lookups and filters only."),
 					 errhint("Leave mode out, and name the columns that tell the rows apart with keys.")));
+		if (strcmp(a->mode, "scd2") == 0 && !dp_query_is_plain(a->query))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("mode scd2 does not fit the query"),
+					 errdetail("Each row of an input must become an event by itself; the query groups, removes duplicates or limits."),
+					 errhint("Compute that in a pipeline of its own and let this one read its target.")));
 		if (strcmp(a->mode, "aggregate") == 0 && obstacle != NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

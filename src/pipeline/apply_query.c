@@ -227,6 +227,23 @@ event_desc(const DpPipeline *pipeline)
 	return desc;
 }
 
+/*
+ * Over a table that changes, the rows that are there now are not all events
+ * that there were: history must not be computed from them alone.
+ */
+static bool
+keeps_history(const DpPipeline *pipeline)
+{
+	ListCell   *lc;
+
+	foreach(lc, pipeline->inputs)
+	{
+		if (((DpInput *) lfirst(lc))->role == DP_INPUT_TABLE)
+			return pipeline->filled;
+	}
+	return false;
+}
+
 void
 dp_apply_events(DpApply *apply, bool afresh)
 {
@@ -244,7 +261,7 @@ dp_apply_events(DpApply *apply, bool afresh)
 	if (pipeline->mode == DP_MODE_UPSERT)
 		dp_apply_upsert(pipeline, rows->desc, rows->store, rows->n, afresh, &apply->counts);
 	else
-		dp_apply_scd2(pipeline, rows->desc, rows->store, rows->n, afresh, &apply->counts);
+		dp_apply_scd2(pipeline, rows->desc, rows->store, rows->n, afresh && !keeps_history(pipeline), &apply->counts);
 	dp_rows_free(rows);
 }
 

@@ -31,6 +31,7 @@ extern char *dp_pipeline_reader(const DpPipeline *pipeline);
 
 /* ---- verify.c ---- */
 extern void dp_compare_target(DpPipeline *pipeline, int64 *counts);
+extern void dp_compare_events(DpPipeline *pipeline, int64 *counts);
 
 /* ---- analyze.c ---- */
 

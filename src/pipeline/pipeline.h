@@ -55,6 +55,7 @@ typedef struct DpPipeline
 	List	   *inputs;			/* DpInput */
 	bool		filled;			/* the target holds a result already */
 	char	   *rebuild_reason;	/* not NULL: all must be computed afresh */
+	bool		undone;			/* its run will be rolled back: fuses do not matter */
 	DpQuery    *query;
 	DpAdditive *additive;		/* mode aggregate, by adding and taking away; or NULL */
 	List	   *key_columns;	/* int from 0: the keys' places in the result */

@@ -105,7 +105,8 @@ dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
 
 	/* What the run wrote itself is part of its frontier: a pipeline may read its own upstream's rows of this transaction. */
 	dp_enter_platform(&scope);
-	dp_pipeline_check_fuse(pipeline, run);
+	if (!pipeline->undone)
+		dp_pipeline_check_fuse(pipeline, run);
 	advance(pipeline, deltas, run->kind == DP_RUN_FULL);
 	if (!run->nothing_new)
 		store_run(pipeline, run, started);
@@ -265,7 +266,9 @@ apply_deltas(DpPipeline *pipeline, List *deltas, DpTime *time, DpRun *run)
 		InputDelta *one = lfirst(lc);
 		DpDelta    *delta = one->delta;
 
-		dp_derive_change(apply.derive, delta->relid, delta->desc, delta->old_rows, delta->nold,
+		/* In a history an old image is no event. */
+		dp_derive_change(apply.derive, delta->relid, delta->desc, delta->old_rows,
+						 pipeline->mode == DP_MODE_SCD2 ? 0 : delta->nold,
 						 delta->new_rows, delta->nnew, identity_of(one->input, delta->desc, delta->new_rows));
 	}
 	if (pipeline->mode == DP_MODE_UPSERT || pipeline->mode == DP_MODE_SCD2)

@@ -114,12 +114,17 @@ dp_verify_pipeline(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("target %s of pipeline \"%s\" does not exist", pipeline->target_name, pipeline->name)));
-	PushActiveSnapshot(GetTransactionSnapshot());
-	UpdateActiveSnapshotCommandId();
-	dp_enter_owner(pipeline, &scope);
-	dp_compare_target(pipeline, counts);
-	dp_leave_owner(&scope);
-	PopActiveSnapshot();
+	if (pipeline->mode == DP_MODE_UPSERT || pipeline->mode == DP_MODE_SCD2)
+		dp_compare_events(pipeline, counts);
+	else
+	{
+		PushActiveSnapshot(GetTransactionSnapshot());
+		UpdateActiveSnapshotCommandId();
+		dp_enter_owner(pipeline, &scope);
+		dp_compare_target(pipeline, counts);
+		dp_leave_owner(&scope);
+		PopActiveSnapshot();
+	}
 	for (int i = 0; i < 3; i++)
 		values[i] = Int64GetDatum(counts[i]);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));

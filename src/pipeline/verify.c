@@ -7,7 +7,10 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/typcache.h"
 
 #include "pipeline/apply_query.h"
@@ -54,6 +57,30 @@ count_of(DpApply *apply, const char *query)
 	ExecDropSingleTupleTableSlot(slot);
 	dp_rows_free(rows);
 	return count;
+}
+
+/*
+ * Where events make the target, what a run over all of them would change is
+ * the difference; it is undone.
+ */
+void
+dp_compare_events(DpPipeline *pipeline, int64 *counts)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	DpRun		run;
+
+	(void) dp_pipeline_lock(pipeline->id, true);
+	pipeline->undone = true;
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	dp_pipeline_run(pipeline, DP_RUN_FULL, &run);
+	counts[0] = run.rows_inserted;
+	counts[1] = run.rows_deleted;
+	counts[2] = run.rows_updated;
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
 }
 
 /* missing, extra, different; as the owner, under the active snapshot */
