@@ -21,6 +21,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/numeric.h"
 #include "utils/typcache.h"
 
 #include "pipeline/apply.h"
@@ -136,6 +137,23 @@ is_smaller(Form_pg_attribute attr, Datum a, Datum b)
 	return DatumGetInt32(FunctionCall2Coll(&type->cmp_proc_finfo, attr->attcollation, a, b)) < 0;
 }
 
+/* What NaN and infinity were added to cannot be had back by taking them away. */
+static bool
+has_special(const DpAdditive *additive, TupleTableSlot *row)
+{
+	for (int i = additive->ngroups; i < additive->desc->natts; i++)
+	{
+		Numeric		value;
+
+		if (TupleDescAttr(additive->desc, i)->atttypid != NUMERICOID || row->tts_isnull[i])
+			continue;
+		value = DatumGetNumeric(row->tts_values[i]);
+		if (numeric_is_nan(value) || numeric_is_inf(value))
+			return true;
+	}
+	return false;
+}
+
 /* One part of the group: what was there and what comes to it. */
 static void
 merge_part(DpPartKind kind, Form_pg_attribute attr, TupleTableSlot *old_row, TupleTableSlot *new_row, int column)
@@ -177,14 +195,16 @@ merge_row(void *arg, TupleTableSlot *old_row, TupleTableSlot *new_row, int64 tag
 	ListCell   *lc;
 
 	slot_getallattrs(new_row);
-	if (tag != 0 && (additive->has_extremes || TupIsNull(old_row)))
+	if (!TupIsNull(old_row))
+		slot_getallattrs(old_row);
+	if (tag != 0 && (additive->has_extremes || TupIsNull(old_row) ||
+					 has_special(additive, old_row) || has_special(additive, new_row)))
 	{
 		ask_again(merge, new_row);
 		return DP_VERDICT_KEEP;
 	}
 	if (!TupIsNull(old_row))
 	{
-		slot_getallattrs(old_row);
 		foreach(lc, additive->kinds)
 		{
 			merge_part(lfirst_int(lc), TupleDescAttr(additive->desc, column), old_row, new_row, column);

@@ -60,6 +60,7 @@ dp_query_analyze(const char *text)
 	query->tree = parse_select(query->text);
 	query->desc = ExecCleanTypeFromTL(query->tree->targetList);
 	dp_tree_inline_ctes(query->tree);
+	dp_tree_drop_order(query->tree);
 	(void) normalize_walker((Node *) query->tree, NULL);
 	(void) inputs_walker((Node *) query->tree, &context);
 	(void) functions_walker((Node *) query->tree, query);

@@ -28,7 +28,6 @@ typedef struct GroupingContext
 } GroupingContext;
 
 static void flatten_joins(Query *query);
-static void drop_order(Query *query);
 static void expand_sets(Query *query);
 static Query *one_set(const Query *query, List *set, List *every);
 static Node *grouping_mutator(Node *node, GroupingContext *context);
@@ -39,7 +38,6 @@ dp_tree_normalize(Query *query)
 	dp_flatten_group_exprs(query);
 	if (query->setOperations == NULL)
 		flatten_joins(query);
-	drop_order(query);
 	if (query->groupingSets != NIL && query->setOperations == NULL &&
 		query->windowClause == NIL && query->distinctClause == NIL &&
 		query->limitCount == NULL && query->limitOffset == NULL)
@@ -145,9 +143,12 @@ is_referenced(const Query *query, Index ref)
 	return false;
 }
 
-/* A table has no order: ORDER BY means something only beside LIMIT and DISTINCT ON. */
-static void
-drop_order(Query *query)
+/*
+ * A table has no order: at the top ORDER BY means something only beside LIMIT
+ * and DISTINCT ON.  (Below, an ARRAY() or an aggregate may look at it.)
+ */
+void
+dp_tree_drop_order(Query *query)
 {
 	List	   *kept = NIL;
 	ListCell   *lc;
@@ -245,6 +246,7 @@ one_set(const Query *query, List *set, List *every)
 	}
 	copy->groupClause = clauses;
 	copy->groupDistinct = false;
+	copy->sortClause = NIL;
 	copy->groupingSets = clauses != NIL ? NIL :
 		list_make1(makeGroupingSet(GROUPING_SET_EMPTY, NIL, -1));
 	foreach(lc, copy->targetList)

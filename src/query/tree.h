@@ -17,10 +17,10 @@ extern void dp_tree_inline_ctes(Query *tree);
 /* ---- normalize.c ---- */
 
 /*
- * One level: columns of joins resolved, useless ORDER BY gone, GROUPING SETS
- * as UNION ALL, columns of set operations in their common type.
+ * One level: columns of joins resolved, GROUPING SETS as UNION ALL.
  */
 extern void dp_tree_normalize(Query *query);
+extern void dp_tree_drop_order(Query *query);
 
 /* ---- text.c ---- */
 
