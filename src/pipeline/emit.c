@@ -173,6 +173,26 @@ dp_time_finish(DpTime *time, bool everything)
 		tuplestore_clear(time->held);
 }
 
+TimestampTz
+dp_time_next_close(const DpTime *time)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1] = {CStringGetTextDatum(time->pipeline->name)};
+	DpOwnerScope scope;
+	Datum		at;
+	bool		isnull;
+
+	if (!time->settings.closes)
+		return 0;
+	dp_enter_platform(&scope);
+	SPI_connect();
+	SPI_execute_with_args("SELECT dataplat_internal.next_window_close($1)", 1, types, values, NULL, false, 1);
+	at = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	SPI_finish();
+	dp_leave_owner(&scope);
+	return isnull ? 0 : DatumGetTimestampTz(at);
+}
+
 /* End of the window plus grace; DT_NOBEGIN: the row is in no window. */
 static TimestampTz
 closes_at(const DpTime *time, Datum value, bool isnull)

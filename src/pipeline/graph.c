@@ -28,7 +28,8 @@
 #define NODES_QUERY \
 	"SELECT p.pipeline_id, p.name, p.schedule, p.target_lag, pg_catalog.to_regclass(p.target)::pg_catalog.oid, p.retry," \
 	" coalesce(s.filled AND s.rebuild_reason IS NULL, false), coalesce(s.consecutive_failures, 0), s.next_run_at, p.depends_on," \
-	" coalesce(s.circuit <> 'closed', false)" \
+	" coalesce(s.circuit <> 'closed', false)," \
+	" CASE p.emit WHEN 'close' THEN dataplat_internal.next_window_close(p.name) END" \
 	" FROM dataplat.pipeline AS p LEFT JOIN dataplat_internal.pipeline_state AS s ON s.pipeline = p.name" \
 	" WHERE NOT p.paused AND p.mode <> 'view' AND p.schedule <> 'manual' ORDER BY p.pipeline_id"
 
@@ -140,6 +141,8 @@ read_nodes(Builder *b)
 			node->next_run_at = dp_schedule_next(&node->schedule, GetCurrentTimestamp());
 		b->depends[i] = read_names(column(i, 10, &isnull));
 		node->circuit_open = DatumGetBool(column(i, 11, &isnull));
+		d = column(i, 12, &isnull);
+		node->closes_at = isnull ? 0 : DatumGetTimestampTz(d);
 		node->component = i;
 	}
 	MemoryContextSwitchTo(spi);

@@ -38,6 +38,7 @@ typedef struct DpNode
 	bool		circuit_open;
 	TimestampTz next_run_at;	/* 0: none stored */
 	TimestampTz busy_until;		/* somebody else had it */
+	TimestampTz closes_at;		/* a window closes although no row comes; 0: none does */
 
 	TimestampTz dirty_since;	/* target_lag: since when we know of changes */
 	double		mean_ms;		/* of its runs */

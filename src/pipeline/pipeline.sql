@@ -229,7 +229,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT jsonb_build_object('query', p.query, 'search_path', p.search_path, 'time_zone', p.time_zone, 'target', p.target, 'keys', p.keys, 'mode', p.mode,
                               'sequence_by', p.sequence_by, 'delete_when', p.delete_when, 'event_time', p.event_time, 'emit', p.emit,
-                              'track_history_on', p.track_history_on);
+                              'grace', CASE p.emit WHEN 'close' THEN p.grace END, 'track_history_on', p.track_history_on);
 $$;
 COMMENT ON FUNCTION dataplat_internal.pipeline_meaning(dataplat.pipeline) IS 'what of a definition the rows of its target depend on';
 
@@ -265,6 +265,7 @@ BEGIN
          = (p.target, p.query, p.search_path, p.time_zone, p.keys, p.keys_given, p.mode, p.mode_given, p.mode_reason, p.sequence_by, p.delete_when,
             p.schedule, p.target_lag, p.lookups, p.event_time, p.grace, p.emit, p.retry, p.fuse, p.track_history_on, p.depends_on, p.altered_at)
      WHERE x.name = p.name;
+    PERFORM dataplat_internal.forget_left_out(p);
     SELECT string_agg(n.key, ', ' ORDER BY n.key) INTO changed
       FROM jsonb_each(dataplat_internal.pipeline_meaning(p)) AS n
      WHERE n.value IS DISTINCT FROM dataplat_internal.pipeline_meaning(old) -> n.key;

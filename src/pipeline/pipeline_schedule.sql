@@ -73,7 +73,8 @@ DECLARE
 BEGIN
     UPDATE dataplat_internal.bronze_reader AS b
        SET needs_batch = NULL, needs_since = u.needs_since
-      FROM (SELECT r.relation, r.pipeline, coalesce(w.oldest, transaction_timestamp()) - interval '1 day' AS needs_since
+      FROM (SELECT r.relation, r.pipeline, least(coalesce(w.oldest, transaction_timestamp()) - interval '1 day',
+                           dataplat_internal.join_needs_since(r.pipeline)) AS needs_since
               FROM dataplat_internal.pipeline_relation AS r
               JOIN dataplat_internal.pipeline_state AS s ON s.pipeline = r.pipeline AND s.filled AND s.rebuild_reason IS NULL
              CROSS JOIN LATERAL dataplat_internal.bronze_pending(r.relation, r.bronze_frontier) AS w

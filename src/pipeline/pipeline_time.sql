@@ -122,24 +122,24 @@ COMMENT ON FUNCTION dataplat_internal.check_event_time(jsonb) IS 'fail on an eve
 -- microseconds, a day as 24 hours and a month as 30 days.
 CREATE OR REPLACE FUNCTION dataplat_internal.event_time_settings(event_time jsonb, grace interval, emit text,
     OUT event_column text, OUT expression text, OUT relation text, OUT window_end text, OUT late text, OUT closes boolean,
-    OUT grace_us bigint, OUT future_us bigint, OUT join_us bigint)
+    OUT grace_us bigint, OUT future_us bigint)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT e ->> 'column', e ->> 'expression', e ->> 'relation', e ->> 'window_end', coalesce(e ->> 'late', 'merge'), emit = 'close',
            (extract(epoch FROM coalesce(grace, interval '0')) * 1000000)::bigint,
-           (extract(epoch FROM coalesce((e ->> 'max_future')::interval, interval '5 minutes')) * 1000000)::bigint,
-           (extract(epoch FROM (e ->> 'join_bound')::interval) * 1000000)::bigint
+           (extract(epoch FROM coalesce((e ->> 'max_future')::interval, interval '5 minutes')) * 1000000)::bigint
       FROM coalesce(event_time, '{}') AS e;
 $$;
 COMMENT ON FUNCTION dataplat_internal.event_time_settings(jsonb, interval, text) IS 'what a pipeline says about time, with defaults';
 
 -- ------------------------------------------------------------------ watermarks
 
--- Rows came in a partition: the latest of their event times (NULL: none that
--- counts), how many were too far in the future, how many late.
+-- Rows of a partition: the latest of their event times (NULL: none that
+-- counts), how many were too far in the future, how many late.  A run that
+-- reads everything again does not know which of them came just now.
 CREATE OR REPLACE FUNCTION dataplat_internal.note_event_times(pipeline text, relation text, partition text, latest timestamptz,
-                                                              future bigint DEFAULT 0, late bigint DEFAULT 0)
+                                                              future bigint DEFAULT 0, late bigint DEFAULT 0, again boolean DEFAULT false)
 RETURNS void
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
@@ -147,12 +147,13 @@ AS $$
     INSERT INTO dataplat_internal.pipeline_watermark AS w (pipeline, relation, partition, max_event_time, seen_at, rows_future, rows_late)
     VALUES (note_event_times.pipeline, note_event_times.relation, note_event_times.partition, latest, dataplat_internal.clock_now(), future, late)
     ON CONFLICT ON CONSTRAINT pipeline_watermark_pkey
-    DO UPDATE SET max_event_time = greatest(w.max_event_time, excluded.max_event_time), seen_at = greatest(w.seen_at, excluded.seen_at),
-                  rows_future = w.rows_future + excluded.rows_future, rows_late = w.rows_late + excluded.rows_late;
+    DO UPDATE SET max_event_time = greatest(w.max_event_time, excluded.max_event_time),
+                  seen_at = CASE WHEN again AND w.max_event_time >= excluded.max_event_time THEN w.seen_at ELSE excluded.seen_at END,
+                  rows_future = CASE WHEN again THEN excluded.rows_future ELSE w.rows_future + excluded.rows_future END, rows_late = w.rows_late + excluded.rows_late;
 $$;
-COMMENT ON FUNCTION dataplat_internal.note_event_times(text, text, text, timestamptz, bigint, bigint) IS
+COMMENT ON FUNCTION dataplat_internal.note_event_times(text, text, text, timestamptz, bigint, bigint, boolean) IS
     'new rows of a partition, for the watermark';
-REVOKE ALL ON FUNCTION dataplat_internal.note_event_times(text, text, text, timestamptz, bigint, bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION dataplat_internal.note_event_times(text, text, text, timestamptz, bigint, bigint, boolean) FROM PUBLIC;
 
 -- Where the watermark of a pipeline would stand at a time: the least of its
 -- partitions that are not idle; of the idle ones the greatest when all are.
@@ -218,6 +219,35 @@ AS $$
 $$;
 COMMENT ON FUNCTION dataplat_internal.next_window_close(text) IS
     'when a window that emit close holds back closes although no row comes; NULL: not before one comes';
+
+-- Joins that are bounded in time need the rows of this long behind the
+-- watermark, and no older ones: what happened was stored later, but for clocks
+-- that are wrong by max_future.
+CREATE OR REPLACE FUNCTION dataplat_internal.join_needs_since(pipeline text)
+RETURNS timestamptz
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.watermark - (p.event_time ->> 'join_bound')::interval - coalesce(p.grace, interval '0')
+           - coalesce((p.event_time ->> 'max_future')::interval, interval '5 minutes')
+      FROM dataplat.pipeline AS p
+      LEFT JOIN dataplat_internal.pipeline_clock AS c ON c.pipeline = p.name
+     WHERE p.name = join_needs_since.pipeline AND p.event_time ? 'join_bound';
+$$;
+COMMENT ON FUNCTION dataplat_internal.join_needs_since(text) IS
+    'ingest time before which the joins of a pipeline need no row of bronze again; NULL when nothing is known';
+
+-- What an earlier definition left out, and this one does not.
+CREATE OR REPLACE FUNCTION dataplat_internal.forget_left_out(p dataplat.pipeline)
+RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    DELETE FROM dataplat_internal.pipeline_late_row AS l WHERE l.pipeline = p.name AND coalesce(p.event_time ->> 'late', 'merge') = 'merge';
+    DELETE FROM dataplat_internal.pipeline_open_window AS o WHERE o.pipeline = p.name AND p.emit <> 'close';
+$$;
+COMMENT ON FUNCTION dataplat_internal.forget_left_out(dataplat.pipeline) IS 'forget late rows and open windows that a changed definition does not leave out';
+REVOKE ALL ON FUNCTION dataplat_internal.forget_left_out(dataplat.pipeline) FROM PUBLIC;
 
 CREATE OR REPLACE VIEW dataplat.pipeline_watermark AS
 SELECT w.pipeline, w.relation, w.partition, w.max_event_time, w.seen_at,

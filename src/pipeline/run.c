@@ -110,6 +110,8 @@ dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
 	advance(pipeline, deltas, run->kind == DP_RUN_FULL);
 	if (!run->nothing_new)
 		store_run(pipeline, run, started);
+	if (time)
+		run->closes_at = dp_time_next_close(time);
 	dp_leave_owner(&scope);
 	PopActiveSnapshot();
 	foreach(lc, deltas)

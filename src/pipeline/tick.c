@@ -158,7 +158,7 @@ node_due(DpNode *node, TimestampTz now, bool arm)
 			if (arm)
 				dp_wake_arm(node->inputs, node->ninputs);
 			if (!is_dirty(node))
-				return DT_NOEND;
+				return node->closes_at != 0 ? node->closes_at : DT_NOEND;
 			if (node->schedule.kind == DP_ON_DATA ||
 				!dp_wake_seen(node->entry, node->id, &seen))
 				return now;
@@ -580,6 +580,7 @@ note_successes(Turn *turn)
 		node->failures = 0;
 		node->circuit_open = false;
 		node->dirty_since = 0;
+		node->closes_at = part->run.closes_at;
 		if (runs_by_clock(node))
 			node->next_run_at = part->next_run_at;
 	}

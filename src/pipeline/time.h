@@ -48,9 +48,6 @@ extern void dp_time_observe_table(DpTime *time, Oid relid);
 /* Store what was observed and move the watermark; run->rows_late is counted up. */
 extern void dp_time_advance(DpTime *time, DpRun *run);
 
-/* DT_NOBEGIN before the first row. */
-extern TimestampTz dp_time_watermark(const DpTime *time);
-
 /* Have windows that were held back closed?  They are work even without a delta. */
 extern bool dp_time_has_closing(const DpTime *time);
 
@@ -77,11 +74,6 @@ extern DpRows *dp_time_settle_keys(DpTime *time, DpRows *keys);
 extern void dp_time_filter_rows(DpTime *time, DpRows *rows);
 extern void dp_time_finish(DpTime *time, bool everything);
 
-/*
- * Below this ingest time a run needs no row of a bronze input again: its
- * event times are farther behind the watermark than grace and the bound of
- * its joins reach.  DT_NOBEGIN: it may need any.
- */
-extern TimestampTz dp_time_needs_since(const DpTime *time, Oid relid);
-
+/* When a window that is held back closes although no row comes; 0: none does. */
+extern TimestampTz dp_time_next_close(const DpTime *time);
 #endif							/* DP_PIPELINE_TIME_H */

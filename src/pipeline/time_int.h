@@ -27,7 +27,6 @@ typedef struct DpTimeSettings
 	bool		closes;			/* emit => close */
 	int64		grace;			/* microseconds, as all of these */
 	int64		max_future;
-	int64		join_bound;		/* -1: not said */
 } DpTimeSettings;
 
 /* Event times of one partition in this run. */

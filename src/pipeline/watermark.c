@@ -214,9 +214,9 @@ dp_time_observe_table(DpTime *time, Oid relid)
 void
 dp_time_advance(DpTime *time, DpRun *run)
 {
-	Oid			types[6] = {TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID, INT8OID};
-	Datum		values[6] = {CStringGetTextDatum(time->pipeline->name)};
-	char		nulls[6] = {' ', ' ', ' ', ' ', ' ', ' '};
+	Oid			types[7] = {TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID, INT8OID, BOOLOID};
+	Datum		values[7] = {CStringGetTextDatum(time->pipeline->name)};
+	char		nulls[7] = {' ', ' ', ' ', ' ', ' ', ' ', ' '};
 	ListCell   *lc;
 	ListCell   *cell;
 	bool		isnull;
@@ -240,8 +240,9 @@ dp_time_advance(DpTime *time, DpRun *run)
 			nulls[3] = partition->latest == DT_NOBEGIN ? 'n' : ' ';
 			values[4] = Int64GetDatum(partition->future);
 			values[5] = Int64GetDatum(partition->late);
-			SPI_execute_with_args("SELECT dataplat_internal.note_event_times($1, $2, $3, $4, $5, $6)",
-								  6, types, values, nulls, false, 0);
+			values[6] = BoolGetDatum(run->kind != DP_RUN_LIVE);
+			SPI_execute_with_args("SELECT dataplat_internal.note_event_times($1, $2, $3, $4, $5, $6, $7)",
+								  7, types, values, nulls, false, 0);
 			run->rows_late += partition->late;
 		}
 		input->partitions = NIL;
@@ -267,27 +268,10 @@ dp_time_leaves_out(const DpTime *time)
 	return time->settings.keeps_late || time->settings.closes;
 }
 
-TimestampTz
-dp_time_watermark(const DpTime *time)
-{
-	return time->watermark;
-}
-
 bool
 dp_time_has_closing(const DpTime *time)
 {
 	return time->has_closing;
-}
-
-TimestampTz
-dp_time_needs_since(const DpTime *time, Oid relid)
-{
-	const DpTimeSettings *s = &time->settings;
-
-	if (s->join_bound < 0 || TIMESTAMP_NOT_FINITE(time->watermark) || dp_event_input(time, relid) == NULL)
-		return DT_NOBEGIN;
-	/* What happened was stored later, but for clocks that are wrong by max_future. */
-	return dp_time_after(time->watermark, -(s->join_bound + s->grace + s->max_future));
 }
 
 /* False: the pipeline says nothing about time. */
@@ -305,7 +289,7 @@ load_settings(DpTime *time)
 	char	   *late;
 
 	SPI_connect();
-	SPI_execute_with_args("SELECT e.event_column, e.expression, e.relation, e.window_end, e.late, e.closes, e.grace_us, e.future_us, e.join_us,"
+	SPI_execute_with_args("SELECT e.event_column, e.expression, e.relation, e.window_end, e.late, e.closes, e.grace_us, e.future_us,"
 						  " c.watermark, dataplat_internal.clock_now(),"
 						  " EXISTS (SELECT FROM dataplat_internal.pipeline_late_row AS l WHERE l.pipeline = p.name)"
 						  " FROM dataplat.pipeline AS p"
@@ -333,11 +317,9 @@ load_settings(DpTime *time)
 	s->grace = DatumGetInt64(SPI_getbinval(row, desc, 7, &isnull));
 	s->max_future = DatumGetInt64(SPI_getbinval(row, desc, 8, &isnull));
 	value = SPI_getbinval(row, desc, 9, &isnull);
-	s->join_bound = isnull ? -1 : DatumGetInt64(value);
-	value = SPI_getbinval(row, desc, 10, &isnull);
 	time->began = time->watermark = isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
-	time->clock = DatumGetTimestampTz(SPI_getbinval(row, desc, 11, &isnull));
-	time->has_late_rows = DatumGetBool(SPI_getbinval(row, desc, 12, &isnull)) && s->keeps_late;
+	time->clock = DatumGetTimestampTz(SPI_getbinval(row, desc, 10, &isnull));
+	time->has_late_rows = DatumGetBool(SPI_getbinval(row, desc, 11, &isnull)) && s->keeps_late;
 	SPI_finish();
 	return true;
 }
