@@ -316,7 +316,7 @@ dp_care_record(DpFailedRun *failed)
 
 	/* once when trouble begins, once when it is given up, not at each trial */
 	if (failed->failures == 0 || failed->failures + 1 == failed->retry->max_attempts)
-		ereport(WARNING,
+		ereport(LOG,
 				(errcode(error->sqlerrcode),
 				 errmsg("pipeline \"%s\" %s: %s", failed->pipeline,
 						strcmp(state, "failed") == 0 ? "failed" :
