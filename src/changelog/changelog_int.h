@@ -115,6 +115,7 @@ typedef struct DpReader
 	const char *name;
 	Bitmapset  *columns;		/* attribute numbers; NULL: all */
 	DpFrontier *frontier;		/* NULL: nothing was read yet */
+	const char *obstacle;		/* why the table is not captured now, or NULL */
 	const char *reset;			/* why the log does not tell what changed, or NULL */
 } DpReader;
 

@@ -158,6 +158,17 @@ call(const char *function, Oid relid, const char *argument)
 
 /* ---- partitions come and go ---- */
 
+/* A table that has a log of its own has, or had, its rows in another table, or other rows in it. */
+static void
+family_changed(Oid relid, const char *reason)
+{
+	Oid			root;
+	int32		log_id = log_of(relid, &root);
+
+	if (log_id != 0 && relid == root)
+		note_reset(log_id, root, reason);
+}
+
 /* A relation is a partition of a watched table now. */
 static void
 partition_came(Oid parent, Oid partition, bool may_have_rows)
@@ -247,6 +258,16 @@ after_alter(AlterTableStmt *stmt)
 	int32		log_id = log_of(relid, &root);
 	ListCell   *lc;
 
+	foreach(lc, stmt->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		if (cmd->subtype == AT_DetachPartition || cmd->subtype == AT_DetachPartitionFinalize)
+			family_changed(find_relation(((PartitionCmd *) cmd->def)->name),
+						   "it was a partition of another table for a while");
+		else if (cmd->subtype == AT_AddInherit || cmd->subtype == AT_DropInherit)
+			family_changed(find_relation((RangeVar *) cmd->def), "other tables inherit from it or did so");
+	}
 	if (log_id == 0)
 		return;
 	foreach(lc, stmt->cmds)
@@ -317,9 +338,14 @@ after_rename(RenameStmt *stmt)
 static void
 after_create(CreateStmt *stmt)
 {
+	ListCell   *lc;
+
 	if (stmt->partbound != NULL && list_length(stmt->inhRelations) == 1)
 		partition_came(find_relation(linitial(stmt->inhRelations)),
 					   find_relation(stmt->relation), false);
+	else
+		foreach(lc, stmt->inhRelations)
+			family_changed(find_relation(lfirst(lc)), "other tables inherit from it or did so");
 }
 
 static void

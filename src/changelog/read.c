@@ -327,7 +327,10 @@ dp_changelog_advance(Oid relid, const char *name)
 	}
 	dp_log_as_owner(&save_userid, &save_sec_context);
 	SPI_connect();
-	if (log_holds_rest(reader, frontier))
+	/* what happens while an obstacle is there is not told after it has gone */
+	if (reader->obstacle)
+		store_frontier(reader, NULL, reader->obstacle);
+	else if (log_holds_rest(reader, frontier))
 		store_frontier(reader, dp_frontier_json(frontier), NULL);
 	else
 		store_frontier(reader, NULL, "its log is younger than what was read last");

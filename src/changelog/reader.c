@@ -197,12 +197,13 @@ load(DpReader *reader, Relation rel, Trigger *trigger, MemoryContext context)
 	if (snapshot)
 		reader->frontier = dp_frontier_parse(snapshot, value_of(5), value_of(6));
 
-	reader->reset = obstacle(rel, trigger);
-	if (reader->reset == NULL && value_of(9))
-		reader->reset = pstrdup(value_of(9));
+	reader->obstacle = obstacle(rel, trigger);
 	emptied = value_of(10);
-	if (reader->reset == NULL && emptied && emptied[0] == 't')
-		reader->reset = "it is unlogged, and a crash has emptied it";
+	if (reader->obstacle == NULL && value_of(9))
+		reader->obstacle = pstrdup(value_of(9));
+	if (reader->obstacle == NULL && emptied && emptied[0] == 't')
+		reader->obstacle = "it is unlogged, and a crash has emptied it";
+	reader->reset = reader->obstacle;
 	if (reader->reset == NULL &&
 		(!OidIsValid(dp_log_segment_oid(reader->log_id, 0)) || valid_from == NULL))
 		reader->reset = "its log is lost";

@@ -305,6 +305,6 @@ dp_log_rotate_init(void)
 							"Size at which a segment of a change log is left for the other one.",
 							"Segments that all readers have read are emptied; a larger size means less work and more disk.",
 							&segment_size, 16 * 1024 * 1024 / BLCKSZ, 1, INT_MAX / 2,
-							PGC_SIGHUP, GUC_UNIT_BLOCKS, NULL, NULL, NULL);
+							PGC_SUSET, GUC_UNIT_BLOCKS, NULL, NULL, NULL);
 	dp_maintenance_register("change logs", SECONDS_BETWEEN_TURNS, run_chore);
 }
