@@ -363,6 +363,12 @@ compute_touched(DpApply *apply)
 }
 
 void
+dp_apply_again(DpApply *apply)
+{
+	compute_touched(apply);
+}
+
+void
 dp_apply_additive(DpApply *apply, bool afresh)
 {
 	const DpAdditive *additive = apply->pipeline->additive;

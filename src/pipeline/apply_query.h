@@ -45,6 +45,9 @@ extern void dp_apply_events(DpApply *apply, bool afresh);
  */
 extern void dp_apply_additive(DpApply *apply, bool afresh);
 
+/* Its groups that the changes touch are computed afresh: they were added before. */
+extern void dp_apply_again(DpApply *apply);
+
 /* The rule that a live run follows, in words. */
 extern const char *dp_apply_rule(const DpPipeline *pipeline);
 

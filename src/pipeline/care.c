@@ -221,6 +221,8 @@ kind_name(DpRunKind kind)
 			return "full";
 		default:
 			return "backfill";
+		case DP_RUN_REBUILD:
+			return "rebuild";
 	}
 }
 

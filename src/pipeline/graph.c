@@ -27,11 +27,12 @@
 
 #define NODES_QUERY \
 	"SELECT p.pipeline_id, p.name, p.schedule, p.target_lag, pg_catalog.to_regclass(p.target)::pg_catalog.oid, p.retry," \
-	" coalesce(s.filled AND s.rebuild_reason IS NULL, false), coalesce(s.consecutive_failures, 0), s.next_run_at, p.depends_on," \
+	" coalesce(s.filled AND s.rebuild_reason IS NULL AND b.pipeline IS NULL, false), coalesce(s.consecutive_failures, 0), s.next_run_at, p.depends_on," \
 	" coalesce(s.circuit <> 'closed', false)," \
 	" CASE p.emit WHEN 'close' THEN dataplat_internal.next_window_close(p.name) END" \
 	" FROM dataplat.pipeline AS p LEFT JOIN dataplat_internal.pipeline_state AS s ON s.pipeline = p.name" \
-	" WHERE NOT p.paused AND p.mode <> 'view' AND p.schedule <> 'manual' ORDER BY p.pipeline_id"
+	" LEFT JOIN dataplat_internal.pipeline_rebuild AS b ON b.pipeline = p.name" \
+	" WHERE NOT p.paused AND p.mode <> 'view' AND (p.schedule <> 'manual' OR b.pipeline IS NOT NULL) ORDER BY p.pipeline_id"
 
 #define INPUTS_QUERY \
 	"SELECT r.pipeline, pg_catalog.to_regclass(r.relation)::pg_catalog.oid, r.role" \

@@ -268,7 +268,7 @@ dp_pipeline_load(const char *name)
 	SPI_connect();
 	SPI_execute_with_args("SELECT p.name, p.pipeline_id, p.owner::text, p.target, p.query, p.search_path, p.mode,"
 						  " p.keys, p.sequence_by, p.delete_when, p.track_history_on, p.time_zone, s.filled,"
-						  " s.rebuild_reason"
+						  " s.rebuild_reason, EXISTS (SELECT 1 FROM dataplat_internal.pipeline_rebuild AS b WHERE b.pipeline = p.name)"
 						  " FROM dataplat.pipeline AS p"
 						  " LEFT JOIN dataplat_internal.pipeline_state AS s ON s.pipeline = p.name"
 						  " WHERE p.name = $1", 1, types, values, NULL, false, 0);
@@ -293,6 +293,7 @@ dp_pipeline_load(const char *name)
 	pipeline->time_zone = column_text(row, desc, 12, context);
 	pipeline->filled = DatumGetBool(SPI_getbinval(row, desc, 13, &isnull)) && !isnull;
 	pipeline->rebuild_reason = column_text(row, desc, 14, context);
+	pipeline->rebuilding = DatumGetBool(SPI_getbinval(row, desc, 15, &isnull));
 	load_inputs(pipeline, context);
 	SPI_finish();
 	dp_leave_owner(&scope);

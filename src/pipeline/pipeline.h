@@ -55,6 +55,7 @@ typedef struct DpPipeline
 	List	   *inputs;			/* DpInput */
 	bool		filled;			/* the target holds a result already */
 	char	   *rebuild_reason;	/* not NULL: all must be computed afresh */
+	bool		rebuilding;		/* there is a row in pipeline_rebuild */
 	bool		undone;			/* its run will be rolled back: fuses do not matter */
 	DpQuery    *query;
 	DpAdditive *additive;		/* mode aggregate, by adding and taking away; or NULL */
@@ -65,7 +66,8 @@ typedef enum DpRunKind
 {
 	DP_RUN_LIVE,				/* the delta since the last run */
 	DP_RUN_FULL,				/* everything, compared with the target */
-	DP_RUN_BACKFILL
+	DP_RUN_BACKFILL,			/* the delta and a chunk of a range */
+	DP_RUN_REBUILD				/* the delta and a chunk of everything */
 } DpRunKind;
 
 typedef struct DpRun
@@ -83,6 +85,8 @@ typedef struct DpRun
 	bool		nothing_new;	/* no delta, nothing stored */
 	TimestampTz closes_at;		/* when a window closes although no row comes; 0: none does */
 	bool		more;			/* some batches of bronze are left for the next run */
+	bool		chunks_left;	/* of a rebuild or a backfill */
+	TimestampTz not_before;		/* of the next chunk; 0: now */
 } DpRun;
 
 extern void dp_pipeline_init(void);

@@ -99,23 +99,113 @@ END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.require_table_pipeline(dataplat.pipeline) IS 'fail unless runs of the pipeline are possible';
 
+-- Computing again goes in chunks, each a run: ranges of the first key, or
+-- batches of bronze where events make the target.  Without keys there is
+-- nothing to cut by, and it is one run.
 CREATE OR REPLACE FUNCTION dataplat_internal.command_rebuild_pipeline(caller name, a jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    p dataplat.pipeline;
+    p      dataplat.pipeline;
+    events boolean;
 BEGIN
     p := dataplat_internal.pipeline_to_change(caller, a ->> 'name', true);
     PERFORM dataplat_internal.require_table_pipeline(p);
-    PERFORM dataplat_internal.mark_pipeline_rebuild(p.name, 'rebuild asked for by ' || caller);
+    PERFORM dataplat_internal.lock_pipeline(p.pipeline_id);
+    events := p.mode IN ('upsert', 'scd2') AND EXISTS (SELECT FROM dataplat_internal.pipeline_relation AS r
+                                                        WHERE r.pipeline = p.name AND r.role = 'bronze');
+    IF events OR (p.mode IN ('aggregate', 'upsert') AND p.keys <> '{}') THEN
+        DELETE FROM dataplat_internal.pipeline_rebuild AS b WHERE b.pipeline = p.name;
+        INSERT INTO dataplat_internal.pipeline_rebuild (pipeline, kind, chunks, last_batch, requested_by)
+        VALUES (p.name, 'rebuild', CASE WHEN events THEN 'batches' ELSE 'keys' END,
+                (SELECT max(b.batch_id) FROM dataplat.batch AS b), caller);
+    ELSE
+        PERFORM dataplat_internal.mark_pipeline_rebuild(p.name, 'rebuild asked for by ' || caller);
+    END IF;
     PERFORM dataplat_internal.note_pipeline_event(caller, p.name, 'rebuild', '{}');
     PERFORM dataplat_internal.wake_job('pipeline', 0);
     RETURN NULL;
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.command_rebuild_pipeline(name, jsonb) IS 'rebuild_pipeline as the owner of the extension';
+
+-- The batches of a bronze table that a position stands for: the last one
+-- before it.  A position is earliest, latest, a time, an interval ago, or
+-- offsets by partition.
+CREATE OR REPLACE FUNCTION dataplat_internal.batch_before(relation text, place text)
+RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    at timestamptz;
+BEGIN
+    IF place IS NULL OR place = 'earliest' THEN
+        RETURN 0;
+    ELSIF place = 'latest' THEN
+        RETURN (SELECT coalesce(max(b.batch_id), 0) FROM dataplat.batch AS b);
+    ELSIF place LIKE '{%' THEN
+        RETURN (SELECT coalesce(min(b.batch_id), 1) - 1
+                  FROM jsonb_each_text(place::jsonb) AS o (part, first)
+                  JOIN dataplat.batch AS b ON b.partition = o.part::int AND b.to_offset > o.first::bigint
+                 WHERE b.source IN (SELECT s.name FROM dataplat.source AS s WHERE to_regclass(s.target) = to_regclass(relation)));
+    END IF;
+    at := CASE WHEN place ~ '^\s*-' THEN now() + place::interval ELSE place::timestamptz END;
+    RETURN (SELECT coalesce(min(b.batch_id) - 1, (SELECT coalesce(max(x.batch_id), 0) FROM dataplat.batch AS x))
+              FROM dataplat.batch AS b
+             WHERE coalesce(b.max_timestamp, b.committed_at) >= at
+               AND b.source IN (SELECT s.name FROM dataplat.source AS s WHERE to_regclass(s.target) = to_regclass(relation)));
+EXCEPTION WHEN data_exception THEN
+    RAISE EXCEPTION 'invalid position "%"', place
+        USING ERRCODE = 'invalid_parameter_value',
+              HINT = 'One of: earliest, latest, a time such as "2026-01-01T00:00Z", an interval such as "-2 hours", or {"partition": offset}.';
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.batch_before(text, text) IS 'last batch of a bronze table before a position';
+REVOKE ALL ON FUNCTION dataplat_internal.batch_before(text, text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION dataplat_internal.command_backfill_pipeline(caller name, a jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p      dataplat.pipeline;
+    bronze text;
+    rate   int := (a ->> 'rate')::int;
+BEGIN
+    p := dataplat_internal.pipeline_to_change(caller, a ->> 'name', true);
+    PERFORM dataplat_internal.require_table_pipeline(p);
+    IF p.mode IN ('append', 'full') OR p.keys = '{}' THEN
+        RAISE EXCEPTION 'a part of pipeline "%" cannot be computed again', p.name
+            USING ERRCODE = 'wrong_object_type', DETAIL = format('Its mode is %s and it has no keys to tell which rows a part is.', p.mode),
+                  HINT = format('SELECT dataplat.rebuild_pipeline(%L); computes all of it.', p.name);
+    ELSIF rate <= 0 THEN
+        RAISE EXCEPTION 'invalid rate "%"', rate USING ERRCODE = 'invalid_parameter_value', HINT = 'Rows a second, 1 or more; NULL for as fast as it goes.';
+    END IF;
+    PERFORM dataplat_internal.lock_pipeline(p.pipeline_id);
+    IF EXISTS (SELECT FROM dataplat_internal.pipeline_rebuild AS b WHERE b.pipeline = p.name) THEN
+        RAISE EXCEPTION 'pipeline "%" is being computed again already', p.name
+            USING ERRCODE = 'object_in_use', HINT = 'dataplat.progress and dataplat.pipeline_run show how far it is.';
+    END IF;
+    SELECT r.relation INTO bronze FROM dataplat_internal.pipeline_relation AS r
+     WHERE r.pipeline = p.name AND r.role = 'bronze' ORDER BY r.relation LIMIT 1;
+    IF bronze IS NULL THEN
+        INSERT INTO dataplat_internal.pipeline_rebuild (pipeline, kind, chunks, from_position, to_position, rate, requested_by)
+        VALUES (p.name, 'backfill', 'keys', a ->> 'from_position', a ->> 'to_position', rate, caller);
+    ELSE
+        INSERT INTO dataplat_internal.pipeline_rebuild (pipeline, kind, chunks, from_position, to_position, last_batch, rate, requested_by)
+        VALUES (p.name, 'backfill', 'batches', dataplat_internal.batch_before(bronze, a ->> 'from_position')::text,
+                coalesce(a ->> 'to_position', 'latest'), dataplat_internal.batch_before(bronze, coalesce(a ->> 'to_position', 'latest')), rate, caller);
+    END IF;
+    PERFORM dataplat_internal.note_pipeline_event(caller, p.name, 'backfill', a - 'name');
+    PERFORM dataplat_internal.wake_job('pipeline', 0);
+    RETURN NULL;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.command_backfill_pipeline(name, jsonb) IS 'backfill_pipeline as the owner of the extension';
 
 CREATE OR REPLACE FUNCTION dataplat_internal.command_run_pipeline(caller name, a jsonb)
 RETURNS jsonb
@@ -309,7 +399,18 @@ LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$ SELECT dataplat.command('rebuild_pipeline', jsonb_build_object('name', rebuild_pipeline.name)); $$;
 COMMENT ON FUNCTION dataplat.rebuild_pipeline(text) IS
-    'compute everything afresh in the next run and bring the target to it; readers see the old rows until all new ones are there';
+    'compute everything afresh in chunks beside the live runs and bring the target to it; readers never see it empty or half full';
+
+CREATE OR REPLACE FUNCTION dataplat.backfill_pipeline(name text, from_position text DEFAULT NULL, to_position text DEFAULT NULL, rate int DEFAULT NULL)
+RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT dataplat.command('backfill_pipeline', jsonb_build_object('name', backfill_pipeline.name, 'from_position', from_position,
+                                                                     'to_position', to_position, 'rate', rate));
+$$;
+COMMENT ON FUNCTION dataplat.backfill_pipeline(text, text, text, int) IS
+    'compute a part again in chunks beside the live runs, at most rate rows a second; positions are those of bronze, or values of the first key where no bronze is read';
 
 CREATE OR REPLACE FUNCTION dataplat.run_pipeline(name text, commit boolean DEFAULT true)
 RETURNS dataplat.pipeline_run

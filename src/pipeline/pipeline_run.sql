@@ -103,3 +103,26 @@ AS 'MODULE_PATHNAME', 'dp_explain_pipeline';
 COMMENT ON FUNCTION dataplat_internal.explain_pipeline(text, boolean) IS
     'how a pipeline is kept up to date, with the plans; execute runs the next delta and undoes it';
 REVOKE ALL ON FUNCTION dataplat_internal.explain_pipeline(text, boolean) FROM PUBLIC;
+
+-- Batches of a bronze table after one, up to another, that hold about max_rows
+-- rows, as the frontier of a reader that has seen everything else.
+CREATE OR REPLACE FUNCTION dataplat_internal.rebuild_batches(relation oid, after bigint, up_to bigint, max_rows bigint,
+                                                             OUT frontier jsonb, OUT last bigint)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH batches AS (
+        SELECT b.batch_id, sum(b.rows) AS rows
+          FROM dataplat.batch AS b
+         WHERE b.source IN (SELECT s.name FROM dataplat.source AS s WHERE to_regclass(s.target) = relation)
+           AND b.batch_id > after AND b.batch_id <= up_to AND b.rows > 0
+         GROUP BY b.batch_id
+    ), counted AS (
+        SELECT n.batch_id, sum(n.rows) OVER (ORDER BY n.batch_id) - n.rows AS before FROM batches AS n
+    )
+    SELECT jsonb_build_object('snapshot', pg_current_snapshot()::text, 'pending', jsonb_agg(c.batch_id)), max(c.batch_id)
+      FROM counted AS c
+     WHERE c.before < max_rows;
+$$;
+COMMENT ON FUNCTION dataplat_internal.rebuild_batches(oid, bigint, bigint, bigint) IS 'the next batches of a rebuild';
+REVOKE ALL ON FUNCTION dataplat_internal.rebuild_batches(oid, bigint, bigint, bigint) FROM PUBLIC;

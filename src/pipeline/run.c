@@ -29,6 +29,7 @@
 #include "pipeline/apply_query.h"
 #include "pipeline/care.h"
 #include "pipeline/internal.h"
+#include "pipeline/rebuild.h"
 
 typedef struct InputDelta
 {
@@ -61,6 +62,7 @@ dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
 	ListCell   *lc;
 	DpTime	   *time;
 	DpOwnerScope scope;
+	DpRebuild  *chunk = NULL;
 
 	memset(run, 0, sizeof(DpRun));
 	run->kind = kind;
@@ -80,6 +82,8 @@ dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
 		run->reason = pipeline->rebuild_reason;
 	if (run->reason != NULL)
 		run->kind = DP_RUN_FULL;
+	else if (pipeline->rebuilding && kind == DP_RUN_LIVE)
+		dp_rebuild_load(pipeline, run, &chunk);
 
 	dp_apply_note_columns(pipeline);
 	time = dp_time_load(pipeline);
@@ -96,9 +100,12 @@ dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
 	if (!run->nothing_new)
 	{
 		dp_enter_owner(pipeline, &scope);
-		apply_deltas(pipeline, deltas, time, run);
+		if (run->rows_in > 0 || chunk == NULL || time)
+			apply_deltas(pipeline, deltas, time, run);
 		dp_leave_owner(&scope);
 	}
+	if (chunk != NULL && run->kind != DP_RUN_FULL)
+		dp_rebuild_run(pipeline, chunk, time, run);
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_SUBTRACT(end, begin);
 	run->exec_ms = INSTR_TIME_GET_MILLISEC(end);
@@ -112,6 +119,8 @@ dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
 		store_run(pipeline, run, started);
 	if (time)
 		run->closes_at = dp_time_next_close(time);
+	if (chunk != NULL || run->kind == DP_RUN_FULL)
+		dp_rebuild_store(pipeline, chunk, run);
 	dp_leave_owner(&scope);
 	PopActiveSnapshot();
 	foreach(lc, deltas)
@@ -147,7 +156,7 @@ read_deltas(DpPipeline *pipeline, DpRun *run)
 			continue;
 		else
 			one->delta = dp_changelog_read(input->relid, dp_pipeline_reader(pipeline));
-		if (one->delta->reset != NULL && run->kind == DP_RUN_LIVE)
+		if (one->delta->reset != NULL && run->kind != DP_RUN_FULL)
 		{
 			run->kind = DP_RUN_FULL;
 			run->reason = one->delta->reset;
@@ -236,7 +245,7 @@ observe_times(DpPipeline *pipeline, DpTime *time, List *deltas, DpRun *run)
 {
 	ListCell   *lc;
 
-	if (run->kind == DP_RUN_LIVE)
+	if (run->kind != DP_RUN_FULL)
 	{
 		foreach(lc, deltas)
 			dp_time_observe(time, ((InputDelta *) lfirst(lc))->delta);
@@ -294,7 +303,7 @@ apply_deltas(DpPipeline *pipeline, List *deltas, DpTime *time, DpRun *run)
 static void
 store_run(DpPipeline *pipeline, DpRun *run, TimestampTz started)
 {
-	static const char *const kinds[] = {"live", "full", "backfill"};
+	static const char *const kinds[] = {"live", "full", "backfill", "rebuild"};
 	Oid			types[10] = {TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, FLOAT8OID, INT8OID};
 	Datum		values[10];
 	char		nulls[10] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};

@@ -57,7 +57,7 @@
 #define DP_MEAN_WEIGHT 0.3
 
 #define REFRESH_QUERY \
-	"SELECT u.nth::int, coalesce(s.filled AND s.rebuild_reason IS NULL, false), coalesce(s.consecutive_failures, 0), s.next_run_at," \
+	"SELECT u.nth::int, coalesce(s.filled AND s.rebuild_reason IS NULL AND NOT EXISTS (SELECT FROM dataplat_internal.pipeline_rebuild AS b WHERE b.pipeline = p.name), false), coalesce(s.consecutive_failures, 0), s.next_run_at," \
 	" coalesce(s.state = 'running', false)" \
 	" FROM ROWS FROM (pg_catalog.unnest($1)) WITH ORDINALITY AS u(name, nth)" \
 	" JOIN dataplat.pipeline AS p ON p.name = u.name AND NOT p.paused" \
@@ -576,7 +576,8 @@ note_successes(Turn *turn)
 		dp_wake_set_seen(node->entry, node->id, !part->run.more,
 						 part->sum + dp_wake_own(node->inputs, node->ninputs));
 		dp_readers_note(node, part->rows);
-		node->filled = true;
+		node->filled = !part->run.chunks_left;
+		node->busy_until = part->run.not_before;
 		node->failures = 0;
 		node->circuit_open = false;
 		node->dirty_since = 0;

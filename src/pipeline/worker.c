@@ -30,6 +30,7 @@
 #include "pipeline/internal.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/readers.h"
+#include "pipeline/rebuild.h"
 #include "pipeline/tick.h"
 #include "pipeline/worker.h"
 
@@ -252,6 +253,7 @@ dp_pipeline_worker_init(void)
 	dp_schedule_init();
 	dp_wake_init();
 	dp_pipeline_consume_init();
+	dp_rebuild_init();
 	dp_readers_init();
 	dp_job_kind_register(&pipeline_kind);
 }

@@ -159,6 +159,13 @@ extern const char *dp_derive_unknown(const DpDerive *derive);
 extern uint64 dp_derive_restricted(DpDerive *derive, List *columns, DpRows *keys,
 								   DestReceiver *dest);
 
+/*
+ * The query's rows with from < column <= to, values as text; NULL: no bound,
+ * and without an upper bound but with a lower one NULLs belong to it.
+ */
+extern uint64 dp_derive_range(DpDerive *derive, int column, const char *from, const char *to,
+							  DestReceiver *dest);
+
 /* The same for so many made-up keys, for its plan. */
 extern void dp_derive_sample(DpDerive *derive, List *columns, int nkeys, DestReceiver *dest);
 

@@ -14,6 +14,7 @@
  */
 #include "postgres.h"
 
+#include "access/stratnum.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -23,15 +24,18 @@
 #include "parser/parse_coerce.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
+#include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
 #include "query/derive.h"
 
-/* Keys that have NULLs in the same columns. */
+/* Keys that have NULLs in the same columns; or a range of one column. */
 typedef struct KeySet
 {
 	Bitmapset  *nulls;			/* columns (from 0) that are NULL */
-	DpRows	   *rows;
+	DpRows	   *rows;			/* NULL: a range */
+	const char *from;
+	const char *to;
 } KeySet;
 
 static void restrict_query(DpDerive *derive, Query *query, List *columns, const KeySet *set);
@@ -119,6 +123,37 @@ null_test(Node *expr)
 	return (Node *) test;
 }
 
+static Node *
+bound(Node *expr, int strategy, const char *value)
+{
+	Oid			type = exprType(expr);
+	TypeCacheEntry *entry = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY);
+	Oid			op = get_opfamily_member(entry->btree_opf, entry->btree_opintype, entry->btree_opintype, strategy);
+	Oid			input;
+	Oid			ioparam;
+
+	getTypeInputInfo(type, &input, &ioparam);
+	return dp_equality(op, copyObject(expr),
+					   (Node *) makeConst(type, -1, exprCollation(expr), get_typlen(type),
+										  OidInputFunctionCall(input, unconstify(char *, value), ioparam, -1),
+										  false, get_typbyval(type)), exprCollation(expr));
+}
+
+/* from < expr <= to */
+static Node *
+range_condition(Node *expr, const KeySet *set)
+{
+	List	   *conditions = NIL;
+
+	if (set->from != NULL)
+		conditions = lappend(conditions, bound(expr, BTGreaterStrategyNumber, set->from));
+	if (set->to != NULL)
+		conditions = lappend(conditions, bound(expr, BTLessEqualStrategyNumber, set->to));
+	if (set->from != NULL && set->to == NULL)
+		return (Node *) makeBoolExpr(OR_EXPR, lappend(conditions, null_test(expr)), -1);
+	return conditions == NIL ? NULL : (Node *) make_ands_explicit(conditions);
+}
+
 /* (exprs) is one of the set's keys */
 static Node *
 key_condition(DpDerive *derive, List *exprs, const KeySet *set)
@@ -128,6 +163,8 @@ key_condition(DpDerive *derive, List *exprs, const KeySet *set)
 	ListCell   *lc;
 	int			column = 0;
 
+	if (set->rows == NULL)
+		return range_condition(linitial(exprs), set);
 	foreach(lc, exprs)
 	{
 		Form_pg_attribute attr = TupleDescAttr(set->rows->desc, column);
@@ -174,7 +211,7 @@ add_condition(Query *query, Node *condition)
 	if (condition == NULL)
 		return;
 	query->jointree->quals = make_and_qual(query->jointree->quals, condition);
-	query->hasSubLinks = true;
+	query->hasSubLinks |= checkExprHasSubLink(condition);
 }
 
 /*
@@ -197,6 +234,8 @@ restrict_below(DpDerive *derive, Query *query, List *exprs, const KeySet *set)
 		List	   *inner;
 
 		column++;
+		if (set->rows == NULL)
+			return;
 		if (!IsA(var, Var) || var->varlevelsup != 0 || var->varattno <= 0 ||
 			bms_is_member(column, set->nulls))
 			continue;
@@ -383,11 +422,22 @@ dp_run_restricted(DpDerive *derive, const Query *query, List *exprs, List *colum
 	return n;
 }
 
+uint64
+dp_derive_range(DpDerive *derive, int column, const char *from, const char *to, DestReceiver *dest)
+{
+	KeySet		set = {NULL, NULL, from, to};
+	Query	   *copy = copyObject(derive->query->tree);
+
+	if (from != NULL || to != NULL)
+		restrict_query(derive, copy, list_make1_int(column), &set);
+	return dp_query_run(copy, derive->query->text, derive->env, dest);
+}
+
 /* For the plan only: as if the keys had no NULLs. */
 void
 dp_plan_restricted(DpDerive *derive, const Query *query, List *columns, DpRows *keys, DestReceiver *dest)
 {
-	KeySet		set = {NULL, keys};
+	KeySet		set = {NULL, keys, NULL, NULL};
 	Query	   *copy = copyObject(unconstify(Query *, query));
 
 	dp_rows_name(keys);
