@@ -54,13 +54,14 @@ typedef struct Reader
 	HTAB	   *wanted;			/* batch ids */
 } Reader;
 
-int			dp_pipeline_batch_rows = 500000;
+/* Rows that one run takes from a bronze table: memory and the length of a transaction. */
+#define MAX_ROWS_A_RUN 500000
 
 static Batch *
 read_ledger(const DpInput *input, int *nbatches, char **frontier)
 {
 	Oid			types[3] = {OIDOID, TEXTOID, INT8OID};
-	Datum		values[3] = {ObjectIdGetDatum(input->relid), 0, Int64GetDatum(dp_pipeline_batch_rows)};
+	Datum		values[3] = {ObjectIdGetDatum(input->relid), 0, Int64GetDatum(MAX_ROWS_A_RUN)};
 	char		nulls[3] = {' ', input->bronze_frontier ? ' ' : 'n', ' '};
 	MemoryContext context = CurrentMemoryContext;
 	Batch	   *batches;
