@@ -159,7 +159,7 @@ help:
 
 #h make                 build the library and the install script
 #h make install         install them into the server that PG_CONFIG names
-#h make demo            a private server, an embedded broker, live ingest; it keeps running
+#h make demo            a private server, an embedded broker, live events to gold; it keeps running
 #h make demo-stop       end and remove it        (DEMO_KEEP=0 make demo: at once)
 #h make test            every test below, on a private server
 #h make test-regress    SQL surface and errors       (T=name runs one test)

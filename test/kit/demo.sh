@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# demo.sh [start | stop]: a shop's events go from Kafka to bronze tables while you watch.
+# demo.sh [start | stop]: a shop's events go from Kafka to bronze, silver and gold tables while you watch.
 #
 # Builds dataplat into a private copy of PostgreSQL, starts it beside an
-# embedded broker, and shows in a minute what ingest does: sources, dead
-# letters, pause, kill -9.  The server, the broker and the events go on when
+# embedded broker, and shows in a minute what it does: sources, dead letters,
+# pause; pipelines, an update, a late event and a delete on their way to gold;
+# kill -9, and all of it verified.  The server, the broker and the events go on when
 # the script ends; "stop" ends and removes every demo of this directory.
 #
 #	BROKER=host:port   read and write topics dataplat_demo_* of this Kafka
@@ -173,7 +174,8 @@ show_dead_letters() {
 	step "Mending one from SQL: look at it, put the right value in its place, try again. A second try changes nothing"
 	show -v id="$id" -v p="$partition" -v o="$offset" <<-'EOF'
 		SELECT message, detail, convert_from(value, 'UTF8') AS value FROM dataplat.dead_letter WHERE dead_letter_id = :id;
-		SELECT dataplat.fix_dead_letter(:id, '{"order_id": "O-demo", "status": "paid", "amount": 12}'::jsonb);
+		SELECT dataplat.fix_dead_letter(:id, '{"order_id": "O-demo", "customer_id": "C-demo", "status": "paid", "amount": 12,
+		         "created_at": "2026-01-01T10:00Z", "updated_at": "2026-01-01T10:05Z"}'::jsonb);
 		SELECT * FROM dataplat.retry_dead_letters('orders', 'dead_letter_id = ' || :id);
 		SELECT * FROM dataplat.retry_dead_letters('orders', 'dead_letter_id = ' || :id);
 		SELECT _partition AS p, _offset, value FROM bronze.orders WHERE _partition = :p AND _offset = :o;
@@ -191,6 +193,79 @@ show_pause() {
 		SELECT dataplat.resume_source('clicks');
 		SELECT dataplat.wait_for_source('clicks') AS caught_up;
 		SELECT source, state, rows, lag FROM dataplat.source_status WHERE source = 'clicks';
+	EOF
+}
+
+show_silver() {
+	step "Silver: a SELECT and a table that follows it. Orders by key, the newest version wins; customers with their history"
+	show <<-'EOF'
+		SELECT dataplat.create_pipeline('silver_orders', target => 'silver.orders', keys => '{order_id}', sequence_by => 'updated_at',
+		         delete_when => $$status = 'deleted'$$, query => $$
+		  SELECT value->>'order_id' AS order_id, value->>'customer_id' AS customer_id, value->>'status' AS status,
+		         (value->>'amount')::numeric AS amount, (value->>'created_at')::timestamptz AS created_at,
+		         (value->>'updated_at')::timestamptz AS updated_at FROM bronze.orders $$);
+		SELECT dataplat.create_pipeline('silver_items', target => 'silver.order_items', keys => '{order_id,line}', sequence_by => 'sold_at', query => $$
+		  SELECT order_id, line, product_id, quantity, unit_price, _timestamp AS sold_at FROM bronze.order_items $$);
+		SELECT dataplat.create_pipeline('silver_customers', target => 'silver.customers', mode => 'scd2', keys => '{customer_id}',
+		         sequence_by => 'changed_at', delete_when => 'name IS NULL', track_history_on => '{city,segment}', query => $$
+		  SELECT _key AS customer_id, value->>'name' AS name, value->>'city' AS city, value->>'segment' AS segment,
+		         _timestamp AS changed_at FROM bronze.customers $$);
+		SELECT dataplat.create_pipeline('silver_order_details', target => 'silver.order_details', keys => '{order_id}', query => $$
+		  SELECT o.order_id, o.status, o.amount, c.name, c.city, c.segment
+		    FROM silver.orders AS o LEFT JOIN silver.customers AS c ON c.customer_id = o.customer_id AND c.is_current $$);
+		CREATE INDEX ON silver.orders (customer_id);
+	EOF
+}
+
+show_gold() {
+	step "Gold: aggregates and a join, kept by what changes in silver; and a ranking, computed when it is read"
+	show <<-'EOF'
+		SELECT dataplat.create_pipeline('gold_revenue', target => 'gold.revenue', query => $$
+		  SELECT date_trunc('hour', created_at) AS hour, status, count(*) AS orders, sum(amount) AS revenue FROM silver.orders GROUP BY 1, 2 $$);
+		SELECT dataplat.create_pipeline('gold_products', target => 'gold.products', query => $$
+		  SELECT i.product_id, sum(i.quantity) AS units, sum(i.quantity * i.unit_price) AS revenue
+		    FROM silver.order_items AS i JOIN silver.orders AS o USING (order_id) WHERE o.status <> 'cancelled' GROUP BY 1 $$);
+		SELECT dataplat.create_pipeline('top_products', target => 'gold.top_products', mode => 'view', query => $$
+		  SELECT rank() OVER (ORDER BY revenue DESC) AS place, product_id, units, revenue FROM gold.products ORDER BY 1 LIMIT 3 $$);
+		CREATE INDEX ON silver.order_items (product_id);
+		SELECT dataplat.wait_for_pipeline('gold_revenue') AND dataplat.wait_for_pipeline('gold_products') AND
+		       dataplat.wait_for_pipeline('silver_order_details') AS caught_up;
+		SELECT * FROM gold.revenue ORDER BY hour DESC, revenue DESC LIMIT 4;
+		SELECT * FROM gold.top_products;
+		SELECT * FROM silver.order_details ORDER BY order_id DESC LIMIT 3;
+	EOF
+}
+
+# happens WHAT SOURCE KEY VALUE: one event, and what silver and gold say when it is through.
+happens() {
+	ask -v what="$1" -v source="$2" -v topic="$PREFIX$2" -v key="$3" -v value="$4" >/dev/null <<-'EOF'
+		SELECT dataplat.produce('shop', :'topic', nullif(:'value', '')::jsonb, :'key');
+		SELECT dataplat.wait_for_source(:'source');
+		SELECT dataplat.wait_for_pipeline('gold_revenue'), dataplat.wait_for_pipeline('silver_order_details');
+		INSERT INTO story (event, silver, customer, gold)
+		SELECT :'what', o.status || ' ' || o.amount, d.name || ', ' || d.city, (SELECT string_agg(concat_ws(' ', g.status, g.orders, g.revenue), '; ')
+		                                                   FROM gold.revenue AS g WHERE g.hour = '2026-01-01 10:00Z')
+		  FROM (VALUES ('O-demo')) AS k (order_id) LEFT JOIN silver.orders AS o USING (order_id) LEFT JOIN silver.order_details AS d USING (order_id);
+	EOF
+}
+
+# The life of one order, a status and a time (of 1 January) after the other.
+order_says() { happens "$1" orders O-demo "{\"order_id\": \"O-demo\", \"customer_id\": \"C-demo\", \"status\": \"$2\", \"amount\": $3,
+	\"created_at\": \"2026-01-01T10:00Z\", \"updated_at\": \"2026-01-01T$4Z\"}"; }
+
+show_changes() {
+	step "An update, a late event and a delete flow through. Of the hour 10:00 on 1 January gold has only the order whose dead letter was mended"
+	ask -c 'CREATE TABLE story (n int GENERATED ALWAYS AS IDENTITY, event text, silver text, customer text, gold text)'
+	happens 'the customer comes' customers C-demo '{"name": "Ada Meyer", "city": "Berlin", "segment": "new"}'
+	order_says 'update of 10:20: shipped' shipped 15 10:20
+	order_says 'late, of 10:10: changes nothing' created 14 10:10
+	happens 'the customer moves' customers C-demo '{"name": "Ada Meyer", "city": "Gent", "segment": "new"}'
+	order_says 'delete of 10:30' deleted 0 10:30
+	order_says 'late, of 10:25: stays deleted' delivered 15 10:25
+	happens 'tombstone: the customer goes' customers C-demo ''
+	show <<-'EOF'
+		SELECT event, silver AS "silver.orders", customer AS "silver.order_details", gold AS "gold.revenue at 10:00" FROM story ORDER BY n;
+		SELECT customer_id, name, city, is_current, upper(valid) IS NOT NULL AS ended FROM silver.customers WHERE customer_id = 'C-demo' ORDER BY valid;
 	EOF
 }
 
@@ -220,12 +295,28 @@ show_speed() {
 	SPEED_MS=$((($(date +%s%N) - before) / 1000000))
 }
 
+# With the events held back: what is in silver and gold is compared with the
+# queries computed afresh over everything.
+show_verified() {
+	local name
+	step "And silver and gold? Fetching is held for a moment; verify_pipeline computes every query afresh and compares"
+	ask -c "SELECT dataplat.pause_source(s, 'to verify') FROM unnest('{orders,order_items,customers}'::text[]) AS s" >/dev/null
+	wait_true "the workers to leave" "SELECT sum(workers) = 0 FROM dataplat.source_status WHERE source IN ('orders', 'order_items', 'customers')"
+	for name in silver_order_details gold_revenue gold_products; do ask -c "SELECT dataplat.wait_for_pipeline('$name')" >/dev/null; done
+	show <<-'EOF'
+		SELECT p.name AS pipeline, p.mode, v.*
+		  FROM dataplat.pipeline AS p CROSS JOIN LATERAL dataplat.verify_pipeline(p.name) AS v ORDER BY p.pipeline_id;
+		SELECT (SELECT sum(revenue) FROM gold.revenue) AS revenue_in_gold, (SELECT sum(amount) FROM silver.orders) AS in_silver;
+	EOF
+	ask -c "SELECT dataplat.resume_source(s) FROM unnest('{orders,order_items,customers}'::text[]) AS s" >/dev/null
+}
+
 show_end() {
 	step "dataplat.health: one row for each problem now, with what to do"
 	show -x <<<'SELECT * FROM dataplat.health LIMIT 2;'
 	let_pass 2
 
-	step "Figures"
+	step "Figures: rows and their way to bronze; pipelines, the lag of each and what its runs took (ms)"
 	show <<-EOF
 		SELECT sum(rows) AS rows, sum(dead_letters) AS dead_letters, sum(lag) AS lag, max(lag_seconds) AS lag_seconds,
 		       round($SPEED_ROWS / ($SPEED_MS / 1000.0)) AS backlog_rows_per_second
@@ -233,6 +324,11 @@ show_end() {
 		SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY _ingested_at - _timestamp) AS produced_to_stored_p50,
 		       percentile_disc(0.99) WITHIN GROUP (ORDER BY _ingested_at - _timestamp) AS p99
 		  FROM bronze.orders WHERE _timestamp > now() - interval '1 second';
+		SELECT s.pipeline, s.mode, s.state, s.lag_rows, s.lag_seconds, r.runs, r.rows_in, r.rows_written, r.run_ms, r.slowest_ms
+		  FROM dataplat.pipeline_status AS s
+		  LEFT JOIN LATERAL (SELECT count(*) AS runs, sum(rows_in) AS rows_in, sum(rows_inserted + rows_updated + rows_deleted) AS rows_written,
+		                            round(avg(exec_ms)::numeric, 1) AS run_ms, round(max(exec_ms)::numeric, 1) AS slowest_ms
+		                       FROM dataplat.pipeline_run AS r WHERE r.pipeline = s.pipeline AND r.kind = 'live') AS r ON true;
 	EOF
 }
 
@@ -244,6 +340,11 @@ show_next() {
 		"    SELECT * FROM dataplat.source_status;            -- \\watch 1" \
 		"    SELECT * FROM dataplat.peek_topic('shop', '${PREFIX}orders');" \
 		"    SELECT value ->> 'status', count(*) FROM bronze.orders GROUP BY 1;" \
+		"    SELECT * FROM dataplat.pipeline_status;          -- \watch 1" \
+		"    SELECT * FROM gold.top_products;                 -- \watch 1" \
+		"    SELECT * FROM dataplat.explain_pipeline('gold_products', execute => true);" \
+		"    SELECT * FROM dataplat.verify_pipeline('silver_orders');   -- what a full run would change now: rows on their way count" \
+		"    SELECT * FROM dataplat.pipeline_run ORDER BY run_id DESC LIMIT 10;" \
 		"    SELECT dataplat.show_create('order_items');" \
 		"    BEGIN; SELECT * FROM dataplat.seek_source('inventory', 'earliest'); ROLLBACK;" "" \
 		"The log: $PLACE/out/server.log.  Stop and remove it:   make demo-stop"
@@ -255,7 +356,7 @@ case ${1:-start} in
 	*) echo "usage: demo.sh [start | stop]" >&2; exit 2 ;;
 esac
 
-"$ROOT/test/kit/prereqs.sh" build
+"$ROOT/test/kit/prereqs.sh" build contrib
 asked_keep=${KEEP:-}
 [ -n "$asked_keep" ] || KEEP=$(mktemp -d /tmp/dataplat-demo-XXXXXX)
 place_open
@@ -269,7 +370,7 @@ step "Starting PostgreSQL and a broker"
 mkdir -p "$PLACE/sock"
 cat >"$PLACE/demo.conf" <<-EOF
 	shared_preload_libraries = 'dataplat'
-	max_worker_processes = 24
+	max_worker_processes = 32
 	unix_socket_permissions = 0700
 	timezone = 'UTC'
 EOF
@@ -286,7 +387,11 @@ show_rows
 show_state
 show_dead_letters
 show_pause
+show_silver
+show_gold
+show_changes
 show_kill
+show_verified
 show_speed
 show_end
 

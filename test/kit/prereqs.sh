@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # prereqs.sh SET...: make sure that what a target needs is on this machine.
 #
-# Sets: build, test, kafka, bench, lint, format, versions, coverage, fresh, fuzz.
+# Sets: build, contrib, test, kafka, bench, lint, format, versions, coverage, fresh, fuzz.
 # Nothing happens when all is there, so a machine without root or network is
 # fine as long as someone has installed the packages before.
 set -euo pipefail
@@ -22,7 +22,11 @@ need() {
 			/usr/include/zlib.h	zlib1g-dev
 		E
 		;;
+		# Histories are guarded by btree_gist; Debian's server package has it.
+		contrib) printf '/usr/share/postgresql/*/extension/btree_gist.control\tpostgresql-15\n' ;;
 		test) cat <<-'E'
+			/usr/share/postgresql/*/extension/btree_gist.control	postgresql-15
+			/usr/share/postgresql/*/extension/file_fdw.control	postgresql-15
 			/usr/share/postgresql/*/extension/pgtap.control	postgresql-15-pgtap
 			cmd:pg_prove	libtap-parser-sourcehandler-pgtap-perl
 			cmd:prove	perl
