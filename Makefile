@@ -145,6 +145,9 @@ check-fuzz:
 check-chaos:
 	@test/chaos/run.sh
 
+check-incremental:
+	@test/incremental/run.sh
+
 coverage:
 	@test/kit/coverage.sh
 
@@ -173,6 +176,7 @@ help:
 #h make check-fresh     demo and test in a bare Debian 12
 #h make check-fuzz      fuzz the decoders            (SECONDS_EACH=150)
 #h make check-chaos     the long fault runs
+#h make check-incremental  is incremental always equal to full (ROUNDS=, SEED=, ONLY=, KEEP_GOING=1)
 #h make coverage        line coverage of src/
 #h make bench           the speed table (ROUNDS=, ROWS=, ONLY=, BROKER=)
 #h make bench-sustained ten gigabytes without a pause (GB=)
@@ -184,5 +188,5 @@ help:
 FORCE:
 
 .PHONY: FORCE release-snapshot demo demo-stop test installcheck bench bench-sustained check-lint check-versions check-fresh \
-	check-fuzz check-chaos coverage format reference help \
+	check-fuzz check-chaos check-incremental coverage format reference help \
 	$(addprefix test-,$(ALL_SUITES) lint) $(addprefix installcheck-,$(ALL_SUITES))
