@@ -316,6 +316,23 @@ def copy(r, t):
 KINDS = [(insert, 30), (update, 26), (delete, 12), (merge, 8), (copy, 4), (there_and_back, 4), (two_tables, 6), (do_block, 4), (refill, 3), (replica, 2), (trim, 10)]
 
 
+# What an administrator does, each by itself.  Some fail, which is fine.
+DDL = [
+    ["ALTER TABLE measure DETACH PARTITION measure_high", "UPDATE measure_high SET val = coalesce(val, 0) + 1 WHERE id % 2 = 0",
+     "DELETE FROM measure_high WHERE bucket NOT BETWEEN 20 AND 29", "ALTER TABLE measure ATTACH PARTITION measure_high FOR VALUES FROM (20) TO (30)"],
+    ["CREATE TABLE measure_new PARTITION OF measure FOR VALUES FROM (30) TO (40)", "INSERT INTO measure_new VALUES (1, 33, 5, 'a'), (2, 34, NULL, NULL)",
+     "UPDATE measure SET bucket = 31 WHERE id = 3", "UPDATE measure_new SET bucket = 5 WHERE id = 3", "UPDATE measure SET bucket = 5 WHERE bucket = 31", "DROP TABLE measure_new"],
+    ["CREATE TABLE measure_new (LIKE measure)", "INSERT INTO measure_new VALUES (7, 35, 1.5, 'b')", "ALTER TABLE measure ATTACH PARTITION measure_new FOR VALUES FROM (30) TO (40)",
+     "DELETE FROM measure WHERE bucket = 35", "INSERT INTO measure_new VALUES (8, 36, 2, 'b')", "ALTER TABLE measure DETACH PARTITION measure_new", "DROP TABLE measure_new"],
+    ["ALTER TABLE customer ADD COLUMN extra int DEFAULT 7", "UPDATE customer SET extra = 8, tier = 2 WHERE id < 4", "ALTER TABLE customer DROP COLUMN extra"],
+    ["ALTER TABLE orders ADD COLUMN extra text", "INSERT INTO orders (id, amount, extra) VALUES (70, 3, 'x')", "DELETE FROM orders WHERE id = 70", "ALTER TABLE orders DROP COLUMN extra"],
+    ["VACUUM FULL orders"], ["CLUSTER item USING item_pkey"], ["VACUUM event"], ["VACUUM FULL measure"], ["ANALYZE"],
+    ["CREATE INDEX ddl_index ON event (who)", "DROP INDEX ddl_index"],
+    ["TRUNCATE orders, item", "INSERT INTO orders (id, customer_id, amount, status) VALUES (1, 1, 10, 'paid'), (2, 1, 30, 'new')"],
+    ["ALTER TABLE product ALTER weight TYPE float8 USING weight * 1"], ["ALTER TABLE tag SET UNLOGGED", "ALTER TABLE tag SET LOGGED"],
+]
+
+
 def statement(r, tables, alone):
     """A random statement: SQL, or a Copy."""
     t = r.choices(tables, [x.weight for x in tables])[0]

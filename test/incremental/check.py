@@ -43,6 +43,7 @@ def options():
     p.add_argument("--kill-9", action="store_true", help="also kill backends so that the server restarts")
     p.add_argument("--no-storms", action="store_true")
     p.add_argument("--no-worker", action="store_true")
+    p.add_argument("--no-ddl", action="store_true")
     return p.parse_args()
 
 
@@ -161,7 +162,11 @@ class World:
                 self.writers[0].open or self.writers[0].say(f"{'COMMIT' if self.r.random() < 0.7 else 'ROLLBACK'} PREPARED '{gid}'")
                 if self.writers[0].open:
                     self.prepared.append(gid)
-            self.r.choice(self.writers).step(self.r)
+            w = self.r.choice(self.writers)
+            if w.number == 1 and not self.o.no_ddl and self.r.random() < (0.3 if w.chores else 0.01):
+                w.administrate(self.r)
+            else:
+                w.step(self.r)
 
     def alive(self):
         return [p for p in self.pipelines if not p.refused and not p.given_up]
@@ -360,8 +365,20 @@ class World:
         for p in chosen:
             self.sql(f"SELECT dataplat.alter_pipeline('{p.full_name()}', schedule => 'manual')")
 
+    def reset(self, chosen):
+        """Filled afresh; the lookup's changes are seen then, and only then."""
+        for p in chosen[:2]:
+            self.sql(f"SELECT dataplat.reset_pipeline('{p.full_name()}')")
+            if p.lookups:
+                self.sql(f"UPDATE it.rate SET factor = {self.r.randint(0, 5)} WHERE code = 's'")
+        self.one_by_one(chosen)
+        for p in chosen:
+            found = self.judge.c.run("SELECT v.missing, v.extra, v.different FROM dataplat.verify_pipeline($1) AS v", p.full_name())[0]
+            if set(found) != {"0"}:
+                raise Difference(p, f"verify_pipeline says {found}, the judge sees no difference", [])
+
     WAYS = [(in_one_snapshot, 40), (one_by_one, 25), (after_savepoint, 4), (read_committed, 6), (told_only, 2), (old_snapshot, 3), (two_at_once, 2), (storm, 5), (killed, 4),
-            (by_worker, 1)]
+            (by_worker, 1), (reset, 2)]
 
     def ways(self):
         left_out = set()
@@ -372,7 +389,7 @@ class World:
         if self.o.no_worker or self.o.standin:
             left_out.add("by_worker")
         if self.o.standin:
-            left_out |= {"old_snapshot", "two_at_once"}
+            left_out |= {"old_snapshot", "two_at_once", "reset"}
         return [(w, n) for w, n in self.WAYS if w.__name__ not in left_out]
 
     def play(self):
@@ -440,6 +457,7 @@ class World:
         """All writers end, everything runs, everything is equal."""
         for w in self.writers:
             w.finish(self.r)
+            w.end_chores()
         for gid in self.prepared or []:
             self.writers[0].say(f"COMMIT PREPARED '{gid}'")
         self.prepared = self.prepared and []

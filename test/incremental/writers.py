@@ -21,6 +21,7 @@ class Writer:
     def __init__(self, world, number, tables):
         self.world, self.number, self.tables = world, number, tables
         self.c = None
+        self.chores = []            # statements of an administrator that are still to come
         self.reset()
 
     def reset(self):
@@ -56,6 +57,23 @@ class Writer:
         if error and error.state == "lost":
             raise error
         return error
+
+    def administrate(self, r):
+        """A statement of an administrator; errors are fine unless the server is to blame."""
+        if self.open:
+            return
+        if not self.chores:
+            self.chores = list(r.choice(changes.DDL))
+        c, statement, error = self.connection(), self.chores.pop(0), None
+        try:
+            c.run(statement)
+        except SqlError as e:
+            error = e
+            if e.state == "55P03":      # once more, later
+                self.chores.insert(0, statement)
+        self.world.log(f"W{self.number}", statement, error)
+        if error and (error.state[:2] == "XX" or error.state == "lost"):
+            self.world.finding(f"an administrator's statement failed\n{statement}", error)
 
     def step(self, r):
         """One random move."""
@@ -111,6 +129,16 @@ class Writer:
             self.say("ROLLBACK")
         self.open, self.savepoints = False, 0
         return error
+
+    def end_chores(self):
+        """The last statements put back what the first ones took away."""
+        for statement in self.chores:
+            try:
+                self.connection().run(statement)
+            except SqlError:
+                pass
+            self.world.log(f"W{self.number}", statement)
+        self.chores = []
 
     def storm(self, seed, stop):
         """Write until told to stop, then finish; returns in its own thread."""
