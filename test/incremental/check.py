@@ -112,6 +112,9 @@ class World:
             self.prepared = []
         c.close()
         self.connect()
+        self.make()
+
+    def make(self):
         for p in self.pipelines:
             self.judge.create(p)
             if p.refused:
