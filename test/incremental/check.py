@@ -82,7 +82,7 @@ class World:
             said += [f"  {n} {line}" for n, line in self.entries[pipeline.last_good:][-400:]]
         text = "\n".join(said)
         self.findings.append(text)
-        print("-" * 78 + "\n" + text[:6000], flush=True)
+        print("-" * 78 + "\n" + (text[:2000] + "\n..." if self.o.keep_going and self.o.out else text[:20000]), flush=True)
         if self.o.out:
             with open(os.path.join(self.o.out, f"finding_{len(self.findings)}.txt"), "w") as f:
                 f.write(text + "\n")
