@@ -346,6 +346,11 @@ class World:
     def by_worker(self, chosen):
         """The pipelines run by themselves; wait, then all must be equal."""
         self.waits += 1
+        while True:     # what they read must run, too
+            above = [p for p in self.alive() if p not in chosen and any(f"t_{p.name} " in q.query + " " and q.schema == p.schema for q in chosen)]
+            if not above:
+                break
+            chosen = [p for p in self.alive() if p in chosen or p in above]
         for p in chosen:
             self.sql(f"SELECT dataplat.alter_pipeline('{p.full_name()}', schedule => 'on_data')")
         if self.r.random() < 0.5:
