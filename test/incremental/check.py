@@ -44,6 +44,7 @@ def options():
     p.add_argument("--no-storms", action="store_true")
     p.add_argument("--no-worker", action="store_true")
     p.add_argument("--no-ddl", action="store_true")
+    p.add_argument("--way", default="", help="only rounds of this kind, such as storm")
     return p.parse_args()
 
 
@@ -397,6 +398,8 @@ class World:
             left_out.add("by_worker")
         if self.o.standin:
             left_out |= {"old_snapshot", "two_at_once", "reset"}
+        if self.o.way:
+            return [(w, n) for w, n in self.WAYS if w.__name__ == self.o.way]
         return [(w, n) for w, n in self.WAYS if w.__name__ not in left_out]
 
     def play(self):
