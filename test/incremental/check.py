@@ -61,6 +61,7 @@ class World:
         self.findings = []
         self.round = 0
         self.prepared = None
+        self.snapshot_open = False      # somebody reads under an older snapshot
         self.storms = self.kills = self.crashes = self.compared = self.runs = self.waits = 0
         self.statements = open(os.path.join(o.out, "statements.log"), "w") if o.out else None
 
@@ -411,6 +412,7 @@ class World:
             self.act(self.r.randint(1, 12))
             chosen = self.choose()
             self.log("--", f"round {self.round}: {way.__name__}")
+            self.snapshot_open = way is not World.by_worker
             way(self, chosen)
         except Difference as d:
             self.clear()
@@ -419,6 +421,8 @@ class World:
         except SqlError as e:
             self.clear()
             self.blame(e, chosen)
+        finally:
+            self.snapshot_open = False
         if len(self.entries) > 50000:
             self.entries = [("", "(older statements are in statements.log)")] + self.entries[-10000:]
             for p in self.pipelines:

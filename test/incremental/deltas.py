@@ -102,6 +102,7 @@ class DeltaWorld(World):
     def play(self):
         self.round += 1
         self.act(self.r.randint(1, 10))
+        self.snapshot_open = True
         storm = Storm(self.writers, f"{self.seed}/{self.round}") if self.r.random() < 0.05 else None
         try:
             for reader in self.r.sample(self.readers, 4):
@@ -116,6 +117,7 @@ class DeltaWorld(World):
         finally:
             if storm:
                 storm.end()
+            self.snapshot_open = False
 
 
 def main():

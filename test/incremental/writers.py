@@ -60,7 +60,7 @@ class Writer:
 
     def administrate(self, r):
         """A statement of an administrator; errors are fine unless the server is to blame."""
-        if self.open:
+        if self.open or self.world.snapshot_open:
             return
         if not self.chores:
             self.chores = list(r.choice(changes.DDL))
@@ -83,7 +83,8 @@ class Writer:
                 self.open, self.age, self.savepoints = True, r.choice([1, 1, 2, 4, 9, 20]), 0
             else:
                 for _ in range(r.choice([1, 1, 2])):
-                    self.say(changes.statement(r, self.tables, alone=True))
+                    # TRUNCATE shows through snapshots, so not while one is used.
+                    self.say(changes.statement(r, self.tables, alone=not self.world.snapshot_open))
                 return
         x = r.random()
         if x < 0.12:
