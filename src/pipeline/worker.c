@@ -101,6 +101,15 @@ load_graph(Loop *loop)
 		loop->looked_at = GetCurrentTimestamp();
 }
 
+/* Not by the clock, which the other workers know, too. */
+static bool
+comes_by_data(const DpGraph *graph, const DpComponent *c)
+{
+	DpScheduleKind kind = graph->nodes[c->nodes[0]].schedule.kind;
+
+	return kind == DP_ON_DATA || kind == DP_TARGET_LAG;
+}
+
 /*
  * The component to run now, the one after the last first; NULL when none is
  * due.  *next: when one will be; *more: is there another one that is, or will
@@ -126,7 +135,7 @@ pick_component(Loop *loop, bool arm, TimestampTz *next, bool *more)
 			pick = c;
 			loop->last = at;
 		}
-		else if (due != DT_NOEND)
+		else if (due != DT_NOEND && (due <= now || comes_by_data(graph, c)))
 			*more = true;
 		*next = Min(*next, due);
 	}
