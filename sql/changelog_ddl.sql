@@ -149,6 +149,17 @@ DELETE FROM over;
 ALTER TABLE over DETACH PARTITION plain;
 SELECT pg_temp.take('plain');
 
+-- Disabled for a while without anybody looking: said as well.
+ALTER TABLE plain DISABLE TRIGGER ALL;
+INSERT INTO plain VALUES (99);
+DELETE FROM plain WHERE id = 99;
+ALTER TABLE plain ENABLE TRIGGER ALL;
+SELECT pg_temp.take('plain');
+SET session_replication_role = replica;
+INSERT INTO plain VALUES (98);
+RESET session_replication_role;
+SELECT pg_temp.take('plain');
+
 -- Rewrites that leave the rows alone are nothing.
 INSERT INTO plain VALUES (1), (2);
 SELECT pg_temp.take('plain');

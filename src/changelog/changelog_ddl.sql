@@ -9,6 +9,16 @@ AS 'MODULE_PATHNAME', 'dp_write_reset';
 REVOKE ALL ON FUNCTION dataplat_internal.write_reset(int, text) FROM PUBLIC;
 COMMENT ON FUNCTION dataplat_internal.write_reset(int, text) IS 'let the readers of a log compute afresh, for this reason';
 
+-- pg_partition_tree() knows nothing of tables that have no partitions.
+CREATE OR REPLACE FUNCTION dataplat_internal.table_tree(relation oid)
+RETURNS SETOF oid
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT relation UNION SELECT t.relid FROM pg_partition_tree(relation) AS t;
+$$;
+COMMENT ON FUNCTION dataplat_internal.table_tree(oid) IS 'a table and all its partitions';
+
 -- Is every member of the tree captured?  What can be mended is mended; a time
 -- in which something was not captured leaves a reset.
 CREATE OR REPLACE FUNCTION dataplat_internal.check_log(relation oid, note text)
@@ -17,15 +27,16 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    number      int := dataplat_internal.log_of_table(check_log.relation);
-    was_broken  text;
-    is_broken   text;
-    is_unlogged boolean;
-    loose       record;
+    number       int := dataplat_internal.log_of_table(check_log.relation);
+    was_broken   text;
+    is_broken    text;
+    was_unlogged boolean;
+    is_unlogged  boolean;
+    loose        record;
 BEGIN
     FOR loose IN
         SELECT t.tgrelid::regclass AS relation, t.tgname, (t.tgtype & 1) = 1 AS for_rows
-          FROM pg_partition_tree(check_log.relation) AS m JOIN pg_trigger AS t ON t.tgrelid = m.relid
+          FROM dataplat_internal.table_tree(check_log.relation) AS m (relid) JOIN pg_trigger AS t ON t.tgrelid = m.relid
          WHERE t.tgisinternal AND t.tgname LIKE 'dataplat\_log\_%' AND t.tgenabled <> 'D'
            AND t.tgenabled <> CASE WHEN (t.tgtype & 1) = 1 THEN 'R' ELSE 'A' END
     LOOP
@@ -34,7 +45,7 @@ BEGIN
     END LOOP;
 
     SELECT m.relid::regclass AS relation INTO loose
-      FROM pg_partition_tree(check_log.relation) AS m JOIN pg_class AS c ON c.oid = m.relid
+      FROM dataplat_internal.table_tree(check_log.relation) AS m (relid) JOIN pg_class AS c ON c.oid = m.relid
      WHERE c.relkind IN ('r', 'p') AND dataplat_internal.log_of_table(m.relid) IS DISTINCT FROM number
      ORDER BY m.relid::text LIMIT 1;
     IF FOUND THEN
@@ -44,27 +55,30 @@ BEGIN
 
     SELECT l.broken INTO was_broken FROM dataplat_internal.change_log AS l WHERE l.log_id = number;
     SELECT format('its partition "%s" is a foreign table', m.relid::regclass) INTO is_broken
-      FROM pg_partition_tree(check_log.relation) AS m JOIN pg_class AS c ON c.oid = m.relid
+      FROM dataplat_internal.table_tree(check_log.relation) AS m (relid) JOIN pg_class AS c ON c.oid = m.relid
      WHERE c.relkind = 'f' ORDER BY m.relid::text LIMIT 1;
     IF NOT FOUND THEN
         SELECT format('the triggers that capture changes of "%s" are disabled', m.relid::regclass) INTO is_broken
-          FROM pg_partition_tree(check_log.relation) AS m JOIN pg_trigger AS t ON t.tgrelid = m.relid
+          FROM dataplat_internal.table_tree(check_log.relation) AS m (relid) JOIN pg_trigger AS t ON t.tgrelid = m.relid
          WHERE t.tgisinternal AND t.tgname LIKE 'dataplat\_log\_%' AND t.tgenabled = 'D' ORDER BY m.relid::text LIMIT 1;
     END IF;
     IF is_broken IS DISTINCT FROM was_broken THEN
         UPDATE dataplat_internal.change_log AS l SET broken = is_broken WHERE l.log_id = number;
         IF was_broken IS NOT NULL THEN
-            PERFORM dataplat_internal.write_reset(number, format('for a while %s', was_broken));
+            PERFORM dataplat_internal.write_reset(number, format('not all was captured for a while: %s', was_broken));
         END IF;
     END IF;
 
     SELECT bool_or(c.relpersistence = 'u') INTO is_unlogged
-      FROM pg_partition_tree(check_log.relation) AS m JOIN pg_class AS c ON c.oid = m.relid WHERE m.isleaf;
+      FROM dataplat_internal.table_tree(check_log.relation) AS m (relid) JOIN pg_class AS c ON c.oid = m.relid WHERE c.relkind = 'r';
     UPDATE dataplat_internal.change_log_segment AS s SET unlogged = is_unlogged
      WHERE s.log_id = number AND s.unlogged <> is_unlogged;
+    was_unlogged := NOT FOUND;
     IF is_unlogged AND NOT EXISTS (SELECT FROM dataplat_internal.change_log_alive AS a WHERE a.log_id = number) THEN
         INSERT INTO dataplat_internal.change_log_alive (log_id) VALUES (number);
-        PERFORM dataplat_internal.write_reset(number, 'an unlogged table may have been emptied by a crash');
+        IF was_unlogged THEN
+            PERFORM dataplat_internal.write_reset(number, 'an unlogged table may have been emptied by a crash');
+        END IF;
     END IF;
 END;
 $$;
