@@ -126,3 +126,108 @@ AS $$
 $$;
 COMMENT ON FUNCTION dataplat_internal.rebuild_batches(oid, bigint, bigint, bigint) IS 'the next batches of a rebuild';
 REVOKE ALL ON FUNCTION dataplat_internal.rebuild_batches(oid, bigint, bigint, bigint) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION dataplat_internal.trace_inputs(pipeline text, key jsonb, max_rows int)
+RETURNS TABLE (relation oid, contents jsonb)
+LANGUAGE c VOLATILE STRICT
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_trace_inputs';
+COMMENT ON FUNCTION dataplat_internal.trace_inputs(text, jsonb, int) IS
+    'rows of the inputs that the rows with this key of a pipeline''s result are made of, so many of each input at most';
+REVOKE ALL ON FUNCTION dataplat_internal.trace_inputs(text, jsonb, int) FROM PUBLIC;
+
+-- Rows of a table with a key, as the caller's own query would return them.
+CREATE OR REPLACE FUNCTION dataplat_internal.rows_with_key(relation oid, key jsonb, max_rows int)
+RETURNS SETOF jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE format('SELECT to_jsonb(t) FROM %s AS t WHERE %s LIMIT %s', relation::regclass,
+        coalesce((SELECT string_agg(format('t.%1$I IS NOT DISTINCT FROM ($1 ->> %1$L)::%2$s', c.attname, format_type(c.atttypid, c.atttypmod)), ' AND ')
+                    FROM pg_attribute AS c WHERE c.attrelid = relation AND c.attnum > 0 AND NOT c.attisdropped AND key ? c.attname::text), 'true'),
+        max_rows) USING key;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.rows_with_key(oid, jsonb, int) IS 'rows of a table whose columns have these values';
+REVOKE ALL ON FUNCTION dataplat_internal.rows_with_key(oid, jsonb, int) FROM PUBLIC;
+
+-- One row of a target and, layer by layer, the rows that it is made of, down
+-- to topic, partition and offset.
+CREATE OR REPLACE FUNCTION dataplat_internal.command_trace_row(caller name, a jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    max_depth CONSTANT int := 32;
+    todo      jsonb := jsonb_build_array(jsonb_build_object('relation', (a ->> 'target')::oid::regclass::oid::bigint, 'key', a -> 'key'));
+    next      jsonb;
+    seen      text[] := '{}';
+    item      jsonb;
+    input     record;
+    p         dataplat.pipeline;
+    layer     int := 0;
+    answer    jsonb := '[]';
+BEGIN
+    IF (SELECT x.name FROM dataplat.pipeline AS x WHERE to_regclass(x.target) = (a ->> 'target')::oid) IS NULL THEN
+        RAISE EXCEPTION 'table % is not the target of a pipeline', (a ->> 'target')::oid::regclass
+            USING ERRCODE = 'wrong_object_type', HINT = 'See dataplat.pipeline for the targets.';
+    END IF;
+    IF jsonb_typeof(a -> 'key') <> 'object' THEN
+        RAISE EXCEPTION 'invalid key %', a -> 'key'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Give the key''s columns: {"order_id": 7}.';
+    END IF;
+    IF NOT has_table_privilege(caller, (a ->> 'target')::oid, 'SELECT') THEN
+        RAISE EXCEPTION 'permission denied for table %', (a ->> 'target')::oid::regclass USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    FOR item IN SELECT t.r FROM dataplat_internal.rows_with_key((a ->> 'target')::oid, a -> 'key', (a ->> 'max_rows')::int) AS t (r) LOOP
+        answer := answer || jsonb_build_object('layer', 0, 'relation', (a ->> 'target')::oid::regclass::text, 'contents', item);
+    END LOOP;
+    WHILE jsonb_array_length(todo) > 0 AND layer < max_depth LOOP
+        layer := layer + 1;
+        next := '[]';
+        FOR item IN SELECT jsonb_array_elements(todo) LOOP
+            SELECT x.* INTO p FROM dataplat.pipeline AS x WHERE to_regclass(x.target) = (item ->> 'relation')::oid;
+            CONTINUE WHEN NOT FOUND OR p.mode = 'view' OR (p.name || (item ->> 'key')) = ANY (seen);
+            seen := seen || (p.name || (item ->> 'key'));
+            FOR input IN SELECT i.relation, i.contents, i.relation::regclass::text AS relname
+                           FROM dataplat_internal.trace_inputs(p.name, item -> 'key', (a ->> 'max_rows')::int) AS i LOOP
+                -- Where a row comes from is no secret of the row; what is in it may be.
+                answer := answer || jsonb_build_object('layer', layer, 'relation', input.relname,
+                              'contents', CASE WHEN has_table_privilege(caller, input.relation, 'SELECT') THEN input.contents END,
+                              'place', jsonb_build_object('topic', coalesce(input.contents -> '_topic', to_jsonb((SELECT b.topic FROM dataplat.batch AS b
+                                  WHERE b.batch_id = (input.contents ->> '_batch_id')::bigint LIMIT 1))), 'partition', input.contents -> '_partition',
+                                                          'offset', input.contents -> '_offset', 'batch', input.contents -> '_batch_id'),
+                              'source', (SELECT min(s.name) FROM dataplat.source AS s WHERE to_regclass(s.target) = input.relation),
+                              'run_id', (SELECT s.last_run_id FROM dataplat_internal.pipeline_state AS s WHERE s.pipeline = p.name));
+                next := next || coalesce((SELECT jsonb_build_array(jsonb_build_object('relation', input.relation::bigint, 'key', k.key))
+                                            FROM (SELECT jsonb_object_agg(c, input.contents -> c) AS key
+                                                    FROM dataplat.pipeline AS x, unnest(x.keys) AS c
+                                                   WHERE to_regclass(x.target) = input.relation) AS k
+                                           WHERE k.key IS NOT NULL), '[]');
+            END LOOP;
+        END LOOP;
+        todo := next;
+    END LOOP;
+    RETURN answer;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.command_trace_row(name, jsonb) IS 'trace_row as the owner of the extension';
+REVOKE ALL ON FUNCTION dataplat_internal.command_trace_row(name, jsonb) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION dataplat.trace_row(target regclass, key jsonb, max_rows int DEFAULT 100)
+RETURNS TABLE (layer int, relation text, source text, topic text, partition int, message_offset bigint, batch_id bigint, run_id bigint, contents jsonb)
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT (t.r ->> 'layer')::int, t.r ->> 'relation', t.r ->> 'source',
+           t.r -> 'place' ->> 'topic', (t.r -> 'place' ->> 'partition')::int, (t.r -> 'place' ->> 'offset')::bigint,
+           (t.r -> 'place' ->> 'batch')::bigint, (t.r ->> 'run_id')::bigint, nullif(t.r -> 'contents', 'null')
+      FROM jsonb_array_elements(dataplat.command('trace_row', jsonb_build_object('target', target::oid::text, 'key', key,
+                                                                                  'max_rows', greatest(coalesce(max_rows, 100), 1)))) WITH ORDINALITY AS t (r, n)
+     ORDER BY t.n;
+$$;
+COMMENT ON FUNCTION dataplat.trace_row(regclass, jsonb, int) IS
+    'the rows that a row of a target is made of, layer by layer, down to topic, partition and offset; max_rows of each input';
+REVOKE ALL ON FUNCTION dataplat.trace_row(regclass, jsonb, int) FROM PUBLIC;

@@ -81,6 +81,13 @@ extern DpRows *dp_images(DpDerive *derive, Query *query);
 extern uint64 dp_run_restricted(DpDerive *derive, const Query *query, List *exprs,
 								List *columns, DpRows *keys, DestReceiver *dest);
 
+
+/*
+ * "exprs" over the FROM of the level, for the rows for which "key_exprs" are
+ * among the keys; places: their columns (from 0) in the keys.
+ */
+extern int64 dp_run_for_keys(DpDerive *derive, const Query *level, List *exprs, List *key_exprs,
+							 List *places, DpRows *keys, DestReceiver *dest);
 extern void dp_plan_restricted(DpDerive *derive, const Query *query, List *columns,
 							   DpRows *keys, DestReceiver *dest);
 

@@ -179,6 +179,18 @@ extern int64 dp_derive_new_rows(DpDerive *derive, List *extra, DpRows *into);
 /* All rows of a plain query, "extra" expressions after its columns. */
 extern int64 dp_derive_all_rows(DpDerive *derive, List *extra, DpRows *into);
 
+/* ---- where a row comes from ---- */
+
+/* A row of a base relation, as jsonb. */
+typedef void (*DpTraceRow) (void *arg, Oid relid, Datum row);
+
+/*
+ * Call "found" for the rows of the inputs that the result's rows with these
+ * keys (named) are made of, max_rows of each input at most.
+ */
+extern void dp_derive_trace(DpDerive *derive, List *columns, DpRows *keys, int max_rows,
+							DpTraceRow found, void *arg);
+
 /* ---- aggregates that are kept by adding and taking away ---- */
 
 typedef enum DpPartKind

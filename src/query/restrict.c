@@ -422,6 +422,48 @@ dp_run_restricted(DpDerive *derive, const Query *query, List *exprs, List *colum
 	return n;
 }
 
+int64
+dp_run_for_keys(DpDerive *derive, const Query *level, List *exprs, List *key_exprs, List *places,
+				DpRows *keys, DestReceiver *dest)
+{
+	DpRows	   *some = keys;
+	List	   *sets;
+	int64		n = 0;
+	ListCell   *lc;
+
+	if (key_exprs == NIL)
+		return (int64) dp_query_run(dp_term(derive, level, 0, NULL, exprs), derive->query->text, derive->env, dest);
+	if (list_length(places) < keys->desc->natts)
+	{
+		TupleDesc	desc = CreateTemplateTupleDesc(list_length(places));
+		StringInfoData text;
+		DestReceiver *into;
+		int			column = 0;
+
+		initStringInfo(&text);
+		foreach(lc, places)
+		{
+			TupleDescCopyEntry(desc, ++column, keys->desc, lfirst_int(lc) + 1);
+			appendStringInfo(&text, "%sc%d", column > 1 ? ", " : "", lfirst_int(lc) + 1);
+		}
+		some = dp_rows_new(derive->env, desc);
+		into = dp_rows_receiver(some);
+		some->n = (int64) dp_query_run_text(psprintf("SELECT DISTINCT %s FROM %s", text.data, keys->name),
+											derive->env, into);
+		into->rDestroy(into);
+	}
+	sets = split_keys(derive, some);
+	foreach(lc, sets)
+	{
+		KeySet	   *set = lfirst(lc);
+
+		n += (int64) dp_query_run(dp_term(derive, level, 0, key_condition(derive, key_exprs, set), exprs),
+								  derive->query->text, derive->env, dest);
+		dp_rows_free(set->rows);
+	}
+	return n;
+}
+
 uint64
 dp_derive_range(DpDerive *derive, int column, const char *from, const char *to, DestReceiver *dest)
 {
