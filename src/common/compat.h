@@ -43,6 +43,8 @@ dp_object_ownercheck(Oid classid, Oid objectid, Oid roleid)
 #else
 	if (classid == DatabaseRelationId)
 		return pg_database_ownercheck(objectid, roleid);
+	if (classid == RelationRelationId)
+		return pg_class_ownercheck(objectid, roleid);
 	Assert(classid == ExtensionRelationId);
 	return pg_extension_ownercheck(objectid, roleid);
 #endif

@@ -15,9 +15,11 @@
 #include "postgres.h"
 
 #include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -121,12 +123,19 @@ store_contents(DpTime *time)
 	Datum		values[4];
 	char		nulls[4] = {' ', ' ', ' ', ' '};
 	char	   *table;
+	Oid			relid;
 	SPIPlanPtr	plan;
 	ListCell   *lc;
 
 	SPI_connect();
 	table = late_table(time->pipeline->target);
-	if (!OidIsValid(dp_relation_by_name(table)))
+	relid = dp_relation_by_name(table);
+	if (OidIsValid(relid) && !dp_object_ownercheck(RelationRelationId, relid, time->pipeline->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("role \"%s\" does not own table %s", GetUserNameFromId(time->pipeline->owner, false), table),
+				 errdetail("Late rows of pipeline \"%s\" are kept there.", time->pipeline->name)));
+	if (!OidIsValid(relid))
 		SPI_execute(psprintf("CREATE TABLE %s (relation pg_catalog.text NOT NULL, contents pg_catalog.jsonb NOT NULL,"
 							 " event_time pg_catalog.timestamptz, watermark pg_catalog.timestamptz,"
 							 " noted_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now())", table), false, 0);
