@@ -142,7 +142,7 @@ image_of(TupleDesc desc, TupleTableSlot *row, Datum *values)
 		if (!row->tts_isnull[i] && TupleDescAttr(desc, i)->attlen == -1)
 			values[i] = PointerGetDatum(PG_DETOAST_DATUM(values[i]));
 	}
-	tuple = heap_form_minimal_tuple(desc, values, row->tts_isnull);
+	tuple = dp_form_minimal_tuple(desc, values, row->tts_isnull);
 	image = palloc(VARHDRSZ + tuple->t_len);
 	SET_VARSIZE(image, VARHDRSZ + tuple->t_len);
 	memcpy(VARDATA(image), tuple, tuple->t_len);
@@ -209,7 +209,7 @@ emit(DpNet *net, bytea *image, int64 count, TupleTableSlot *slot)
 		return;
 	tuple = memcpy(palloc(len), VARDATA_ANY(image), len);
 	ExecStoreMinimalTuple(tuple, slot, false);
-	for (int64 i = Abs(count); i > 0; i--)
+	for (int64 i = count < 0 ? -count : count; i > 0; i--)
 		tuplestore_puttupleslot(count < 0 ? net->delta->old_rows : net->delta->new_rows, slot);
 	ExecClearTuple(slot);
 	pfree(tuple);

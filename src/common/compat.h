@@ -28,6 +28,10 @@
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
 
 /* 18 turned pg_attribute_noreturn() behind into pg_noreturn before. */
 #if PG_VERSION_NUM < 180000
@@ -153,6 +157,17 @@ dp_flatten_group_exprs(Query *query)
 		query->targetList = (List *) flatten_group_exprs(NULL, query, (Node *) query->targetList);
 		query->havingQual = flatten_group_exprs(NULL, query, query->havingQual);
 	}
+#endif
+}
+
+/* 18 lets room be left before the tuple. */
+static inline MinimalTuple
+dp_form_minimal_tuple(TupleDesc desc, Datum *values, bool *nulls)
+{
+#if PG_VERSION_NUM >= 180000
+	return heap_form_minimal_tuple(desc, values, nulls, 0);
+#else
+	return heap_form_minimal_tuple(desc, values, nulls);
 #endif
 }
 
