@@ -342,8 +342,9 @@ show_next() {
 		"    SELECT value ->> 'status', count(*) FROM bronze.orders GROUP BY 1;" \
 		"    SELECT * FROM dataplat.pipeline_status;          -- \watch 1" \
 		"    SELECT * FROM gold.top_products;                 -- \watch 1" \
-		"    SELECT * FROM dataplat.explain_pipeline('gold_products', execute => true);" \
-		"    SELECT * FROM dataplat.verify_pipeline('silver_orders');   -- what a full run would change now: rows on their way count" \
+		"    SELECT * FROM dataplat.explain_pipeline('gold_products');" \
+		"    SELECT * FROM dataplat.explain_pipeline('silver_orders', execute => true);  -- the next run, and undone" \
+		"    SELECT * FROM dataplat.verify_pipeline('gold_revenue');" \
 		"    SELECT * FROM dataplat.pipeline_run ORDER BY run_id DESC LIMIT 10;" \
 		"    SELECT dataplat.show_create('order_items');" \
 		"    BEGIN; SELECT * FROM dataplat.seek_source('inventory', 'earliest'); ROLLBACK;" "" \
