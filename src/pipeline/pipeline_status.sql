@@ -160,7 +160,7 @@ AS $$
                                                             ELSE 'the first run has not been made' END)
                WHEN 'retrying' THEN coalesce(s.reason, s.last_error)
                WHEN 'rebuilding' THEN 'the next run computes everything: ' || s.rebuild_reason
-               ELSE s.reason END,
+               ELSE coalesce(s.reason, 'waits for pipeline "' || w.parent || '", whose runs fail') END,
            CASE c.state
                WHEN 'fenced' THEN 'SELECT dataplat.adopt(''fork''), or ''resume'' when the original is gone for good.'
                WHEN 'paused' THEN 'dataplat.resume_pipeline() goes on where it stopped.'
@@ -168,7 +168,7 @@ AS $$
                WHEN 'starting' THEN CASE WHEN NOT i.loaded THEN 'Add it to shared_preload_libraries and restart the server; run_pipeline() works without.'
                                          WHEN p.schedule = 'manual' THEN 'SELECT dataplat.run_pipeline(' || quote_literal(p.name) || ');'
                                          ELSE s.hint END
-               ELSE s.hint END,
+               ELSE coalesce(s.hint, 'See dataplat.pipeline_status of pipeline "' || w.parent || '".') END,
            CASE c.state WHEN 'paused' THEN p.paused_at ELSE s.since END,
            p.mode, CASE WHEN p.mode = 'view' THEN 0 ELSE l.rows END,
            CASE WHEN p.mode = 'view' OR l.rows = 0 THEN 0
@@ -186,7 +186,15 @@ AS $$
                      WHEN NOT s.filled THEN 'starting'
                      WHEN s.rebuild_reason IS NOT NULL THEN 'rebuilding'
                      WHEN p.mode <> 'view' AND l.rows > 0 THEN 'running'
-                     ELSE 'idle' END) AS c (state);
+                     ELSE 'idle' END) AS c (state)
+      -- what reads the target of one that fails waits, when they run together
+      LEFT JOIN LATERAL (
+         SELECT u.name
+           FROM dataplat_internal.pipeline_relation AS r
+           JOIN dataplat.pipeline AS u ON u.target = r.relation AND u.schedule = p.schedule AND NOT u.paused
+           JOIN dataplat_internal.pipeline_state AS us ON us.pipeline = u.name AND us.consecutive_failures > 0
+          WHERE r.pipeline = p.name AND r.role = 'table'
+          ORDER BY u.name LIMIT 1) AS w (parent) ON c.state IN ('idle', 'running');
 $$;
 COMMENT ON FUNCTION dataplat_internal.pipeline_rows() IS 'the rows of pipeline_status, read with the rights of the owner of the extension';
 REVOKE ALL ON FUNCTION dataplat_internal.pipeline_rows() FROM PUBLIC;

@@ -43,6 +43,7 @@ is(sql(q{SELECT count(*) FROM dataplat.health AS h WHERE h.object = 'pipeline ba
 sql('INSERT INTO public.orders VALUES (3, 1, 30)');
 wait_until($node, 'SELECT b.n = 3 FROM public.beside AS b', 'the others go on still');
 is(sql('SELECT count(*) FROM public.below'), '0', 'what is below it waits');
+is(sql(q{SELECT p.reason FROM dataplat.pipeline_status AS p WHERE p.pipeline = 'below'}), 'waits for pipeline "bad", whose runs fail', 'and says for whom');
 
 # the circuit half-opens by itself, and the first success closes it
 sql('UPDATE public.orders SET parts = 5 WHERE id = 2');
@@ -104,6 +105,7 @@ wait_until($node, 'SELECT b.n = 2 FROM public.beside AS b', 'a full disk at the 
 is(sql(q{SELECT count(*) > 0 FROM dataplat.pipeline_run AS r WHERE r.sqlstate = '53100'}), 't', 'and recorded');
 
 wait_until($node, q{SELECT bool_and(p.state IN ('idle', 'running')) FROM dataplat.pipeline_status AS p}, 'all is well again');
+is(sql(q{SELECT count(*) FROM dataplat.pipeline_status AS p WHERE p.reason IS NOT NULL OR p.hint IS NOT NULL}), '0', 'and nothing is left to say');
 is(sql(q{SELECT string_agg(concat_ws('|', v.missing, v.extra, v.different), ' ') FROM dataplat.pipeline AS p
 	CROSS JOIN LATERAL dataplat.verify_pipeline(p.name) AS v}), join(' ', ('0|0|0') x 6), 'all are what their queries say');
 my $log = PostgreSQL::Test::Utils::slurp_file($node->logfile);
