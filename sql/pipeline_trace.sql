@@ -24,6 +24,7 @@ SELECT layer, relation, contents FROM dataplat.trace_row('trace.regions', '{"reg
 -- wrong input
 SELECT * FROM dataplat.trace_row('trace.orders', '{"id": 10}');
 SELECT * FROM dataplat.trace_row('trace.regions', '[1]');
+SELECT * FROM dataplat.trace_row('trace.regions', '{"town": "north"}');
 
 -- what the caller may not read is not shown, where it comes from is
 CREATE ROLE trace_reader;

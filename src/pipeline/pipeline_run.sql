@@ -178,6 +178,11 @@ BEGIN
         RAISE EXCEPTION 'invalid key %', a -> 'key'
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Give the key''s columns: {"order_id": 7}.';
     END IF;
+    SELECT x.* INTO p FROM dataplat.pipeline AS x WHERE to_regclass(x.target) = (a ->> 'target')::oid;
+    IF NOT (a -> 'key') ?& p.keys THEN
+        RAISE EXCEPTION 'invalid key %', a -> 'key'
+            USING ERRCODE = 'invalid_parameter_value', HINT = format('The key columns are: %s.', array_to_string(p.keys, ', '));
+    END IF;
     IF NOT has_table_privilege(caller, (a ->> 'target')::oid, 'SELECT') THEN
         RAISE EXCEPTION 'permission denied for table %', (a ->> 'target')::oid::regclass USING ERRCODE = 'insufficient_privilege';
     END IF;
