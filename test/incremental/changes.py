@@ -79,16 +79,18 @@ def body(r):
 
 
 class Table:
-    def __init__(self, name, columns, key=(), weight=2, cap=60, leaves=(), generated=(), merge=True, unsafe=False):
+    def __init__(self, name, columns, key=(), weight=2, cap=60, leaves=(), generated=(), merge=True, unsafe=False, derive=None):
         self.name, self.columns, self.key, self.weight, self.cap = name, columns, tuple(key), weight, cap
         self.leaves = leaves            # partitions that statements go straight to
         self.merge = merge
         self.unsafe = unsafe            # not to be written with triggers off: foreign keys
+        self.derive = derive            # makes a random row a likely one
         self.names = list(columns)
         self.plain = [c for c in self.names if c not in self.key]
 
     def values(self, r):
-        return {c: self.columns[c](r) for c in self.names}
+        values = {c: self.columns[c](r) for c in self.names}
+        return self.derive(r, values) if self.derive else values
 
 
 TABLES = [
@@ -340,5 +342,5 @@ def statement(r, tables, alone):
         return truncate(r, t)
     kind = r.choices([k for k, _ in KINDS], [w for _, w in KINDS])[0]
     if kind is two_tables:
-        return two_tables(r, t, r.choice(tables))
+        return two_tables(r, t, r.choices(tables, [x.weight for x in tables])[0])
     return kind(r, t)
