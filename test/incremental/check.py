@@ -120,7 +120,9 @@ class World:
         for p in self.pipelines:
             self.judge.create(p)
             if p.refused:
-                print(f"refused: {p.full_name()}: {p.refused.full()}", flush=True)
+                print(f"refused: {p.full_name()}: {p.refused} {p.refused.hint}", flush=True)
+                if p.want != "refused":
+                    self.finding(f"{p.full_name()} is refused", p.refused)
         self.pipelines = [p for p in self.pipelines if not p.refused] + [p for p in self.pipelines if p.refused]
 
     def tables_of_writers(self, queries):
@@ -179,7 +181,7 @@ class World:
     def choose(self):
         """Some pipelines in the order of their graph; now and then all."""
         all_of_them = self.alive()
-        n = len(all_of_them) if self.r.random() < 0.01 else min(len(all_of_them), self.r.randint(2, 8))
+        n = len(all_of_them) if self.r.random() < 0.01 else min(len(all_of_them), self.r.randint(1, 5))
         picked = set(self.r.sample(range(len(all_of_them)), n))
         return [p for i, p in enumerate(all_of_them) if i in picked]
 
@@ -505,6 +507,8 @@ class World:
             full = sum(n for k, _, n in runs if k != "live")
             ok = p.got_mode not in (None, "full", "view") and live > 0 and not p.differences and not p.errors
             incremental[p] = ok
+            if p.refused and p.want == "refused":
+                continue
             remark = f"refused: {p.refused}" if p.refused else "" if ok else (p.reason or "")
             if p.differences or p.errors:
                 remark = f"{p.differences} differences, {p.errors} errors; " + remark
@@ -515,9 +519,10 @@ class World:
             if not ok and p.want == "incremental":
                 remark = "SHOULD BE INCREMENTAL; " + remark
             print(f"{p.full_name():28} {p.got_mode or '-':10} {live:6} {full:6} {p.filled_rows:5}  {remark}")
-        own = [p for p in self.pipelines if p.schema == "it"]
-        tp = [p for p in self.pipelines if p.schema == "tpch"]
-        print(f"incremental: {sum(incremental[p] for p in self.pipelines)} of {len(self.pipelines)}; "
+        counted = [p for p in self.pipelines if p in incremental]
+        own = [p for p in counted if p.schema == "it"]
+        tp = [p for p in counted if p.schema == "tpch"]
+        print(f"incremental: {sum(incremental.values())} of {len(counted)}; "
               f"own: {sum(incremental[p] for p in own)} of {len(own)}; TPC-H: {sum(incremental[p] for p in tp)} of {len(tp)}")
         print(f"seed {self.seed}: {self.round} rounds, {self.runs} runs, {self.compared} comparisons, {len(self.entries)} statements kept, "
               f"{self.storms} storms, {self.waits} by the worker, {self.kills} interrupted runs, {self.crashes} of them by kill -9")

@@ -5,6 +5,7 @@
 --   mode=full     asked for
 --   want=full     no rule of apply fits: must run full (default: incremental)
 --   want=any      either is right
+--   want=refused  changes of its input cannot be captured, so it is not made
 --   lookups=a,b   inputs whose changes do not trigger
 -- A query may read the target of one that stands before it.
 
@@ -438,16 +439,16 @@ SELECT id, day, who, val FROM msg WHERE val IS DISTINCT FROM 3
 --- partitioned_join
 SELECT m.label, count(*) AS n, sum(g.val) AS s FROM measure AS m JOIN msg AS g ON g.id = m.id GROUP BY m.label
 
---- one_partition want=any
+--- one_partition want=refused
 SELECT label, count(*) AS n FROM measure_high GROUP BY label
 
---- middle_partition want=any
+--- middle_partition want=refused
 SELECT label, sum(val) AS s FROM measure_mid GROUP BY label
 
---- inherited want=any
+--- inherited want=refused
 SELECT kind, count(*) AS n, count(DISTINCT id) AS ids FROM vehicle GROUP BY kind
 
---- inherited_only want=any
+--- inherited_only want=refused
 SELECT kind, count(*) AS n FROM ONLY vehicle GROUP BY kind
 
 --- cascades keys=id
