@@ -506,9 +506,9 @@ class World:
             live = sum(n for k, _, n in runs if k == "live")
             full = sum(n for k, _, n in runs if k != "live")
             ok = p.got_mode not in (None, "full", "view") and live > 0 and not p.differences and not p.errors
-            incremental[p] = ok
             if p.refused and p.want == "refused":
                 continue
+            incremental[p] = ok
             remark = f"refused: {p.refused}" if p.refused else "" if ok else (p.reason or "")
             if p.differences or p.errors:
                 remark = f"{p.differences} differences, {p.errors} errors; " + remark

@@ -20,7 +20,8 @@ PARTS = {"customer": ["id", "region"], "orders": ["customer_id", "amount"], "mea
 
 class Reader:
     def __init__(self, table, name, columns):
-        self.table, self.name, self.columns = table, name, columns
+        self.table, self.name, self.columns = table.name, name, columns
+        self.compared = ", ".join(columns or table.names)       # a column may be added
         self.copy = None
         self.resets = 0
 
@@ -29,8 +30,7 @@ class Reader:
         c.run(f"SELECT dataplat_internal.watch_table($1, $2{', $3' if self.columns else ''})", self.table, self.name, *(["{" + ",".join(self.columns) + "}"] if self.columns else []))
 
     def rows(self, c):
-        columns = ", ".join(self.columns or ["t.*"])
-        return Counter(r[0] for r in c.run(f"SELECT to_jsonb(the_row)::text FROM (SELECT {columns} FROM {self.table} AS t) AS the_row"))
+        return Counter(r[0] for r in c.run(f"SELECT to_jsonb(the_row)::text FROM (SELECT {self.compared} FROM {self.table} AS t) AS the_row"))
 
     def look(self, world, back, more):
         """One look in a transaction that then writes more itself; taken back when back."""
@@ -48,12 +48,8 @@ class Reader:
         else:
             old, new = Counter(), Counter()
             for sign, row in got:
-                # Columns that other readers need are in the images, too.
-                row = c.one(f"SELECT to_jsonb(the_row)::text FROM (SELECT {', '.join(self.columns)} FROM jsonb_populate_record(NULL::{self.table}, $1::jsonb)) AS the_row", row) if self.columns \
-                    else c.one(f"SELECT to_jsonb(jsonb_populate_record(NULL::{self.table}, $1::jsonb))::text", row)
+                row = c.one(f"SELECT to_jsonb(the_row)::text FROM (SELECT {self.compared} FROM jsonb_populate_record(NULL::{self.table}, $1::jsonb)) AS the_row", row)
                 (old if sign == "-1" else new)[row] += 1
-            if old & new and not self.columns:
-                trouble = f"images that cancel out: {list((old & new).items())[:5]}"
             if old - copy:
                 trouble = f"old images of rows that were not there: {list((old - copy).items())[:5]}"
             copy = copy - old + new
@@ -91,7 +87,7 @@ class DeltaWorld(World):
         c = self.judge.c
         for t in self.tables:
             for name, columns in [("all", None), ("twin", None)] + ([("part", PARTS[t.name])] if t.name in PARTS else []):
-                reader = Reader(t.name, name, columns)
+                reader = Reader(t, name, columns)
                 try:
                     reader.start(c)
                     reader.copy = reader.rows(c)

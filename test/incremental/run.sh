@@ -6,12 +6,12 @@
 #	make check-incremental ONLY=full_join,q13 KEEP_GOING=1
 #
 # A private server, TPC-H's queries from PyPI's duckdb, kills with kill -9.
-# PARTS chooses: harness (the harness must see seeded faults), tables, bronze.
+# PARTS chooses: harness (it must see seeded faults), deltas (the change log alone), tables, bronze.
 # Reports and the log of all statements stay in build/incremental.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$HERE/../kit/private-pg.sh"
-: "${ROUNDS:=10000}" "${SEED:=$RANDOM}" "${ONLY:=}" "${KEEP_GOING:=}" "${PARTS:=harness tables bronze}"
+: "${ROUNDS:=10000}" "${SEED:=$RANDOM}" "${ONLY:=}" "${KEEP_GOING:=}" "${PARTS:=harness deltas tables bronze}"
 DUCKDB=1.1.3
 
 export PYTHONDONTWRITEBYTECODE=1
@@ -50,6 +50,9 @@ part() {
 
 case $PARTS in *harness*)
 	part harness harness.py ;;
+esac
+case $PARTS in *deltas*)
+	part deltas deltas.py --rounds "$((ROUNDS / 10 + 1))" ;;
 esac
 case $PARTS in *tables*)
 	part tables check.py --tpch "$PLACE/tpch.json" --rounds "$ROUNDS" --only "$ONLY" --kill-9 ${KEEP_GOING:+--keep-going} ;;
