@@ -25,6 +25,7 @@ sub part
 }
 
 part('harness', 'the harness sees mistakes', 'harness.py', '--seed', 1);
+part('deltas', 'the change log tells what changed', 'deltas.py', '--seed', 180, '--rounds', 60);
 my $said = part('tables', 'targets equal their queries', 'check.py', '--seed', 180, '--rounds', 300, '--kill-9');
 my ($incremental, $all) = $said =~ /^incremental: (\d+) of (\d+);/m;
 cmp_ok($incremental // 0, '>=', 90, 'most of them run incrementally') or diag($said);
