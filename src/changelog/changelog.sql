@@ -4,24 +4,22 @@
  * Everything here runs as the owner of the extension, for other rooms.
  */
 
+-- No setting is changed for the trigger functions: they run with each statement, and name nothing that a search_path could turn.
 CREATE OR REPLACE FUNCTION dataplat_internal.log_changes()
 RETURNS trigger
 LANGUAGE c
-SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'dp_log_changes';
 COMMENT ON FUNCTION dataplat_internal.log_changes() IS 'write old and new images of a statement''s rows to the log of a watched table';
 
 CREATE OR REPLACE FUNCTION dataplat_internal.log_applied_row()
 RETURNS trigger
 LANGUAGE c
-SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'dp_log_applied_row';
 COMMENT ON FUNCTION dataplat_internal.log_applied_row() IS 'the same for a row that a worker of logical replication applies';
 
 CREATE OR REPLACE FUNCTION dataplat_internal.log_truncate()
 RETURNS trigger
 LANGUAGE c
-SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'dp_log_truncate';
 COMMENT ON FUNCTION dataplat_internal.log_truncate() IS 'note that a watched table was truncated';
 

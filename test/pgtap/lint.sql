@@ -36,7 +36,7 @@ SELECT is_empty($$
     SELECT f.signature FROM member_function AS f
      WHERE NOT EXISTS (SELECT FROM pg_catalog.unnest(f.proconfig) AS c WHERE c = 'search_path=pg_catalog, pg_temp')
        AND NOT (f.prolang = (SELECT l.oid FROM pg_catalog.pg_language AS l WHERE l.lanname = 'c')
-                AND (f.prorettype = 'pg_catalog.fdw_handler'::regtype OR f.provolatile = 'i'
+                AND (f.prorettype IN ('pg_catalog.fdw_handler'::regtype, 'pg_catalog.trigger'::regtype) OR f.provolatile = 'i'
                      AND f.proname IN ('tumble', 'tumble_end', 'tumble_range', 'hop', 'hop_range', 'session_start', 'session_end', 'session_range')))
      ORDER BY 1
 $$, 'every function sets search_path to pg_catalog, pg_temp');
