@@ -19,6 +19,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -39,6 +40,15 @@
 
 /* How long destruction itself may take before the handle is left, seconds. */
 #define DP_DESTROY_WAIT_S 1
+
+/*
+ * How late the timers of a consumer's threads may be, nanoseconds.  librdkafka
+ * before 2.1 rounds the time to its next timer down to milliseconds, and its
+ * main thread spins for the rest of the last one, every second; a thread that
+ * the kernel wakes a little late finds the timer due.  Messages are not
+ * waited for by timers.
+ */
+#define DP_TIMER_SLACK_NS (20 * 1000 * 1000UL)
 
 typedef struct DpKafkaTask
 {
@@ -175,6 +185,7 @@ dp_kafka_client_create(DpKafkaClientKind kind, const DpKafkaSettings *settings,
 	MemoryContextCallback *callback;
 	rd_kafka_conf_t *conf;
 	char		errstr[DP_KAFKA_ERROR_LEN];
+	int			slack;
 	sigset_t	all,
 				old;
 
@@ -212,8 +223,13 @@ dp_kafka_client_create(DpKafkaClientKind kind, const DpKafkaSettings *settings,
 	/* The library blocks signals itself; this is the second lock on the door. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
+	slack = prctl(PR_GET_TIMERSLACK);
+	if (kind == DP_KAFKA_CONSUMER)
+		(void) prctl(PR_SET_TIMERSLACK, DP_TIMER_SLACK_NS);	/* new threads inherit it */
 	client->rk = rd_kafka_new(kind == DP_KAFKA_PRODUCER ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER,
 							  conf, errstr, sizeof(errstr));
+	if (slack > 0)
+		(void) prctl(PR_SET_TIMERSLACK, (unsigned long) slack);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (client->rk == NULL)
 	{
