@@ -172,6 +172,12 @@ dp_batch_alloc(DpBatch *batch, size_t size)
 	return p;
 }
 
+void
+dp_batch_give_back(DpBatch *batch, size_t allocated, size_t used)
+{
+	batch->arena->used -= MAXALIGN(allocated) - MAXALIGN(used);
+}
+
 bool
 dp_timestamp_from_ms(int64 ms, TimestampTz *result)
 {
@@ -265,6 +271,7 @@ dp_batch_add(DpBatch *batch, int record)
 	DpRow	   *row = &batch->rows[batch->nrows];
 	DpStage		stage = DP_STAGE_VALUE;
 	DpError		error;
+	int64		duplicates = dp_decoder_duplicate_keys(batch->decoder);
 
 	if (batch->ingested_at == 0)
 		batch->ingested_at = batch->opened_at = GetCurrentTimestamp();
@@ -303,6 +310,7 @@ dp_batch_add(DpBatch *batch, int record)
 			}
 			break;
 	}
+	part->duplicate_keys += dp_decoder_duplicate_keys(batch->decoder) - duplicates;
 	dp_breadcrumb_clear();
 }
 

@@ -50,6 +50,7 @@ typedef struct DpBatchPart
 	int64		filtered;
 	int64		gaps;
 	int64		bytes;
+	int64		duplicate_keys;	/* in documents; told after the commit */
 	int64		min_timestamp;	/* milliseconds, -1 none */
 	int64		max_timestamp;
 	int			last;			/* index of the newest record, -1 none */
@@ -101,6 +102,9 @@ extern bool dp_batch_is_full(const DpBatch *batch);
 /* Memory for a tuple that lives until the next reset. */
 extern void *dp_batch_alloc(DpBatch *batch, size_t size);
 
+/* Of the newest allocation only so much was used. */
+extern void dp_batch_give_back(DpBatch *batch, size_t allocated, size_t used);
+
 /*
  * Take in a message that was just polled into records[record].  Decodes it
  * to a row, a failure or nothing, and accounts for its offset.  Does not
@@ -150,6 +154,9 @@ extern DpDecodeResult dp_decode(DpDecoder *decoder, DpBatch *batch,
 								const DpRecord *record, const char *topic,
 								bool in_transaction, HeapTuple tuple,
 								DpStage *stage, DpError *error);
+
+/* Keys that stood twice in an object of a document, since the decoder was made. */
+extern int64 dp_decoder_duplicate_keys(DpDecoder *decoder);
 
 /* Headers alone, for dead letters: a jsonb datum or 0. */
 extern Datum dp_decode_headers(DpDecoder *decoder, const DpRecord *record);

@@ -24,6 +24,7 @@
 #include "formats/json.h"
 #include "formats/text.h"
 #include "ingest/batch.h"
+#include "storage/form.h"
 
 /* More headers than this make a dead letter. */
 #define DP_MAX_HEADERS 1000
@@ -38,21 +39,14 @@ struct DpDecoder
 	DpJsonDecoder *headers_json;
 	DpColumnProgram *program;
 	DpColumnValue *columns;
-	Datum	   *values;
-	bool	   *isnull;
+	DpFormer   *former;
+	DpCell	   *cells;
 	DpHeader   *headers;
 	DpRecordHeader *record_headers;
-	char	   *varlena[4];		/* growing buffers: value, key, raw, raw key */
-	size_t		varlena_size[4];
 	int			npartitions;
 	DpTopicPartition *partitions;
 	Datum	   *topic_datums;
 	Datum		headers_given;	/* instead of the record's own */
-};
-
-enum
-{
-	BUF_VALUE, BUF_KEY, BUF_RAW, BUF_RAW_KEY
 };
 
 static DpJsonDecoder *
@@ -82,8 +76,6 @@ decoder_reset_callback(void *arg)
 		dp_json_decoder_destroy(d->headers_json);
 	if (d->program)
 		dp_columns_free(d->program);
-	for (int i = 0; i < lengthof(d->varlena); i++)
-		free(d->varlena[i]);
 }
 
 DpDecoder *
@@ -117,9 +109,13 @@ dp_decoder_create(DpSource *source)
 			ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 		d->columns = palloc0(sizeof(DpColumnValue) * Max(1, source->ncolumns));
 	}
-	d->values = palloc0(sizeof(Datum) * natts);
-	d->isnull = palloc(sizeof(bool) * natts);
-	memset(d->isnull, true, sizeof(bool) * natts);
+	d->former = dp_former_create(d->target->desc);
+	d->cells = palloc0(sizeof(DpCell) * natts);
+	for (int i = 0; i < natts; i++)
+	{
+		d->cells[i].isnull = true;
+		d->cells[i].raw = DP_NOT_RAW;
+	}
 	d->headers = palloc(sizeof(DpHeader) * DP_MAX_HEADERS);
 	d->record_headers = palloc(sizeof(DpRecordHeader) * DP_MAX_HEADERS);
 	MemoryContextSwitchTo(old);
@@ -162,15 +158,24 @@ dp_decoder_partition(DpDecoder *decoder, int tp)
 }
 
 static inline void
-set_value(DpDecoder *d, DpField field, Datum value)
+set_raw(DpDecoder *d, DpField field, Datum value, int64 raw)
 {
 	int			attno = d->target->attno[field];
 
 	if (attno > 0)
 	{
-		d->values[attno - 1] = value;
-		d->isnull[attno - 1] = false;
+		DpCell	   *cell = &d->cells[attno - 1];
+
+		cell->value = value;
+		cell->raw = raw;
+		cell->isnull = false;
 	}
+}
+
+static inline void
+set_value(DpDecoder *d, DpField field, Datum value)
+{
+	set_raw(d, field, value, DP_NOT_RAW);
 }
 
 static inline void
@@ -179,35 +184,13 @@ set_null(DpDecoder *d, DpField field)
 	int			attno = d->target->attno[field];
 
 	if (attno > 0)
-		d->isnull[attno - 1] = true;
-}
-
-/* A text or bytea of these bytes, in a buffer that the next message reuses. */
-static Datum
-make_varlena(DpDecoder *d, int which, const char *data, size_t len)
-{
-	size_t		need = VARHDRSZ + len;
-
-	if (d->varlena_size[which] < need)
-	{
-		size_t		size = Max(need, 1024) * 2;
-		char	   *p = realloc(d->varlena[which], size);
-
-		if (p == NULL)
-			ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-		d->varlena[which] = p;
-		d->varlena_size[which] = size;
-	}
-	SET_VARSIZE(d->varlena[which], need);
-	if (len > 0)
-		memcpy(d->varlena[which] + VARHDRSZ, data, len);
-	return PointerGetDatum(d->varlena[which]);
+		d->cells[attno - 1].isnull = true;
 }
 
 /* Bytes to one value by a format that makes one; false and an error if they cannot be. */
 static bool
-decode_single(DpDecoder *d, DpJsonDecoder *json, DpFormat format, int buf,
-			  const char *data, size_t len, Datum *value, DpError *error)
+decode_single(DpDecoder *d, DpJsonDecoder *json, DpFormat format, DpField field,
+			  const char *data, size_t len, DpError *error)
 {
 	const char *jb;
 	size_t		outlen;
@@ -219,7 +202,7 @@ decode_single(DpDecoder *d, DpJsonDecoder *json, DpFormat format, int buf,
 			jb = dp_json_to_jsonb(json, data, len, &outlen, error);
 			if (jb == NULL)
 				return false;
-			*value = PointerGetDatum(jb);
+			set_value(d, field, PointerGetDatum(jb));
 			return true;
 		case DP_FORMAT_CSV:
 			jb = dp_csv_to_jsonb(json, data, len, d->source->delimiter,
@@ -227,15 +210,14 @@ decode_single(DpDecoder *d, DpJsonDecoder *json, DpFormat format, int buf,
 								 d->source->ncsv_header, &outlen, error);
 			if (jb == NULL)
 				return false;
-			*value = PointerGetDatum(jb);
+			set_value(d, field, PointerGetDatum(jb));
 			return true;
 		case DP_FORMAT_TEXT:
 			if (!dp_utf8_verify(data, len, &bad))
 				return dp_error_set(error, "22021", bad, "the bytes are not UTF-8 text");
-			*value = make_varlena(d, buf, data, len);
-			return true;
+			/* FALLTHROUGH */
 		case DP_FORMAT_BYTES:
-			*value = make_varlena(d, buf, data, len);
+			set_raw(d, field, PointerGetDatum(data), len);
 			return true;
 	}
 	return false;
@@ -278,7 +260,7 @@ decode_columns(DpDecoder *d, const DpRecord *r, bool in_transaction, DpError *er
 	if (r->value == NULL)
 	{
 		for (int i = 0; i < s->ncolumns; i++)
-			d->isnull[s->column_attno[i] - 1] = true;
+			d->cells[s->column_attno[i] - 1].isnull = true;
 		return 1;
 	}
 	ok = s->format == DP_FORMAT_CSV
@@ -288,18 +270,18 @@ decode_columns(DpDecoder *d, const DpRecord *r, bool in_transaction, DpError *er
 		return 0;
 	for (int i = 0; i < s->ncolumns; i++)
 	{
-		int			at = s->column_attno[i] - 1;
+		DpCell	   *cell = &d->cells[s->column_attno[i] - 1];
 
 		if (d->columns[i].deferred)
 		{
 			if (!in_transaction)
 				return -1;
-			d->values[at] = convert_deferred(d, i);
-			d->isnull[at] = false;
+			cell->value = convert_deferred(d, i);
+			cell->isnull = false;
 			continue;
 		}
-		d->values[at] = d->columns[i].value;
-		d->isnull[at] = d->columns[i].isnull;
+		cell->value = d->columns[i].value;
+		cell->isnull = d->columns[i].isnull;
 	}
 	return 1;
 }
@@ -381,48 +363,49 @@ set_metadata(DpDecoder *d, DpBatch *batch, const DpRecord *r)
 	if (d->target->attno[DP_FIELD_RAW] > 0)
 	{
 		if (r->value)
-			set_value(d, DP_FIELD_RAW, make_varlena(d, BUF_RAW, r->value, r->len));
+			set_raw(d, DP_FIELD_RAW, PointerGetDatum(r->value), r->len);
 		else
 			set_null(d, DP_FIELD_RAW);
 	}
 	if (d->target->attno[DP_FIELD_RAW_KEY] > 0)
 	{
 		if (r->key)
-			set_value(d, DP_FIELD_RAW_KEY, make_varlena(d, BUF_RAW_KEY, r->key, r->keylen));
+			set_raw(d, DP_FIELD_RAW_KEY, PointerGetDatum(r->key), r->keylen);
 		else
 			set_null(d, DP_FIELD_RAW_KEY);
 	}
+}
+
+/* An input function may have returned something that must be flattened. */
+static void
+flatten_values(DpDecoder *d)
+{
+	TupleDesc	desc = d->target->desc;
+
+	for (int i = 0; i < desc->natts; i++)
+		if (!d->cells[i].isnull && d->cells[i].raw == DP_NOT_RAW && TupleDescAttr(desc, i)->attlen == -1)
+			d->cells[i].value = PointerGetDatum(PG_DETOAST_DATUM(d->cells[i].value));
 }
 
 /* Lay values out as a heap tuple in the batch's arena. */
 static void
 form_tuple(DpDecoder *d, DpBatch *batch, HeapTuple tuple)
 {
-	TupleDesc	desc = d->target->desc;
-	bool		hasnull = false;
-	Size		len = offsetof(HeapTupleHeaderData, t_bits);
-	Size		data_len;
-	int			hoff;
-	HeapTupleHeader td;
+	Size		bound = dp_former_bound(d->former, d->cells);
 
-	for (int i = 0; i < desc->natts && !hasnull; i++)
-		hasnull = d->isnull[i];
-	if (hasnull)
-		len += BITMAPLEN(desc->natts);
-	hoff = MAXALIGN(len);
-	data_len = heap_compute_data_size(desc, d->values, d->isnull);
-	len = hoff + data_len;
+	if (bound == 0)
+	{
+		flatten_values(d);
+		bound = dp_former_bound(d->former, d->cells);
+	}
+	dp_former_fill(d->former, d->cells, dp_batch_alloc(batch, bound), tuple);
+	dp_batch_give_back(batch, bound, tuple->t_len);
+}
 
-	td = dp_batch_alloc(batch, len);
-	memset(td, 0, len);
-	tuple->t_len = len;
-	ItemPointerSetInvalid(&tuple->t_self);
-	tuple->t_tableOid = InvalidOid;
-	tuple->t_data = td;
-	HeapTupleHeaderSetNatts(td, desc->natts);
-	td->t_hoff = hoff;
-	heap_fill_tuple(desc, d->values, d->isnull, (char *) td + hoff, data_len,
-					&td->t_infomask, hasnull ? td->t_bits : NULL);
+int64
+dp_decoder_duplicate_keys(DpDecoder *decoder)
+{
+	return (int64) dp_json_duplicate_keys(decoder->value_json);
 }
 
 DpDecodeResult
@@ -430,7 +413,6 @@ dp_decode(DpDecoder *d, DpBatch *batch, const DpRecord *r, const char *topic,
 		  bool in_transaction, HeapTuple tuple, DpStage *stage, DpError *error)
 {
 	DpSource   *s = d->source;
-	Datum		value;
 	int			rc;
 
 	*stage = DP_STAGE_SIZE;
@@ -452,11 +434,8 @@ dp_decode(DpDecoder *d, DpBatch *batch, const DpRecord *r, const char *topic,
 	}
 	if (r->key == NULL || d->target->attno[DP_FIELD_KEY] == 0)
 		set_null(d, DP_FIELD_KEY);
-	else if (!decode_single(d, d->key_json, s->key_format, BUF_KEY, r->key, r->keylen,
-							&value, error))
+	else if (!decode_single(d, d->key_json, s->key_format, DP_FIELD_KEY, r->key, r->keylen, error))
 		return DP_DECODED_FAILED;
-	else
-		set_value(d, DP_FIELD_KEY, value);
 
 	*stage = DP_STAGE_HEADERS;
 	if (!decode_header_column(d, r, error))
@@ -475,11 +454,8 @@ dp_decode(DpDecoder *d, DpBatch *batch, const DpRecord *r, const char *topic,
 	{
 		if (r->value == NULL)
 			set_null(d, DP_FIELD_VALUE);
-		else if (!decode_single(d, d->value_json, s->format, BUF_VALUE, r->value, r->len,
-								&value, error))
+		else if (!decode_single(d, d->value_json, s->format, DP_FIELD_VALUE, r->value, r->len, error))
 			return DP_DECODED_FAILED;
-		else
-			set_value(d, DP_FIELD_VALUE, value);
 	}
 	set_metadata(d, batch, r);
 	form_tuple(d, batch, tuple);

@@ -52,6 +52,9 @@
 /* Fewer full pages than this are left to table_multi_insert. */
 #define DP_PAGES_MIN 8
 
+/* What Linux maps around a page that is read: see map_neighbours(). */
+#define DP_MAP_WINDOW (64 * 1024)
+
 /* What a row takes on a page, its line pointer included. */
 #define ROW_SPACE(tuple) (MAXALIGN((tuple)->t_len) + sizeof(ItemIdData))
 
@@ -82,19 +85,48 @@ sort_out_large_rows(HeapTuple *rows, int nrows)
 	return small;
 }
 
-/* The header of a new tuple, as heap_insert makes it. */
-static void
-stamp_tuple(HeapTuple tuple, TransactionId xid, CommandId cid, Oid relid)
+/* What the rows of one call have in common. */
+typedef struct Stamp
 {
-	HeapTupleHeader td = tuple->t_data;
+	TransactionId xid;
+	CommandId	cid;
+	Oid			relid;
+	Size		keep_free;		/* on each page, by the fillfactor */
+} Stamp;
 
+/* The header of a new tuple, as heap_insert makes it. */
+static inline void
+stamp_tuple(HeapTupleHeader td, const Stamp *stamp)
+{
 	td->t_infomask &= ~HEAP_XACT_MASK;
 	td->t_infomask2 &= ~HEAP2_XACT_MASK;
 	td->t_infomask |= HEAP_XMAX_INVALID;
-	HeapTupleHeaderSetXmin(td, xid);
-	HeapTupleHeaderSetCmin(td, cid);
+	HeapTupleHeaderSetXmin(td, stamp->xid);
+	HeapTupleHeaderSetCmin(td, stamp->cid);
 	HeapTupleHeaderSetXmax(td, 0);
-	tuple->t_tableOid = relid;
+}
+
+/*
+ * Let the kernel map the buffers around this one before we write to them.
+ *
+ * The first write of a process to each page of shared memory is a page fault,
+ * and a worker that fills new pages goes through all of the buffers.  A read
+ * maps a whole window at once, if the memory has been in use before, and the
+ * buffers that come next are usually the neighbours.
+ */
+static void
+map_neighbours(Buffer buffer)
+{
+	static uintptr_t last_window = 0;
+	const char *end = BufferBlocks + (Size) NBuffers * BLCKSZ;
+	uintptr_t	window = (uintptr_t) BufferGetBlock(buffer) & ~(uintptr_t) (DP_MAP_WINDOW - 1);
+
+	if (window == last_window)
+		return;
+	last_window = window;
+	for (int i = 0; i < 2; i++, window += DP_MAP_WINDOW)
+		if (window >= (uintptr_t) BufferBlocks && window < (uintptr_t) end)
+			(void) *(const volatile char *) window;
 }
 
 /* Lock n new blocks, then make the file that long.  Returns the first block. */
@@ -108,35 +140,51 @@ add_blocks(Relation leaf, Buffer *buffers, int n)
 	LockRelationForExtension(leaf, ExclusiveLock);
 	first = RelationGetNumberOfBlocks(leaf);
 	for (int i = 0; i < n; i++)
+	{
 		buffers[i] = ReadBufferExtended(leaf, MAIN_FORKNUM, first + i, RBM_ZERO_AND_LOCK, NULL);
+		map_neighbours(buffers[i]);
+	}
 	smgrextend(RelationGetSmgr(leaf), MAIN_FORKNUM, first + n - 1, zero.data, false);
 	UnlockRelationForExtension(leaf, ExclusiveLock);
 	return first;
 }
 
-/* Put rows on a locked new page until it is full; returns how many went there. */
+/*
+ * Put rows on a locked new page until it is full, as heap_insert would; returns
+ * how many went there.  What PageAddItem finds out for each row is known of a
+ * page that was empty.
+ */
 static int
-fill_page(Page page, BlockNumber block, HeapTuple *rows, int nrows, Size keep_free)
+fill_page(Page page, BlockNumber block, HeapTuple *rows, int nrows, const Stamp *stamp)
 {
-	int			n = 0;
+	PageHeader	header = (PageHeader) page;
+	Size		lower,
+				upper;
+	int			n;
 
 	PageInit(page, BLCKSZ, 0);
-	/* the first one goes in whatever the fillfactor: there is no emptier page */
-	while (n < nrows &&
-		   (n == 0 || PageGetHeapFreeSpace(page) >= MAXALIGN(rows[n]->t_len) + keep_free))
+	lower = header->pd_lower;
+	upper = header->pd_upper;
+	for (n = 0; n < Min(nrows, MaxHeapTuplesPerPage); n++)
 	{
-		OffsetNumber off;
+		Size		len = rows[n]->t_len;
 		HeapTupleHeader td;
 
-		off = PageAddItem(page, (Item) rows[n]->t_data, rows[n]->t_len,
-						  InvalidOffsetNumber, false, true);
-		if (off == InvalidOffsetNumber)
+		/* the first one goes in whatever the fillfactor: there is no emptier page */
+		if (upper - lower < ROW_SPACE(rows[n]) + (n > 0 ? stamp->keep_free : 0))
 			break;
-		td = (HeapTupleHeader) PageGetItem(page, PageGetItemId(page, off));
-		ItemPointerSet(&td->t_ctid, block, off);
-		ItemPointerSet(&rows[n]->t_self, block, off);
-		n++;
+		upper -= MAXALIGN(len);
+		ItemIdSetNormal((ItemId) (page + lower), upper, len);
+		lower += sizeof(ItemIdData);
+		td = (HeapTupleHeader) (page + upper);
+		memcpy(td, rows[n]->t_data, len);
+		stamp_tuple(td, stamp);
+		ItemPointerSet(&td->t_ctid, block, n + 1);
+		rows[n]->t_self = td->t_ctid;
+		rows[n]->t_tableOid = stamp->relid;
 	}
+	header->pd_lower = lower;
+	header->pd_upper = upper;
 	return n;
 }
 
@@ -163,26 +211,25 @@ log_pages(Buffer *buffers, int n)
 int
 dp_pages_append(Relation leaf, HeapTuple *rows, int nrows, DpWriteResult *result)
 {
-	Size		keep_free = RelationGetTargetPageFreeSpace(leaf, HEAP_DEFAULT_FILLFACTOR);
-	Size		page_space = BLCKSZ - SizeOfPageHeaderData - keep_free;
-	TransactionId xid;
-	CommandId	cid;
+	Stamp		stamp;
+	Size		page_space;
 	Size		left = 0;
 	int			small;
 	int			done = 0;
 
+	stamp.keep_free = RelationGetTargetPageFreeSpace(leaf, HEAP_DEFAULT_FILLFACTOR);
+	page_space = BLCKSZ - SizeOfPageHeaderData - stamp.keep_free;
 	small = sort_out_large_rows(rows, nrows);
 	for (int i = 0; i < small; i++)
 		left += ROW_SPACE(rows[i]);
 	if (left / page_space < DP_PAGES_MIN)
 		return 0;
 
-	xid = GetCurrentTransactionId();
-	cid = GetCurrentCommandId(true);
+	stamp.xid = GetCurrentTransactionId();
+	stamp.cid = GetCurrentCommandId(true);
+	stamp.relid = RelationGetRelid(leaf);
 	CheckForSerializableConflictIn(leaf, NULL, InvalidBlockNumber);
 	XLogEnsureRecordSpace(DP_PAGES_AT_ONCE, 0);
-	for (int i = 0; i < small; i++)
-		stamp_tuple(rows[i], xid, cid, RelationGetRelid(leaf));
 	while (left / page_space >= DP_PAGES_MIN)
 	{
 		Buffer		buffers[DP_PAGES_AT_ONCE];
@@ -192,7 +239,7 @@ dp_pages_append(Relation leaf, HeapTuple *rows, int nrows, DpWriteResult *result
 		for (int i = 0; i < n; i++)
 		{
 			int			put = fill_page(BufferGetPage(buffers[i]), first + i,
-										rows + done, small - done, keep_free);
+										rows + done, small - done, &stamp);
 
 			for (int r = 0; r < put; r++)
 				left -= ROW_SPACE(rows[done + r]);
