@@ -12,10 +12,6 @@
  */
 #include "postgres.h"
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #include "formats/json.h"
 #include "formats/nodes.h"
 #include "formats/scan.h"
@@ -77,36 +73,15 @@ dp_json_duplicate_keys(DpJsonDecoder *d)
 	return d->duplicate_keys;
 }
 
-/* Does the text at p continue with this key and its closing quote? */
-static inline bool
-key_is(const DpShape *shape, const char *p)
-{
-#ifdef __SSE2__
-	__m128i		head = _mm_loadu_si128((const __m128i *) shape->head);
-	__m128i		text = _mm_loadu_si128((const __m128i *) p);
-
-	if ((~_mm_movemask_epi8(_mm_cmpeq_epi8(head, text)) & shape->headmask) != 0)
-		return false;
-	if (shape->keylen < DP_SHAPE_INLINE)
-		return true;
-#endif
-
-	/*
-	 * Text ends in a NUL, which no key holds, but memcmp may look further:
-	 * compare as strings.
-	 */
-	return strncmp(shape->key, p, shape->keylen + 1) == 0;
-}
-
 static inline char *
 parse_key_text(DpJsonDecoder *d, uint32 *shape, char *p, uint32 *keylen,
 			   DpError *err)
 {
-	uint32		guess = d->shapes.items[*shape].predicted;
+	uint32		guess = dp_shapes_predicted(&d->shapes, *shape, p);
 	size_t		len;
 	char	   *end;
 
-	if (guess != DP_SHAPE_NONE && key_is(&d->shapes.items[guess], p))
+	if (guess != DP_SHAPE_NONE)
 	{
 		*keylen = d->shapes.items[guess].keylen;
 		*shape = guess;

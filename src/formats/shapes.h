@@ -15,6 +15,10 @@
 
 #include "postgres.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #define DP_SHAPE_NONE 0			/* the object is not in the tree */
 #define DP_SHAPE_ROOT 1			/* no key yet */
 
@@ -88,6 +92,37 @@ dp_shapes_layout(DpShapes *shapes, uint32 shape)
 	const DpShapeLayout *layout = shapes->items[shape].layout;
 
 	return layout ? layout : dp_shapes_make_layout(shapes, shape);
+}
+
+/* Does the text at p continue with this key and its closing quote? */
+static inline bool
+dp_shape_key_is(const DpShape *shape, const char *p)
+{
+#ifdef __SSE2__
+	__m128i		head = _mm_loadu_si128((const __m128i *) shape->head);
+	__m128i		text = _mm_loadu_si128((const __m128i *) p);
+
+	if ((~_mm_movemask_epi8(_mm_cmpeq_epi8(head, text)) & shape->headmask) != 0)
+		return false;
+	if (shape->keylen < DP_SHAPE_INLINE)
+		return true;
+#endif
+
+	/*
+	 * Text ends in a NUL, which no key holds, but memcmp may look further:
+	 * compare as strings.
+	 */
+	return strncmp(shape->key, p, shape->keylen + 1) == 0;
+}
+
+/* The shape after the key at p, if it is the one that came last time, or DP_SHAPE_NONE. */
+static inline uint32
+dp_shapes_predicted(const DpShapes *shapes, uint32 from, const char *p)
+{
+	uint32		guess = shapes->items[from].predicted;
+
+	return guess != DP_SHAPE_NONE && dp_shape_key_is(&shapes->items[guess], p)
+		? guess : DP_SHAPE_NONE;
 }
 
 /*

@@ -18,6 +18,19 @@
 
 #define DP_LABEL_SHOWN 60		/* bytes of a field name that messages show */
 
+/* Types of which usual.h knows a spelling. */
+typedef enum DpUsual
+{
+	DP_USUAL_NONE,
+	DP_USUAL_TEXT,				/* without a length */
+	DP_USUAL_INT4,
+	DP_USUAL_INT8,
+	DP_USUAL_NUMERIC,			/* without precision and scale */
+	DP_USUAL_FLOAT8,
+	DP_USUAL_BOOL,
+	DP_USUAL_TIMESTAMP			/* with or without time zone */
+} DpUsual;
+
 /* A column as compiled. */
 typedef struct DpColumn
 {
@@ -28,6 +41,7 @@ typedef struct DpColumn
 	int			csv_index;
 	Oid			type;
 	int32		typmod;
+	DpUsual		usual;
 	bool		not_null;
 	int			next_same;		/* next column of the same field, or -1 */
 	int			next_index;		/* next column of the same position, or -1 */
