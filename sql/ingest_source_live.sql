@@ -1,7 +1,7 @@
 -- A source at work, on the embedded broker: read, wait, pause, seek, replay, mend, drop.
 \set VERBOSITY terse
 SET client_min_messages = warning;
-SELECT dataplat.start_dev_broker('{"live_orders": 2}') AS bootstrap \gset
+SELECT dataplat.start_dev_broker('{"live_orders": 2, "live_twice": 1}') AS bootstrap \gset
 CREATE SERVER live_shop FOREIGN DATA WRAPPER dataplat_kafka OPTIONS ("bootstrap.servers" :'bootstrap');
 SELECT count(*) FROM generate_series(1, 20) AS i,
        dataplat.produce('live_shop', 'live_orders', jsonb_build_object('id', i, 'total', i * 1.5, 'at', '2026-01-02T03:04:05Z'), partition => i % 2);
@@ -53,11 +53,22 @@ SELECT dataplat.pause_source('live');
 SELECT dataplat.replay_source('live', '{"1": 11}', 'latest');
 SELECT count(*), count(DISTINCT id) FROM live_bronze.orders;
 
+-- Of a key that stands twice the last one is kept, and that it happened is counted.
+SELECT dataplat.create_source('twice', 'live_shop', 'live_twice', target => 'live_bronze.twice', start_from => 'earliest');
+SELECT dataplat.produce('live_shop', 'live_twice', '{"a": 1, "b": {"c": 2, "c": 3}, "a": 4}', partition => 0);
+SELECT dataplat.produce('live_shop', 'live_twice', '{"a": 5}', partition => 0);
+SELECT dataplat.wait_for_source('twice', '60 s');
+SELECT value FROM live_bronze.twice ORDER BY _offset;
+SELECT rows, duplicate_keys FROM dataplat.source_partition_status WHERE source = 'twice';
+SELECT source_id AS twice_id FROM dataplat.source WHERE name = 'twice' \gset
+SELECT dataplat.drop_source('twice', drop_target => true);
+SELECT count(*) AS left_in_shared_memory FROM dataplat_internal.partition_stats() WHERE source_id = :twice_id;
+
 SELECT dataplat.drop_source('live', drop_target => true);
 SELECT count(*) FROM dataplat.source_status WHERE source = 'live';
 DELETE FROM dataplat.dead_letter WHERE source = 'live';
-DELETE FROM dataplat.batch WHERE source = 'live';
-DELETE FROM dataplat.source_event WHERE source = 'live';
+DELETE FROM dataplat.batch WHERE source IN ('live', 'twice');
+DELETE FROM dataplat.source_event WHERE source IN ('live', 'twice');
 DROP SCHEMA live_bronze;
 DROP SERVER live_shop;
 SELECT dataplat.stop_dev_broker();

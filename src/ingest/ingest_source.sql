@@ -256,6 +256,7 @@ BEGIN
     SELECT count(*) INTO open FROM dataplat.dead_letter AS d WHERE d.source = s.name AND d.state = 'open';
 
     DELETE FROM dataplat.source AS x WHERE x.name = s.name;
+    PERFORM dataplat_internal.forget_partition_stats(s.source_id);
     DELETE FROM dataplat_internal.bronze_table AS b WHERE b.target = s.target;
     UPDATE dataplat.data_loss_event AS e
        SET resolution = 'dropped', resolved_by = caller, resolved_at = now(), reason = 'the source was dropped'

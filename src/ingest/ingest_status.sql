@@ -8,20 +8,22 @@
 CREATE OR REPLACE FUNCTION dataplat_internal.source_partition_rows(
     OUT source text, OUT topic text, OUT partition int, OUT next_offset bigint, OUT log_start_offset bigint, OUT high_watermark bigint,
     OUT last_stable_offset bigint, OUT lag bigint, OUT lag_seconds numeric, OUT rows bigint, OUT dead_letters bigint, OUT gaps bigint,
-    OUT state text)
+    OUT state text, OUT duplicate_keys bigint)
 RETURNS SETOF record
 LANGUAGE sql VOLATILE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH stats AS (
-        SELECT p.source_id, p.topic, p.partition, max(p.low) AS low, max(p.high) AS high, max(p.stable) AS stable, max(p.state) AS state
+        SELECT p.source_id, p.topic, p.partition, max(p.low) AS low, max(p.high) AS high, max(p.stable) AS stable, max(p.state) AS state,
+               max(p.duplicate_keys) AS duplicate_keys
           FROM dataplat_internal.partition_stats() AS p
          GROUP BY 1, 2, 3
     ), seen AS (
         SELECT s.name, s.paused, s.source_id, coalesce(o.topic, p.topic) AS topic, coalesce(o.partition, p.partition) AS partition, o.next_offset,
                nullif(greatest(p.low, o.log_start_offset), -1) AS low, nullif(greatest(p.high, o.high_watermark), -1) AS high,
                nullif(greatest(p.stable, o.last_stable_offset), -1) AS stable, o.last_timestamp, o.rows, o.dead_letters, o.gaps,
+               p.duplicate_keys,
                CASE WHEN o.state <> 'ok' THEN o.state WHEN s.paused THEN 'paused' ELSE coalesce(p.state, 'starting') END AS state
           FROM dataplat.source AS s
           CROSS JOIN LATERAL (
@@ -37,7 +39,8 @@ AS $$
                 WHEN coalesce(n.stable, n.high) > n.next_offset
                 THEN greatest(round(extract(epoch FROM clock_timestamp() - n.last_timestamp), 1), 0)
                 WHEN coalesce(n.stable, n.high) IS NOT NULL THEN 0 END,
-           coalesce(n.rows, 0), coalesce(n.dead_letters, 0), coalesce(n.gaps, 0), n.state
+           coalesce(n.rows, 0), coalesce(n.dead_letters, 0), coalesce(n.gaps, 0), n.state,
+           coalesce(n.duplicate_keys, 0)
       FROM seen AS n;
 $$;
 COMMENT ON FUNCTION dataplat_internal.source_partition_rows() IS
@@ -46,7 +49,7 @@ REVOKE ALL ON FUNCTION dataplat_internal.source_partition_rows() FROM PUBLIC;
 
 CREATE OR REPLACE VIEW dataplat.source_partition_status AS
 SELECT p.source, p.topic, p.partition, p.next_offset, p.log_start_offset, p.high_watermark, p.last_stable_offset, p.lag, p.lag_seconds,
-       p.rows, p.dead_letters, p.gaps, p.state
+       p.rows, p.dead_letters, p.gaps, p.state, p.duplicate_keys
   FROM dataplat_internal.source_partition_rows() AS p
  ORDER BY p.source, p.topic, p.partition;
 COMMENT ON VIEW dataplat.source_partition_status IS 'how far each partition of each source has been ingested';
@@ -54,6 +57,8 @@ COMMENT ON COLUMN dataplat.source_partition_status.next_offset IS 'the first off
 COMMENT ON COLUMN dataplat.source_partition_status.lag IS 'offsets up to the last stable offset that are not committed yet';
 COMMENT ON COLUMN dataplat.source_partition_status.lag_seconds IS 'age of the newest message stored, when there are newer ones; 0 when there are none';
 COMMENT ON COLUMN dataplat.source_partition_status.rows IS 'rows stored since the last seek';
+COMMENT ON COLUMN dataplat.source_partition_status.duplicate_keys IS
+    'keys that stood twice in an object of a JSON document (the last one was kept), since the server was started';
 
 -- The state of a source is the worst of its workers, below what its
 -- definition and its failures say.

@@ -345,6 +345,8 @@ note_stored(Loop *loop, DpStore *store)
 		DpPartition *p = &in->parts[i];
 
 		p->next_offset = batch->parts[i].next;
+		if (batch->parts[i].duplicate_keys > 0)
+			dp_partition_stats_add_duplicates(p->stats, batch->parts[i].duplicate_keys);
 		if (dp_batch_newest(batch, i, &p->newest) && !p->sentinel)
 			p->anchor = p->newest;
 	}

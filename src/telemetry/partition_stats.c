@@ -19,7 +19,7 @@
 #include "common/shmem.h"
 #include "telemetry/partition_stats.h"
 
-#define PARTITION_STATS_COLUMNS 8
+#define PARTITION_STATS_COLUMNS 9
 
 static DpPartitionStats *stats;
 static LWLock *lock;
@@ -46,6 +46,19 @@ dp_partition_stats_init(void)
 	dp_shmem_register(&stats_shmem);
 }
 
+/* An entry that may be given to somebody else, or -1. */
+static int
+stale_entry(void)
+{
+	int			oldest = 0;
+
+	for (int i = 1; i < DP_STATS_PARTITIONS; i++)
+		if (stats[i].seen_at < stats[oldest].seen_at)
+			oldest = i;
+	return TimestampDifferenceExceeds(stats[oldest].seen_at, GetCurrentTimestamp(), DP_STATS_STALE_MS)
+		? oldest : -1;
+}
+
 int
 dp_partition_stats_claim(Oid dboid, int32 source_id, const char *topic, int32 partition)
 {
@@ -68,6 +81,8 @@ dp_partition_stats_claim(Oid dboid, int32 source_id, const char *topic, int32 pa
 				 s->partition == partition && strcmp(s->topic, topic) == 0)
 			found = i;
 	}
+	if (found < 0 && free_entry < 0)
+		free_entry = stale_entry();
 	if (found < 0 && free_entry >= 0)
 	{
 		DpPartitionStats *s = &stats[free_entry];
@@ -78,6 +93,7 @@ dp_partition_stats_claim(Oid dboid, int32 source_id, const char *topic, int32 pa
 		strlcpy(s->topic, topic, sizeof(s->topic));
 		s->low = s->high = s->stable = DP_STATS_UNKNOWN;
 		s->at_end = false;
+		s->duplicate_keys = 0;
 		s->seen_at = GetCurrentTimestamp();
 		found = free_entry;
 	}
@@ -102,6 +118,16 @@ dp_partition_stats_set(int entry, int64 low, int64 high, int64 stable, bool at_e
 		s->stable = stable;
 	s->at_end = at_end;
 	s->seen_at = GetCurrentTimestamp();
+	LWLockRelease(lock);
+}
+
+void
+dp_partition_stats_add_duplicates(int entry, int64 n)
+{
+	if (stats == NULL || entry < 0)
+		return;
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	stats[entry].duplicate_keys += n;
 	LWLockRelease(lock);
 }
 
@@ -163,7 +189,18 @@ dp_partition_stats(PG_FUNCTION_ARGS)
 		put_offset(values, nulls, 5, s.stable);
 		values[6] = CStringGetTextDatum(s.at_end ? "at_end" : "behind");
 		values[7] = TimestampTzGetDatum(s.seen_at);
+		values[8] = Int64GetDatum(s.duplicate_keys);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(dp_partition_stats_forget);
+
+/* A source is dropped; its workers have ended. */
+PGDLLEXPORT Datum
+dp_partition_stats_forget(PG_FUNCTION_ARGS)
+{
+	dp_partition_stats_drop(MyDatabaseId, PG_GETARG_INT32(0));
+	PG_RETURN_VOID();
 }
