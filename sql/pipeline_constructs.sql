@@ -198,6 +198,19 @@ TRUNCATE orders;
 CALL run_all();
 SELECT name FROM wrong WHERE name <> 'bronze lookup' ORDER BY 1;
 
+-- What explain_pipeline tells: the rule and the plan; with changes that wait, what a run of them would do.
+CREATE FUNCTION con.explained(construct text, execute boolean) RETURNS TABLE (line text) LANGUAGE sql AS $$
+    SELECT regexp_replace(regexp_replace(e, '[0-9.]+ ms', '... ms'), '[0-9]+ changed', '... changed')
+      FROM con.def AS d CROSS JOIN LATERAL dataplat.explain_pipeline(d.pipeline, explained.execute) AS e
+     WHERE d.name = explained.construct AND e !~ '^ *(->|  )' AND e !~ '(cost=|rows=|Key:|Cond:|Filter:|Buckets:|Time:|Method:|Buffers:)' AND e <> '';
+$$;
+SELECT * FROM explained('EXISTS', false);
+SELECT * FROM explained('EXISTS', true);
+INSERT INTO orders VALUES (501, 20, 'paid', 160, 1, NULL, NULL);
+SELECT * FROM explained('EXISTS', true);
+SELECT * FROM explained('LIMIT', true);
+SELECT pending FROM dataplat.pipeline_input WHERE pipeline = (SELECT pipeline FROM def WHERE name = 'EXISTS') AND relation = 'con.orders';
+
 -- ------------------------------------------------------------------ what no pipeline can be
 
 \set VERBOSITY default

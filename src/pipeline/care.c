@@ -309,6 +309,9 @@ dp_care_record(DpFailedRun *failed)
 	failed->next_run_at = spread(open ? failed->retry->max_ms :
 								 retry_wait_ms(failed->retry, failed->failures + 1, error->sqlerrcode));
 
+	/* Who threw it may know better. */
+	if (trouble == DP_TROUBLE_DATA && error->hint != NULL)
+		hint = psprintf("%s %s", error->hint, hint);
 	SPI_connect();
 	run_id = store_run(failed, text, sqlstate);
 	store_state(failed, state, text, hint, open, run_id, sqlstate);

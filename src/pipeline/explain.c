@@ -182,8 +182,12 @@ dp_explain_pipeline(PG_FUNCTION_ARGS)
 		if (run.reason != NULL)
 			put_line(rsinfo, psprintf("everything was compared: %s", run.reason));
 	}
-	else if (pipeline->mode != DP_MODE_VIEW)
+	/* With nothing new there was nothing to plan. */
+	if (pipeline->mode != DP_MODE_VIEW && (!execute || run.nothing_new))
+	{
+		plans.analyze = false;
 		explain_query(pipeline, &plans);
+	}
 	put_lines(rsinfo, text.data);
 	return (Datum) 0;
 }
