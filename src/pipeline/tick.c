@@ -37,7 +37,7 @@
 #include "common/inject.h"
 #include "launcher/launcher.h"
 #include "pipeline/readers.h"
-#include "pipeline/tick.h"
+#include "pipeline/tick_int.h"
 
 /* A pipeline that somebody else has is tried again after this, milliseconds. */
 #define DP_BUSY_RETRY_MS 100
@@ -49,9 +49,6 @@
  */
 #define DP_PAUSE_MIN_MS 10
 #define DP_PAUSE_MAX_MS 40
-
-/* A run is taken to last this much longer than the mean. */
-#define DP_RUN_MARGIN 2
 
 /* The share of a new duration in the mean. */
 #define DP_MEAN_WEIGHT 0.3
@@ -76,163 +73,10 @@
 
 int			dp_pipeline_timeout = 0;
 
-/* What becomes of one node in this turn. */
-typedef enum Fate
-{
-	FATE_REST,					/* nothing to do, or not ours */
-	FATE_WAITS,					/* for a parent, or for whoever has it */
-	FATE_NOTHING_NEW,
-	FATE_DONE,
-	FATE_FAILED
-} Fate;
-
-/* By place in the component. */
-typedef struct Part
-{
-	DpNode	   *node;
-	int			number;			/* in the graph */
-	bool		candidate;		/* due, or below one that is */
-	bool		due;
-	bool		busy;			/* somebody else has it */
-	bool		gone;			/* dropped or paused meanwhile */
-	Fate		fate;
-	uint64		sum;			/* of its inputs, before the snapshot */
-	uint64		rows[DP_WAKE_BRONZE];	/* that had come to its bronze inputs */
-	TimestampTz next_run_at;	/* stored with its success */
-	DpRun		run;
-	TimestampTz started_at;
-	ErrorData  *error;
-} Part;
-
-typedef struct Turn
-{
-	DpGraph    *graph;
-	int			nparts;
-	Part	   *parts;			/* in the order of running */
-	MemoryContext context;		/* life of the turn */
-	bool		changed;		/* the graph is out of date */
-} Turn;
-
-/* ---- when ---- */
-
-static bool
-is_dirty(DpNode *node)
-{
-	uint64		seen;
-
-	if (!dp_wake_seen(node->entry, node->id, &seen))
-		return true;
-	return dp_wake_sum(node->inputs, node->ninputs) != seen;
-}
-
-/* Late enough to batch, early enough that the run ends within the lag. */
-static TimestampTz
-lag_due(DpNode *node, TimestampTz now)
-{
-	int64		lag_ms = dp_interval_us(&node->schedule.interval) / 1000;
-	int64		wait = lag_ms - lag_ms / 10 - (int64) (DP_RUN_MARGIN * node->mean_ms);
-
-	if (node->dirty_since == 0)
-		node->dirty_since = now;
-	return TimestampTzPlusMilliseconds(node->dirty_since, Max(wait, 0));
-}
-
-/* When the node is due by itself, whatever its parents do. */
-static TimestampTz
-node_due(DpNode *node, TimestampTz now, bool arm)
-{
-	uint64		seen;
-
-	if (node->schedule_error != NULL)
-		return DT_NOEND;
-	if (node->failures > 0)
-		return node->next_run_at;
-	if (node->busy_until > now)
-		return node->busy_until;
-	if (!node->filled)
-		return now;
-	switch (node->schedule.kind)
-	{
-		case DP_ON_DATA:
-		case DP_TARGET_LAG:
-			if (arm)
-				dp_wake_arm(node->inputs, node->ninputs);
-			if (!is_dirty(node))
-				return node->closes_at != 0 ? node->closes_at : DT_NOEND;
-			if (node->schedule.kind == DP_ON_DATA ||
-				!dp_wake_seen(node->entry, node->id, &seen))
-				return now;
-			return lag_due(node, now);
-		case DP_EVERY:
-		case DP_CRON:
-			return node->next_run_at;
-		case DP_MANUAL:
-			break;
-	}
-	return DT_NOEND;
-}
-
-/* Is it in trouble or in other hands, so that what is below it waits? */
-static bool
-holds_back(const DpNode *node, TimestampTz now)
-{
-	return (node->failures > 0 && node->next_run_at > now) || node->busy_until > now;
-}
-
-/*
- * For each part of the component: is it due, or below one that is, or held
- * back?  Returns when the first one is due.
- */
-static TimestampTz
-survey(DpGraph *graph, const DpComponent *c, Part *parts, TimestampTz now, bool arm)
-{
-	Bitmapset  *held = NULL;
-	Bitmapset  *candidates = NULL;
-	TimestampTz first = DT_NOEND;
-
-	for (int i = 0; i < c->nnodes; i++)
-	{
-		int			number = c->nodes[i];
-		DpNode	   *node = &graph->nodes[number];
-		TimestampTz due;
-
-		if (holds_back(node, now) || bms_overlap(node->parents, held))
-		{
-			held = bms_add_member(held, number);
-			if (!holds_back(node, now))
-				continue;		/* the parent's time is what counts */
-		}
-		due = node_due(node, now, arm);
-		first = Min(first, due);
-		if (parts == NULL)
-			continue;
-		parts[i].due = due <= now;
-		parts[i].candidate = parts[i].due ||
-			(bms_overlap(node->parents, candidates) && !bms_is_member(number, held));
-		if (parts[i].candidate)
-			candidates = bms_add_member(candidates, number);
-	}
-	bms_free(held);
-	bms_free(candidates);
-	return first;
-}
-
-TimestampTz
-dp_tick_due(DpGraph *graph, const DpComponent *c, TimestampTz now, bool arm)
-{
-	TimestampTz due = survey(graph, c, NULL, now, arm);
-	TimestampTz not_before;
-
-	/* whoever has it looks again when he is done */
-	if (dp_wake_is_claimed(c->entry, c->key, &not_before))
-		return DT_NOEND;
-	return due == DT_NOEND ? due : Max(due, not_before);
-}
-
 /* ---- before the runs ---- */
 
 static Datum
-name_array(Turn *turn, bool (*wanted) (const Part *part))
+name_array(DpTurn *turn, bool (*wanted) (const DpPart *part))
 {
 	Datum	   *names = palloc(sizeof(Datum) * turn->nparts);
 	int			n = 0;
@@ -246,20 +90,20 @@ name_array(Turn *turn, bool (*wanted) (const Part *part))
 }
 
 static bool
-is_candidate(const Part *part)
+is_candidate(const DpPart *part)
 {
 	return part->candidate;
 }
 
 static bool
-is_trial(const Part *part)
+is_trial(const DpPart *part)
 {
 	return part->due && part->node->circuit_open;
 }
 
 /* Show that an open circuit is being tried; rare, so in a transaction of its own. */
 static void
-show_trials(Turn *turn)
+show_trials(DpTurn *turn)
 {
 	Oid			type = TEXTARRAYOID;
 	Datum		value;
@@ -281,11 +125,11 @@ show_trials(Turn *turn)
 }
 
 static void
-take_pipelines(Turn *turn)
+take_pipelines(DpTurn *turn)
 {
 	for (int i = 0; i < turn->nparts; i++)
 	{
-		Part	   *part = &turn->parts[i];
+		DpPart	   *part = &turn->parts[i];
 
 		if (part->candidate)
 			part->busy = !dp_pipeline_lock(part->node->id, false);
@@ -311,7 +155,7 @@ keep_plan(SPIPlanPtr *plan, const char *sql, int nargs, Oid *types)
  * dropped a pipeline.  What the snapshot shows counts.
  */
 static void
-refresh(Turn *turn)
+refresh(DpTurn *turn)
 {
 	static SPIPlanPtr plan = NULL;
 	Oid			type = TEXTARRAYOID;
@@ -326,7 +170,7 @@ refresh(Turn *turn)
 		elog(ERROR, "could not read the states of pipelines");
 	for (int i = 0; i < turn->nparts; i++)
 	{
-		Part	   *part = &turn->parts[i];
+		DpPart	   *part = &turn->parts[i];
 
 		if (!part->candidate)
 			continue;
@@ -348,11 +192,13 @@ refresh(Turn *turn)
 				part->node->next_run_at = DatumGetTimestampTz(next);
 			part->node->running = DatumGetBool(SPI_getbinval(tuple, desc, 5, &isnull));
 			if (part->due)
-				part->due = node_due(part->node, now, false) <= now;
+				part->due = dp_node_due(part->node, now, false) <= now;
 			break;
 		}
 		turn->changed |= part->gone;
+		part->due &= !part->gone;
 	}
+	dp_spread_dues(turn->parts, turn->nparts);
 	SPI_finish();
 }
 
@@ -372,7 +218,7 @@ check_constraints_at_once(void)
 static void
 run_context(void *arg)
 {
-	const Part *part = arg;
+	const DpPart *part = arg;
 
 	if (part->run.run_id != 0)
 		errcontext("pipeline \"%s\", run " INT64_FORMAT, part->node->name, part->run.run_id);
@@ -381,7 +227,7 @@ run_context(void *arg)
 }
 
 static void
-run_pipeline(Part *part)
+run_pipeline(DpPart *part)
 {
 	ErrorContextCallback callback;
 
@@ -403,7 +249,7 @@ run_pipeline(Part *part)
 }
 
 static void
-run_part(Turn *turn, Part *part)
+run_part(DpTurn *turn, DpPart *part)
 {
 	ResourceOwner owner = CurrentResourceOwner;
 	MemoryContext scratch = AllocSetContextCreate(turn->context, "dataplat pipeline run",
@@ -420,7 +266,7 @@ run_part(Turn *turn, Part *part)
 	{
 		run_pipeline(part);
 		ReleaseCurrentSubTransaction();
-		part->fate = part->run.nothing_new ? FATE_NOTHING_NEW : FATE_DONE;
+		part->fate = part->run.nothing_new ? DP_FATE_NOTHING_NEW : DP_FATE_DONE;
 	}
 	PG_CATCH();
 	{
@@ -434,14 +280,14 @@ run_part(Turn *turn, Part *part)
 			part->run.reason = pstrdup(part->run.reason);
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
-		part->fate = FATE_FAILED;
+		part->fate = DP_FATE_FAILED;
 	}
 	PG_END_TRY();
 	dp_progress_end();
 	CurrentResourceOwner = owner;
 	MemoryContextSwitchTo(turn->context);
 	MemoryContextDelete(scratch);
-	if (part->fate != FATE_FAILED)
+	if (part->fate != DP_FATE_FAILED)
 	{
 		double		ms = TimestampDifferenceMilliseconds(part->started_at, GetCurrentTimestamp());
 
@@ -450,41 +296,41 @@ run_part(Turn *turn, Part *part)
 }
 
 /* What its parents have come to in this turn: below trouble everything waits. */
-static Fate
-parents_fate(Turn *turn, const DpNode *node)
+static DpFate
+parents_fate(DpTurn *turn, const DpNode *node)
 {
-	Fate		worst = FATE_NOTHING_NEW;
+	DpFate		worst = DP_FATE_NOTHING_NEW;
 
 	for (int i = 0; i < turn->nparts; i++)
 	{
-		const Part *part = &turn->parts[i];
+		const DpPart *part = &turn->parts[i];
 
 		if (!bms_is_member(part->number, node->parents))
 			continue;
-		if (part->fate == FATE_FAILED || part->fate == FATE_WAITS)
-			return FATE_WAITS;
-		if (part->fate == FATE_DONE)
-			worst = FATE_DONE;
+		if (part->fate == DP_FATE_FAILED || part->fate == DP_FATE_WAITS)
+			return DP_FATE_WAITS;
+		if (part->fate == DP_FATE_DONE)
+			worst = DP_FATE_DONE;
 	}
 	return worst;
 }
 
 static void
-run_parts(Turn *turn)
+run_parts(DpTurn *turn)
 {
 	for (int i = 0; i < turn->nparts; i++)
 	{
-		Part	   *part = &turn->parts[i];
-		Fate		above = parents_fate(turn, part->node);
+		DpPart	   *part = &turn->parts[i];
+		DpFate		above = parents_fate(turn, part->node);
 
-		if (holds_back(part->node, GetCurrentTimestamp()) || part->busy || above == FATE_WAITS)
-			part->fate = FATE_WAITS;
+		if (dp_holds_back(part->node, GetCurrentTimestamp()) || part->busy || above == DP_FATE_WAITS)
+			part->fate = DP_FATE_WAITS;
 		else if (!part->candidate || part->gone)
-			part->fate = FATE_REST;
-		else if (part->due || above == FATE_DONE)
+			part->fate = DP_FATE_REST;
+		else if (part->due || above == DP_FATE_DONE)
 			run_part(turn, part);
 		else
-			part->fate = FATE_REST;
+			part->fate = DP_FATE_REST;
 
 		/* half of a component is not to be seen: leave without any of it */
 		if (dp_job_stop_requested())
@@ -494,43 +340,21 @@ run_parts(Turn *turn)
 
 /* ---- after the runs ---- */
 
-static bool
-runs_by_clock(const DpNode *node)
-{
-	return node->schedule.kind == DP_EVERY || node->schedule.kind == DP_CRON;
-}
-
-/* The time after this run, from the one that was due, so that intervals do not drift. */
-static TimestampTz
-next_time(const Part *part)
-{
-	const DpNode *node = part->node;
-	TimestampTz next;
-
-	if (node->schedule.kind == DP_EVERY && node->next_run_at != 0)
-	{
-		next = dp_schedule_next(&node->schedule, node->next_run_at);
-		if (next > part->started_at)
-			return next;
-	}
-	return dp_schedule_next(&node->schedule, part->started_at);
-}
-
 static void
-store_success(Turn *turn, Part *part)
+store_success(DpTurn *turn, DpPart *part)
 {
 	static SPIPlanPtr plan = NULL;
 	static Oid	types[3] = {TEXTOID, TIMESTAMPTZOID, INT8OID};
 	DpNode	   *node = part->node;
 	Datum		values[3];
 	char		nulls[4] = "   ";
-	bool		clock = runs_by_clock(node);
+	bool		clock = dp_runs_by_clock(node);
 
 	/* the run itself has stored that it was; most change nothing else */
-	if (!clock && node->failures == 0 && (node->running || part->fate == FATE_NOTHING_NEW))
+	if (!clock && node->failures == 0 && (node->running || part->fate == DP_FATE_NOTHING_NEW))
 		return;
 	values[0] = CStringGetTextDatum(node->name);
-	part->next_run_at = clock ? next_time(part) : 0;
+	part->next_run_at = clock ? dp_next_time(turn) : 0;
 	values[1] = TimestampTzGetDatum(part->next_run_at);
 	nulls[1] = clock ? ' ' : 'n';
 	values[2] = Int64GetDatum(part->run.run_id);
@@ -545,14 +369,14 @@ store_success(Turn *turn, Part *part)
 }
 
 static void
-store_successes(Turn *turn)
+store_successes(DpTurn *turn)
 {
 	SPI_connect();
 	for (int i = 0; i < turn->nparts; i++)
 	{
-		Part	   *part = &turn->parts[i];
+		DpPart	   *part = &turn->parts[i];
 
-		if (part->fate == FATE_DONE || part->fate == FATE_NOTHING_NEW)
+		if (part->fate == DP_FATE_DONE || part->fate == DP_FATE_NOTHING_NEW)
 			store_success(turn, part);
 	}
 	SPI_finish();
@@ -560,18 +384,18 @@ store_successes(Turn *turn)
 
 /* It is committed: what we know of the pipelines follows. */
 static void
-note_successes(Turn *turn)
+note_successes(DpTurn *turn)
 {
 	for (int i = 0; i < turn->nparts; i++)
 	{
-		Part	   *part = &turn->parts[i];
+		DpPart	   *part = &turn->parts[i];
 		DpNode	   *node = part->node;
 
-		if (part->fate == FATE_FAILED)
+		if (part->fate == DP_FATE_FAILED)
 			dp_readers_let_go(node);
 		if (part->busy)
 			node->busy_until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), DP_BUSY_RETRY_MS);
-		if (part->fate != FATE_DONE && part->fate != FATE_NOTHING_NEW)
+		if (part->fate != DP_FATE_DONE && part->fate != DP_FATE_NOTHING_NEW)
 			continue;
 		dp_wake_set_seen(node->entry, node->id, !part->run.more,
 						 part->sum + dp_wake_own(node->inputs, node->ninputs));
@@ -582,22 +406,22 @@ note_successes(Turn *turn)
 		node->circuit_open = false;
 		node->dirty_since = 0;
 		node->closes_at = part->run.closes_at;
-		if (runs_by_clock(node))
+		if (dp_runs_by_clock(node))
 			node->next_run_at = part->next_run_at;
 	}
 }
 
 static void
-record_failures(Turn *turn)
+record_failures(DpTurn *turn)
 {
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	for (int i = 0; i < turn->nparts; i++)
 	{
-		Part	   *part = &turn->parts[i];
+		DpPart	   *part = &turn->parts[i];
 		DpFailedRun failed = {0};
 
-		if (part->fate != FATE_FAILED)
+		if (part->fate != DP_FATE_FAILED)
 			continue;
 		failed.pipeline = part->node->name;
 		failed.retry = &part->node->retry;
@@ -618,11 +442,11 @@ record_failures(Turn *turn)
 
 /* Before the snapshot, so that it sees all of this at least. */
 static void
-sample_inputs(Turn *turn)
+sample_inputs(DpTurn *turn)
 {
 	for (int i = 0; i < turn->nparts; i++)
 	{
-		Part	   *part = &turn->parts[i];
+		DpPart	   *part = &turn->parts[i];
 
 		for (int b = 0; b < part->node->nbronze; b++)
 			part->rows[b] = dp_wake_rows(part->node->bronze[b]);
@@ -631,7 +455,7 @@ sample_inputs(Turn *turn)
 }
 
 static void
-do_transaction(Turn *turn)
+do_transaction(DpTurn *turn)
 {
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
@@ -659,28 +483,28 @@ do_transaction(Turn *turn)
  * pipeline's: none of it happened, and each that took part waits.
  */
 static void
-blame_all(Turn *turn, ErrorData *error)
+blame_all(DpTurn *turn, ErrorData *error)
 {
 	bool		any = false;
 
 	for (int i = 0; i < turn->nparts; i++)
 	{
-		Part	   *part = &turn->parts[i];
+		DpPart	   *part = &turn->parts[i];
 
-		if (part->fate == FATE_DONE || part->fate == FATE_NOTHING_NEW)
+		if (part->fate == DP_FATE_DONE || part->fate == DP_FATE_NOTHING_NEW)
 		{
-			part->fate = FATE_FAILED;
+			part->fate = DP_FATE_FAILED;
 			part->error = error;
 			any = true;
 		}
 	}
 	for (int i = 0; i < turn->nparts && !any; i++)
 	{
-		Part	   *part = &turn->parts[i];
+		DpPart	   *part = &turn->parts[i];
 
-		if (part->due && !part->busy && part->fate != FATE_FAILED)
+		if (part->due && !part->busy && part->fate != DP_FATE_FAILED)
 		{
-			part->fate = FATE_FAILED;
+			part->fate = DP_FATE_FAILED;
 			part->error = error;
 			part->started_at = GetCurrentTimestamp();
 			any = true;
@@ -689,18 +513,18 @@ blame_all(Turn *turn, ErrorData *error)
 }
 
 static bool
-any_failed(const Turn *turn)
+any_failed(const DpTurn *turn)
 {
 	for (int i = 0; i < turn->nparts; i++)
 	{
-		if (turn->parts[i].fate == FATE_FAILED)
+		if (turn->parts[i].fate == DP_FATE_FAILED)
 			return true;
 	}
 	return false;
 }
 
 static void
-run_turn(Turn *turn)
+run_turn(DpTurn *turn)
 {
 	show_trials(turn);
 	PG_TRY();
@@ -733,20 +557,21 @@ dp_tick_run(DpGraph *graph, const DpComponent *c, bool *changed)
 	MemoryContext caller = CurrentMemoryContext;
 	TimestampTz started = GetCurrentTimestamp();
 	TimestampTz now;
-	Turn		turn = {0};
+	DpTurn		turn = {0};
 	long		ms;
 
 	turn.context = AllocSetContextCreate(caller, "dataplat pipeline turn", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(turn.context);
 	turn.graph = graph;
+	turn.started_at = started;
 	turn.nparts = c->nnodes;
-	turn.parts = palloc0(sizeof(Part) * c->nnodes);
+	turn.parts = palloc0(sizeof(DpPart) * c->nnodes);
 	for (int i = 0; i < c->nnodes; i++)
 	{
 		turn.parts[i].number = c->nodes[i];
 		turn.parts[i].node = &graph->nodes[c->nodes[i]];
 	}
-	if (survey(graph, c, turn.parts, started, false) <= started)
+	if (dp_survey(graph, c, turn.parts, started, false) <= started)
 		run_turn(&turn);
 	*changed |= turn.changed;
 	MemoryContextSwitchTo(caller);

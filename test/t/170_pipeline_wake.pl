@@ -74,6 +74,12 @@ sql(q{SELECT dataplat.alter_pipeline('silver', schedule => '1 second')});
 sql(q{INSERT INTO public.orders VALUES (9, 'clock', 90)});
 wait_until($node, q{SELECT g.total = 90 FROM public.gold AS g WHERE g.status = 'clock'}, 'an interval');
 wait_until($node, q{SELECT p.next_run_at > p.last_success_at FROM dataplat.pipeline_status AS p WHERE p.pipeline = 'silver'}, 'its next time is shown');
+sql(q{SELECT dataplat.alter_pipeline('gold', schedule => '1 second')});
+wait_until($node, q{SELECT count(DISTINCT p.next_run_at) = 1 AND count(p.next_run_at) = 2 FROM dataplat.pipeline_status AS p WHERE p.pipeline IN ('silver', 'gold')},
+	'two that are connected and have the same interval have the same times');
+sql(q{INSERT INTO public.orders VALUES (11, 'both', 110)});
+wait_until($node, q{SELECT g.total = 110 FROM public.gold AS g WHERE g.status = 'both'}, 'and run together');
+sql(q{SELECT dataplat.alter_pipeline('gold', schedule => 'on_data')});
 sql(q{SELECT dataplat.alter_pipeline('silver', schedule => 'target_lag', target_lag => '2 seconds')});
 is(sql(q{SELECT p.next_run_at FROM dataplat.pipeline_status AS p WHERE p.pipeline = 'silver'}), '', 'which is forgotten with the schedule');
 my ($before) = sql(q{INSERT INTO public.orders VALUES (10, 'lag', 1) RETURNING clock_timestamp()});
