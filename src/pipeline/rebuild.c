@@ -221,10 +221,13 @@ run_keys(DpPipeline *pipeline, DpRebuild *chunk, DpApply *apply)
 	dest = dp_rows_receiver(wanted);
 	wanted->n = (int64) dp_derive_range(apply->derive, first, chunk->cursor, boundary, dest);
 	dest->rDestroy(dest);
-	dp_rows_name(wanted);
 	chunk->rows = wanted->n;
 	if (apply->time)
+	{
 		dp_time_filter_rows(apply->time, wanted);
+		dp_time_finish(apply->time, false);
+	}
+	dp_rows_name(wanted);
 
 	writer = dp_apply_open(apply);
 	dp_apply_remove(apply, writer, psprintf("SELECT %s FROM %s%s EXCEPT SELECT %s FROM %s",

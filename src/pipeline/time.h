@@ -66,6 +66,7 @@ extern DpQuery *dp_time_query(DpTime *time, DpQuery *query);
  *
  * filter_rows: rows of the result that may not be in the target yet are noted
  * and left out: they are to be treated as if the query had not returned them.
+ * Before dp_rows_name.
  *
  * finish: store what was noted; "everything": the whole result was filtered,
  * so nothing else is held back.  Without it nothing has happened.

@@ -163,12 +163,13 @@ dp_time_observe(DpTime *time, DpDelta *delta)
 	FreeExecutorState(estate);
 	dp_leave_owner(&scope);
 
-	tuplestore_rescan(delta->new_rows);
 	if (kept != NULL)
 	{
+		tuplestore_end(delta->new_rows);
 		delta->nnew = tuplestore_tuple_count(kept);
 		delta->new_rows = kept;
 	}
+	tuplestore_rescan(delta->new_rows);
 }
 
 /* Nothing in a table that is read whole is late: the result has it all. */
@@ -240,7 +241,7 @@ dp_time_advance(DpTime *time, DpRun *run)
 			nulls[3] = partition->latest == DT_NOBEGIN ? 'n' : ' ';
 			values[4] = Int64GetDatum(partition->future);
 			values[5] = Int64GetDatum(partition->late);
-			values[6] = BoolGetDatum(run->kind != DP_RUN_LIVE);
+			values[6] = BoolGetDatum(run->kind == DP_RUN_FULL);
 			SPI_execute_with_args("SELECT dataplat_internal.note_event_times($1, $2, $3, $4, $5, $6, $7)",
 								  7, types, values, nulls, false, 0);
 			run->rows_late += partition->late;

@@ -2,7 +2,7 @@
 BEGIN;
 SET timezone = 'UTC';
 SET client_min_messages = warning;
-SELECT plan(72);
+SELECT plan(76);
 CREATE SCHEMA pt;
 SET search_path = pt, public;
 
@@ -90,6 +90,10 @@ SELECT results_eq($$SELECT kind, rows_inserted, rows_updated, rows_deleted FROM 
 SELECT dataplat.run_pipeline('pt_count');
 SELECT ok(pg_temp.clean('pt_aside') AND pg_temp.clean('pt_count'), 'so does the other');
 SELECT is((SELECT count(*) FROM counted), (SELECT count(*) - 2 FROM click), 'all rows but the late ones');
+SELECT dataplat.rebuild_pipeline('pt_aside');
+SELECT dataplat.run_pipeline('pt_aside');
+SELECT ok(pg_temp.clean('pt_aside'), 'so does a rebuild');
+SELECT is((SELECT sum(n) FROM aside), (SELECT count(*)::numeric - 2 FROM click), 'of all rows but the late ones');
 SELECT dataplat.alter_pipeline('pt_aside', event_time => '{"idle_timeout": "1 hour"}');
 SELECT dataplat.run_pipeline('pt_aside');
 SELECT is((SELECT sum(n) FROM aside), (SELECT count(*)::numeric FROM click), 'asked to merge, it merges what it had left out');
@@ -122,6 +126,11 @@ SELECT dataplat_internal.mark_pipeline_rebuild('pt_hour', 'a test');
 SELECT dataplat.run_pipeline('pt_hour');
 SELECT ok(pg_temp.clean('pt_hour'), 'a full run holds back the same');
 SELECT is((SELECT open_windows FROM dataplat.pipeline_watermark WHERE pipeline = 'pt_hour'), 2::bigint, 'and knows what waits');
+DELETE FROM per_hour;
+SELECT dataplat.rebuild_pipeline('pt_hour');
+SELECT dataplat.run_pipeline('pt_hour');
+SELECT ok(pg_temp.clean('pt_hour'), 'so does a rebuild');
+SELECT is((SELECT open_windows FROM dataplat.pipeline_watermark WHERE pipeline = 'pt_hour'), 2::bigint, 'beside which the others still wait');
 
 -- By silence.
 SELECT dataplat.create_pipeline('pt_quiet', 'pt.quiet', $$SELECT dataplat.tumble_range((value->>'at')::timestamptz, '1 hour') AS w, count(*) AS n FROM pt.click GROUP BY 1$$,
