@@ -36,6 +36,7 @@ typedef struct InputDelta
 	DpInput    *input;
 	DpDelta    *delta;
 	char	   *bronze_frontier;	/* what to store; NULL: not bronze */
+	int64		nread;			/* new rows, those too that turn out to be late */
 } InputDelta;
 
 static List *read_deltas(DpPipeline *pipeline, DpRun *run);
@@ -161,6 +162,7 @@ read_deltas(DpPipeline *pipeline, DpRun *run)
 			run->kind = DP_RUN_FULL;
 			run->reason = one->delta->reset;
 		}
+		one->nread = one->delta->nnew;
 		run->rows_in += one->delta->nnew + one->delta->nold;
 		if (one->bronze_frontier != NULL && strstr(one->bronze_frontier, "\"pending\": []") == NULL)
 			run->more = true;
@@ -181,7 +183,7 @@ advance(DpPipeline *pipeline, List *deltas, bool full)
 
 		if (one->bronze_frontier == NULL)
 			dp_changelog_advance(one->input->relid, dp_pipeline_reader(pipeline));
-		else if (!full && one->delta->nnew > 0)
+		else if (!full && one->nread > 0)
 			dp_bronze_advance(pipeline->name, one->input, one->bronze_frontier);
 	}
 	if (!full)
