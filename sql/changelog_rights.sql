@@ -50,6 +50,31 @@ RESET ROLE;
 SELECT * FROM dataplat_internal.read_changes('tab', 'r');
 SELECT * FROM dataplat_internal.read_changes('tab', 'nobody');
 
+-- Partitions that others make, attach and detach.
+CREATE TABLE split (id int, v text) PARTITION BY LIST (id);
+CREATE SCHEMA changelog_place AUTHORIZATION changelog_owner;
+ALTER TABLE split SET SCHEMA changelog_place;
+ALTER TABLE changelog_place.split OWNER TO changelog_owner;
+SELECT dataplat_internal.watch_table('changelog_place.split', 'r', NULL, 'changelog_owner');
+SET ROLE changelog_owner;
+CREATE TABLE changelog_place.split_1 PARTITION OF changelog_place.split FOR VALUES IN (1);
+CREATE TABLE changelog_place.split_2 (id int, v text);
+ALTER TABLE changelog_place.split ATTACH PARTITION changelog_place.split_2 FOR VALUES IN (2);
+INSERT INTO changelog_place.split_1 VALUES (1, 'straight');
+INSERT INTO changelog_place.split VALUES (2, 'routed');
+RESET ROLE;
+SELECT * FROM dataplat_internal.read_changes('changelog_place.split', 'r') AS c ORDER BY c.row ->> 'id';
+SET ROLE changelog_owner;
+ALTER TABLE changelog_place.split DETACH PARTITION changelog_place.split_2;
+ALTER TABLE changelog_place.split ALTER COLUMN v TYPE varchar(20), ADD COLUMN n int DEFAULT 1;
+ALTER TABLE changelog_place.split RENAME TO splits;
+TRUNCATE changelog_place.splits;
+DROP TABLE changelog_place.split_1;
+RESET ROLE;
+SELECT sign FROM dataplat_internal.read_changes('changelog_place.splits', 'r');
+DROP SCHEMA changelog_place CASCADE;
+SELECT dataplat_internal.unwatch_table('changelog_place.splits', 'r');
+
 -- The trigger functions are for our triggers only.
 CREATE TRIGGER fake AFTER INSERT ON tab FOR EACH STATEMENT EXECUTE FUNCTION dataplat_internal.log_changes();
 INSERT INTO tab VALUES (2, 'x');

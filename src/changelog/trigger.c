@@ -32,6 +32,7 @@
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "replication/logicalworker.h"
 #include "storage/lmgr.h"
@@ -189,7 +190,11 @@ void
 dp_log_add_triggers(Oid relid, int32 log_id, Oid root)
 {
 	ObjectAddress extension;
+	Oid			save_userid;
+	int			save_sec_context;
 
+	/* whoever makes a partition may not even look at the functions */
+	dp_log_as_owner(&save_userid, &save_sec_context);
 	ObjectAddressSet(extension, ExtensionRelationId, get_extension_oid("dataplat", false));
 	for (int i = 0; i < lengthof(kinds); i++)
 	{
@@ -220,6 +225,7 @@ dp_log_add_triggers(Oid relid, int32 log_id, Oid root)
 		recordDependencyOn(&trigger, &extension, DEPENDENCY_AUTO_EXTENSION);
 	}
 	CommandCounterIncrement();
+	SetUserIdAndSecContext(save_userid, save_sec_context);
 }
 
 /* Our triggers of one relation, by oid. */
