@@ -428,6 +428,60 @@ SELECT id, amount FROM orders ORDER BY amount DESC NULLS LAST, id LIMIT 5
 --- full_given mode=full want=full
 SELECT who, label FROM tag
 
+-- -------------------------------------------------------------- odds and ends
+
+--- lateral_latest keys=id want=any
+SELECT c.id, x.oid FROM customer AS c LEFT JOIN LATERAL (SELECT o.id AS oid FROM orders AS o WHERE o.customer_id = c.id ORDER BY o.amount DESC NULLS LAST, o.id LIMIT 1) AS x ON true
+
+--- none_newer keys=id
+SELECT o.id, o.amount FROM orders AS o WHERE NOT EXISTS (SELECT FROM orders AS n WHERE n.customer_id = o.customer_id AND (n.at, n.id) > (o.at, o.id))
+
+--- greater_all keys=id want=any
+SELECT c.id FROM customer AS c WHERE c.tier > ALL (SELECT e.val FROM event AS e WHERE e.who = c.id)
+
+--- exists_in_target keys=id want=any
+SELECT c.id, EXISTS (SELECT FROM orders AS o WHERE o.customer_id = c.id) AS has, c.id IN (SELECT t.who FROM tag AS t) AS tagged FROM customer AS c
+
+--- group_by_subquery want=any
+SELECT (SELECT count(*) FROM tag AS t WHERE t.who = c.id) AS n, count(*) AS k FROM customer AS c GROUP BY 1
+
+--- having_exists want=any
+SELECT o.customer_id, sum(o.amount) AS s FROM orders AS o GROUP BY o.customer_id
+HAVING EXISTS (SELECT FROM customer AS c WHERE c.id = o.customer_id AND c.active)
+
+--- having_without_group want=any
+SELECT 1 AS one, count(*) AS n FROM orders HAVING count(*) > 15
+
+--- whole_row_null keys=id
+SELECT c.id, c.name FROM customer AS c LEFT JOIN orders AS o ON o.customer_id = c.id WHERE o IS NULL
+
+--- whole_row keys=id
+SELECT o.id, to_jsonb(o) AS doc FROM orders AS o WHERE o.amount > 1
+
+--- in_sets keys=id want=any
+SELECT c.id, c.tier FROM customer AS c WHERE c.id IN (SELECT who FROM event UNION ALL SELECT who FROM tag EXCEPT SELECT a FROM left_t)
+
+--- window_left_join keys=id
+SELECT o.id, count(*) OVER (PARTITION BY coalesce(c.region, 'none')) AS n, rank() OVER (PARTITION BY coalesce(c.region, 'none') ORDER BY o.amount, o.id) AS r
+  FROM orders AS o LEFT JOIN customer AS c ON c.id = o.customer_id
+
+--- window_union keys=src,id,rn
+SELECT u.*, row_number() OVER (PARTITION BY u.src ORDER BY u.v NULLS LAST, u.id) AS rn
+  FROM (SELECT 'a' AS src, id, x AS v FROM gen UNION ALL SELECT 'b', id, weight FROM tree) AS u
+
+--- window_frame keys=id
+SELECT id, first_value(weight) OVER w AS f, last_value(weight) OVER w AS l, count(*) FILTER (WHERE weight > 1) OVER w AS n
+  FROM tree WINDOW w AS (PARTITION BY parent ORDER BY id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING)
+
+--- full_join_three
+SELECT g.id, t.a, count(*) AS n FROM gen AS g FULL JOIN left_t AS t ON t.a = g.x FULL JOIN right_t AS r ON r.a = t.a AND r.b = t.b GROUP BY g.id, t.a
+
+--- unnest_in_target want=any
+SELECT DISTINCT id, unnest(tags) AS tag FROM customer
+
+--- intersect_all want=any
+SELECT x.who, count(*) AS n FROM (SELECT who FROM tag INTERSECT ALL SELECT who FROM event) AS x GROUP BY x.who
+
 -- ------------------------------------------------------------- kinds of tables
 
 --- partitioned
