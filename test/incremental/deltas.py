@@ -29,8 +29,21 @@ class Reader:
         c.run("SET search_path = it")
         c.run(f"SELECT dataplat_internal.watch_table($1, $2{', $3' if self.columns else ''})", self.table, self.name, *(["{" + ",".join(self.columns) + "}"] if self.columns else []))
 
+    def changes(self, c):
+        """What is new, as (sign, row); it counts as seen when the transaction commits."""
+        got = c.run("SELECT sign, row FROM dataplat_internal.read_changes($1, $2)", self.table, self.name)
+        c.run("SELECT dataplat_internal.advance_reader($1, $2)", self.table, self.name)
+        return got
+
+    def forget(self, c):
+        c.run("SELECT dataplat_internal.reset_reader($1, $2)", self.table, self.name)
+
     def rows(self, c):
         return Counter(r[0] for r in c.run(f"SELECT to_jsonb(the_row)::text FROM (SELECT {self.compared} FROM {self.table} AS t) AS the_row"))
+
+    def plain(self, c, row):
+        """A row as the copy has it: images may have more columns."""
+        return c.one(f"SELECT to_jsonb(the_row)::text FROM (SELECT {self.compared} FROM jsonb_populate_record(NULL::{self.table}, $1::jsonb)) AS the_row", row)
 
     def look(self, world, back, more):
         """One look in a transaction that then writes more itself; taken back when back."""
@@ -39,8 +52,7 @@ class Reader:
         world.sql("BEGIN ISOLATION LEVEL REPEATABLE READ")
         have = self.rows(c)
         world.log("R", f"look of {self.name} at {self.table}")
-        got = c.run("SELECT sign, row FROM dataplat_internal.read_changes($1, $2)", self.table, self.name)
-        c.run("SELECT dataplat_internal.advance_reader($1, $2)", self.table, self.name)
+        got = self.changes(c)
         copy, trouble = Counter(self.copy), None
         if any(sign == "0" for sign, _ in got):
             self.resets += 1
@@ -48,7 +60,7 @@ class Reader:
         else:
             old, new = Counter(), Counter()
             for sign, row in got:
-                row = c.one(f"SELECT to_jsonb(the_row)::text FROM (SELECT {self.compared} FROM jsonb_populate_record(NULL::{self.table}, $1::jsonb)) AS the_row", row)
+                row = self.plain(c, row)
                 (old if sign == "-1" else new)[row] += 1
             if old - copy:
                 trouble = f"old images of rows that were not there: {list((old - copy).items())[:5]}"
@@ -78,7 +90,28 @@ class Reader:
             for n, line in world.entries[-60:]:
                 print(f"  {n} {line}"[:400])
             self.copy = self.rows(c)
-            c.run("SELECT dataplat_internal.reset_reader($1, $2)", self.table, self.name)
+            self.forget(c)
+
+
+class Consumer(Reader):
+    """The same through what users call."""
+
+    SIGNS = {"insert": "1", "delete": "-1", "reset": "0"}
+
+    def start(self, c):
+        c.run("SET search_path = it")
+        c.run("SELECT dataplat.consume($1, $2)", self.name, self.table)
+
+    def changes(self, c):
+        got = [(self.SIGNS[change], row) for change, row in c.run("SELECT change, row FROM dataplat.consume($1, $2)", self.name, self.table)]
+        if got and got[0][0] == "0":
+            told = Counter(self.plain(c, row) for sign, row in got[1:])
+            if told != self.rows(c):
+                raise SqlError("what follows a reset is not what is there", "wrong")
+        return got
+
+    def forget(self, c):
+        self.changes(c)
 
 
 class DeltaWorld(World):
@@ -86,8 +119,8 @@ class DeltaWorld(World):
         self.readers = []
         c = self.judge.c
         for t in self.tables:
-            for name, columns in [("all", None), ("twin", None)] + ([("part", PARTS[t.name])] if t.name in PARTS else []):
-                reader = Reader(t, name, columns)
+            for kind, name, columns in [(Reader, "all", None), (Reader, "twin", None), (Consumer, "user", None)] + ([(Reader, "part", PARTS[t.name])] if t.name in PARTS else []):
+                reader = kind(t, name, columns)
                 try:
                     reader.start(c)
                     reader.copy = reader.rows(c)
