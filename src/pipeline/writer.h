@@ -41,7 +41,11 @@ typedef struct DpWriteCounts
  */
 extern DpWriter *dp_writer_open(Oid target, TupleDesc row, int nkeys, const AttrNumber *keys);
 
-/* What the row of this key shall be.  Two rows of one key in one run: error 21000 that names the key. */
+/*
+ * What the row of this key shall be.  Rows that come in the order of their
+ * keys are written faster, because what they need is in the caches.  Two rows of
+ * one key in one run: error 21000 that names the key.
+ */
 extern void dp_writer_put(DpWriter *writer, TupleTableSlot *row);
 
 /*

@@ -496,26 +496,30 @@ update_row(DpWriter *writer, TupleTableSlot *row)
 	LockTupleMode lockmode;
 	DpUpdateIndexes indexes;
 
-	slot_getallattrs(found);
-	ExecClearTuple(changed);
-	for (int i = 0; i < desc->natts; i++)
+	/* the old row is taken apart only as far as the first difference */
+	for (int i = 0; i < desc->natts && !differs; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, i);
-		TupleTableSlot *source = writer->columns[i].from == 0 ? found : row;
+		bool		isnull;
+		Datum		value;
 
-		changed->tts_values[i] = source->tts_values[i];
-		changed->tts_isnull[i] = source->tts_isnull[i];
-		if (source == row && !differs)
-			differs = row->tts_isnull[i] != found->tts_isnull[i] ||
-				(!row->tts_isnull[i] &&
-				 !datum_image_eq(row->tts_values[i], found->tts_values[i],
-								 att->attbyval, att->attlen));
+		if (writer->columns[i].from == 0)
+			continue;
+		value = slot_getattr(found, i + 1, &isnull);
+		differs = row->tts_isnull[i] != isnull ||
+			(!isnull && !datum_image_eq(row->tts_values[i], value, att->attbyval, att->attlen));
 	}
 	if (!differs)
 	{
 		writer->counts.unchanged++;
 		return;
 	}
+	ExecClearTuple(changed);
+	memcpy(changed->tts_values, row->tts_values, sizeof(Datum) * desc->natts);
+	memcpy(changed->tts_isnull, row->tts_isnull, sizeof(bool) * desc->natts);
+	for (int i = 0; i < desc->natts; i++)
+		if (writer->columns[i].from == 0)
+			changed->tts_values[i] = slot_getattr(found, i + 1, &changed->tts_isnull[i]);
 	check_replica_identity(heap);
 	ExecStoreVirtualTuple(changed);
 	changed->tts_tableOid = RelationGetRelid(writer->rel);
