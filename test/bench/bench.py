@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib
 
 import operation
 import peers
+import pipelines
 from broker import KafkaBroker, MockBroker, fill
 from report import Results, commit
 from server import Server
@@ -116,6 +117,9 @@ def rates(session, results, kind):
                     traceback.print_exc()
                     continue
                 results.add_run(name, sample)
+                if name == "dp_jsonb" and session.wanted("end_to_end"):
+                    out = pipelines.end_to_end(b)
+                    results.add_figure("end_to_end", out.pop("value"), out)
                 if name == "dp_text" and sample.get("cpu_per_million"):
                     results.add_figure("cpu_per_million", sample["cpu_per_million"])
                 print(f"  {kind} round {round + 1}: {name:<20}{sample['rate']:>12,.0f} rows/s"
@@ -140,6 +144,7 @@ def figures(session, results, kind):
             for n in range(session.o.rounds if session.o.only else 1):
                 topic = f"latency-{rate}-{n}"
                 job(f"latency_{kind}_{rate}", topic, lambda b, r=rate, t=topic: p99(operation.latency(b, r, t)))
+        job("latency_gold", "latency-gold", lambda b: p99(pipelines.latency_gold(b, 1000, "latency-gold")))
         job("idle_cpu", "idle", lambda b: operation.idle(b, "idle"))
         if kind == "kafka":
             job("memory_share", None, lambda b: operation.memory(b, "memory"))
@@ -179,6 +184,20 @@ def p99(out):
     if out["unseen"] > out["rows"] / 200:
         raise RuntimeError(f"the reader did not notice {out['unseen']} rows, too many for a p99")
     return {"value": out["p99_ms"], **out}
+
+
+def silver_and_gold(session, results):
+    """Runs of pipelines beside the same SQL by hand; no broker is needed."""
+    names = ("silver_upsert", "gold_additive", "join_enrich")
+    if not session.server.has_dataplat or not any(session.wanted(n) for n in names):
+        return
+    try:
+        pipelines.everything(session.server, results, session.o.rows, session.wanted)
+    except Exception as e:
+        results.skip("pipelines", str(e).splitlines()[0])
+        traceback.print_exc()
+    for name in (*names, "gold_growth", "join_customers"):
+        print(f"  {name} {results.figures.get(name)}", flush=True)
 
 
 def json_builder(session, results):
@@ -266,6 +285,7 @@ def main():
                 figures(session, results, kind)
                 if kind == brokers[0]:
                     json_builder(session, results)
+                    silver_and_gold(session, results)
     finally:
         for results in done:
             print(f"\n==== {results.about['broker']} broker, {o.rows:,} rows")

@@ -35,6 +35,9 @@ LIMITS = [
     ("latency_kafka_20000", "produce to visible, p99, 20,000/s, Kafka", "ms", 40, 20),
     ("latency_go_1000", "the same for the Go consumer, 1,000/s", "ms", None, None),
     ("latency_go_20000", "the same for the Go consumer, 20,000/s", "ms", None, None),
+    ("join_customers", "100 customers changed under the orders (pg_ivm: 500 ms)", "ms", 50, 10),
+    ("gold_growth", "10,000 rows into an aggregate, ten times the history", "x", 1.2, 1.05),
+    ("latency_gold", "produce to gold through silver, p99, 1,000/s", "ms", 500, 150),
     ("stop_up", "worker stop while it reads", "ms", 500, 100),
     ("stop_dead", "worker stop with the broker dead", "ms", 500, 100),
     ("memory_share", "memory, 200 partitions of 10 MB messages, of fetch_memory", "x", 2.0, None),
@@ -45,6 +48,12 @@ LIMITS = [
 FACTORS = [
     ("json_builder", "jsonb builder / jsonb_in, flat, 200 bytes", 5.0, 7.0),
     ("json_builder_nested", "jsonb builder / jsonb_in, nested, 950 bytes", 5.0, 7.0),
+    ("silver_upsert", "silver: upsert of 10,000 messages / ->> and ON CONFLICT", 1.3, 2.2),
+    ("gold_additive", "gold: 10,000 orders into hour and status / additive by hand", 0.8, 1.3),
+    ("large_additive", "the same over ten times the history", 0.8, 1.3),
+    ("join_enrich", "10,000 orders enriched / INSERT ... SELECT by hand", 0.8, 1.2),
+    ("join_refresh", "100 customers changed / REFRESH MATERIALIZED VIEW", None, None),
+    ("end_to_end", "Kafka to gold / kcat, COPY and SQL by hand", 1.3, 2.0),
 ]
 
 
@@ -116,7 +125,7 @@ class Results:
                   + (f"{statistics.median(cpu):>10.2f}" if cpu else ""))
         print(f"\n{'what':<62}{'measured':>10}{'must':>8}{'aim':>8}  verdict")
         for r in self.table():
-            sign = "<=" if r["unit"] != "x" or r["id"] == "memory_share" else ">="
+            sign = "<=" if r["unit"] != "x" or r["id"] in ("memory_share", "gold_growth") else ">="
             show = lambda v: "" if v is None else f"{sign}{v:g}"
             print(f"{r['what']:<62}{r['measured']:>8.2f}{r['unit']:<3}{show(r['must']):>7}{show(r['aim']):>8}  {r['verdict']}")
         for name, why in sorted(self.skipped.items()):
