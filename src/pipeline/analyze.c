@@ -10,6 +10,7 @@
 
 #include "access/sysattr.h"
 #include "access/table.h"
+#include "catalog/heap.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
@@ -121,6 +122,18 @@ check_query(const Analysis *a)
 	{
 		DpQueryInput *input = lfirst(lc);
 		AclResult	result = pg_class_aclcheck(input->relid, a->pipeline.owner, ACL_SELECT);
+
+		for (int attno = FirstLowInvalidHeapAttributeNumber + 1; attno < 0; attno++)
+		{
+			if (attno != TableOidAttributeNumber &&
+				bms_is_member(attno - FirstLowInvalidHeapAttributeNumber, input->columns))
+				ereport(ERROR,
+						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						 errmsg("a pipeline cannot use system column \"%s\" of table \"%s\"",
+								NameStr(SystemAttributeDefinition(attno)->attname), get_rel_name(input->relid)),
+						 errdetail("It changes while the rows do not."),
+						 errhint("Use a key of the table.")));
+		}
 
 		/* Through a view its owner's rights count, which the run will check. */
 		if (result != ACLCHECK_OK && input->relkind == RELKIND_SEQUENCE)
@@ -372,7 +385,7 @@ input_columns(const DpQueryInput *input)
 		int			member = attr->attnum - FirstLowInvalidHeapAttributeNumber;
 
 		if (!attr->attisdropped &&
-			(input->whole_row || bms_is_member(member, input->columns) || bms_is_member(member, key)))
+			(input->whole_row || input->system_columns || bms_is_member(member, input->columns) || bms_is_member(member, key)))
 			names = lappend(names, pstrdup(NameStr(attr->attname)));
 	}
 	table_close(relation, NoLock);

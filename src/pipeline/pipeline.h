@@ -83,6 +83,7 @@ typedef struct DpRun
 	double		plan_ms;
 	double		exec_ms;
 	bool		nothing_new;	/* no delta, nothing stored */
+	bool		moved;			/* no net delta, but something was written */
 	TimestampTz closes_at;		/* when a window closes although no row comes; 0: none does */
 	bool		more;			/* some batches of bronze are left for the next run */
 	bool		chunks_left;	/* of a rebuild or a backfill */

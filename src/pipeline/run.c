@@ -96,7 +96,7 @@ dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
 	if (time)
 		observe_times(pipeline, time, deltas, run);
 
-	run->nothing_new = run->kind == DP_RUN_LIVE && run->rows_in == 0 &&
+	run->nothing_new = run->kind == DP_RUN_LIVE && run->rows_in == 0 && !run->moved &&
 		!(time && dp_time_has_closing(time));
 	if (!run->nothing_new)
 	{
@@ -164,6 +164,8 @@ read_deltas(DpPipeline *pipeline, DpRun *run)
 		}
 		one->nread = one->delta->nnew;
 		run->rows_in += one->delta->nnew + one->delta->nold;
+		/* Images that cancel out may stand for rows that moved to another partition. */
+		run->moved |= pipeline->mode == DP_MODE_FULL && one->bronze_frontier == NULL;
 		if (one->bronze_frontier != NULL && strstr(one->bronze_frontier, "\"pending\": []") == NULL)
 			run->more = true;
 		deltas = lappend(deltas, one);
