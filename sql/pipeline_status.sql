@@ -89,6 +89,14 @@ SELECT severity, object, problem, CASE problem WHEN 'older than its target lag' 
 UPDATE dataplat.pipeline SET paused_by = 'fuse', paused_at = now() WHERE name = 'pst_gold';
 SELECT severity, problem, cause FROM dataplat.health WHERE object = 'pipeline pst_gold' AND severity = 'error';
 
+-- A large table that is looked up by a column without an index; a small one is read whole.
+SELECT relation, column_name, other FROM dataplat_internal.pipeline_join WHERE pipeline = 'pst_gold' ORDER BY 1;
+UPDATE pg_class SET reltuples = 50000 WHERE oid IN ('pst.silver'::regclass, 'pst.rates'::regclass);
+SELECT severity, problem, cause, action FROM dataplat.health WHERE object = 'pipeline pst_gold' AND problem = 'an index is missing' AND cause LIKE 'changes%';
+CREATE INDEX ON silver (currency);
+UPDATE pg_class SET reltuples = 50000 WHERE oid = 'pst.silver'::regclass;
+SELECT count(*) FROM dataplat.health WHERE object = 'pipeline pst_gold' AND problem = 'an index is missing' AND cause LIKE 'changes%';
+
 -- A run that fails by its data names the row's key, and leaves nothing half done.
 SELECT dataplat.resume_pipeline('pst_gold');
 CALL pst.ingest(-4, ARRAY['{"id": 5, "currency": "EUR", "amount": 1, "at": 1}', '{"id": "x", "currency": "EUR", "amount": 1, "at": 1}']::jsonb[]);

@@ -393,6 +393,33 @@ input_columns(const DpQueryInput *input)
 }
 
 static char *
+relation_text(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
+}
+
+static void
+json_joins(StringInfo out, const DpQuery *query)
+{
+	const char *comma = "";
+	ListCell   *lc;
+
+	appendStringInfoString(out, ", \"joins\": [");
+	foreach(lc, dp_query_joins(query))
+	{
+		DpQueryJoin *join = lfirst(lc);
+
+		appendStringInfo(out, "%s{\"relation\": ", comma);
+		escape_json(out, relation_text(join->relid));
+		json_string(out, "column", get_attname(join->relid, join->attno, false));
+		json_string(out, "other", relation_text(join->other));
+		appendStringInfoChar(out, '}');
+		comma = ", ";
+	}
+	appendStringInfoChar(out, ']');
+}
+
+static char *
 result_json(const Analysis *a)
 {
 	static const char *const roles[] = {"bronze", "table", "lookup"};
@@ -413,13 +440,14 @@ result_json(const Analysis *a)
 		DpQueryInput *input = lfirst(lc);
 
 		appendStringInfo(&out, "%s{\"relation\": ", comma);
-		escape_json(&out, quote_qualified_identifier(get_namespace_name(get_rel_namespace(input->relid)),
-													 get_rel_name(input->relid)));
+		escape_json(&out, relation_text(input->relid));
 		json_string(&out, "role", roles[lfirst_int(role)]);
 		json_strings(&out, "columns", input_columns(input));
 		appendStringInfoChar(&out, '}');
 		comma = ", ";
 	}
-	appendStringInfoString(&out, "]}");
+	appendStringInfoChar(&out, ']');
+	json_joins(&out, a->query);
+	appendStringInfoChar(&out, '}');
 	return out.data;
 }

@@ -130,6 +130,24 @@ $$;
 COMMENT ON FUNCTION dataplat_internal.register_pipeline_inputs(dataplat.pipeline, jsonb) IS
     'note the inputs of a pipeline; true when changes of one are captured from now on only';
 
+-- Which columns of its inputs a pipeline looks rows up by; dataplat.health
+-- looks whether large tables have an index for it.
+CREATE OR REPLACE FUNCTION dataplat_internal.note_pipeline_joins(p dataplat.pipeline, analysis jsonb)
+RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    DELETE FROM dataplat_internal.pipeline_join AS j WHERE j.pipeline = p.name;
+    INSERT INTO dataplat_internal.pipeline_join (pipeline, relation, column_name, other)
+    SELECT p.name, j.relation, j."column", j.other
+      FROM jsonb_to_recordset(analysis -> 'joins') AS j (relation text, "column" name, other text)
+      JOIN dataplat_internal.pipeline_relation AS r ON r.pipeline = p.name AND r.relation = j.relation AND r.role <> 'bronze'
+      -- what is no trigger is never looked for
+      JOIN dataplat_internal.pipeline_relation AS o ON o.pipeline = p.name AND o.relation = j.other AND o.role <> 'lookup'
+     WHERE p.mode NOT IN ('full', 'view');
+$$;
+COMMENT ON FUNCTION dataplat_internal.note_pipeline_joins(dataplat.pipeline, jsonb) IS 'note by which columns a pipeline looks rows up';
+
 -- Only tables have triggers; mode full may read other things, too.
 CREATE OR REPLACE FUNCTION dataplat_internal.can_be_watched(relation regclass)
 RETURNS boolean
@@ -214,6 +232,7 @@ BEGIN
     INSERT INTO dataplat_internal.pipeline_state (pipeline, filled, state)
     VALUES (p.name, p.mode = 'view', CASE p.mode WHEN 'view' THEN 'idle' ELSE 'starting' END);
     PERFORM dataplat_internal.register_pipeline_inputs(p, analysis -> 'inputs');
+    PERFORM dataplat_internal.note_pipeline_joins(p, analysis);
     PERFORM dataplat_internal.note_pipeline_event(caller, p.name, 'create', to_jsonb(p));
     PERFORM dataplat_internal.tell_pipeline_mode(p, analysis);
     RETURN to_jsonb(relation::oid::text);
@@ -272,6 +291,7 @@ BEGIN
     IF dataplat_internal.register_pipeline_inputs(p, analysis -> 'inputs') THEN
         changed := coalesce(changed, 'lookups');
     END IF;
+    PERFORM dataplat_internal.note_pipeline_joins(p, analysis);
     IF missing THEN
         changed := concat_ws(', ', changed, 'target');
     END IF;

@@ -266,6 +266,18 @@ AS $$
            'Write the query so that it can be kept up to date by its changes (docs/pipelines.md), or give it a schedule.'
       FROM status AS s JOIN big AS b ON b.pipeline = s.pipeline AND b.rows > 1000000 WHERE s.mode = 'full'
     UNION ALL
+    SELECT 'info', 'pipeline ' || j.pipeline, 'an index is missing',
+           format('changes of %s look for rows of %s by %I, and read about %s rows for it', string_agg(j.other, ', ' ORDER BY j.other), j.relation,
+                  j.column_name, max(n.rows)::bigint),
+           format('CREATE INDEX ON %s (%I);', j.relation, j.column_name)
+      FROM dataplat_internal.pipeline_join AS j
+     CROSS JOIN LATERAL (SELECT sum(greatest(c.reltuples, 0)) AS rows FROM pg_class AS c
+                          WHERE c.oid IN (SELECT q.relid FROM pg_partition_tree(to_regclass(j.relation)) AS q UNION SELECT to_regclass(j.relation)::oid)) AS n
+     WHERE n.rows >= 10000
+       AND NOT EXISTS (SELECT FROM pg_index AS x JOIN pg_attribute AS t ON t.attrelid = x.indrelid AND t.attnum = x.indkey[0]
+                        WHERE x.indrelid = to_regclass(j.relation) AND x.indisvalid AND x.indpred IS NULL AND t.attname = j.column_name)
+     GROUP BY j.pipeline, j.relation, j.column_name
+    UNION ALL
     SELECT 'info', 'pipeline ' || a.pipeline, a.problem, a.cause, a.action
       FROM dataplat_internal.pipeline_advice AS a;
 $$;

@@ -181,6 +181,17 @@ CREATE TABLE dataplat.pipeline_event (
 CREATE INDEX pipeline_event_pipeline_idx ON dataplat.pipeline_event (pipeline, at);
 COMMENT ON TABLE dataplat.pipeline_event IS 'what people and workers did to a pipeline: create, alter, drop, pause, resume, reset, rebuild, backfill, adopt, failed';
 
+CREATE TABLE dataplat_internal.pipeline_join (
+    pipeline    text NOT NULL REFERENCES dataplat.pipeline ON UPDATE CASCADE ON DELETE CASCADE,
+    relation    text NOT NULL,
+    column_name name NOT NULL,
+    other       text NOT NULL,
+    PRIMARY KEY (pipeline, relation, column_name, other)
+);
+COMMENT ON TABLE dataplat_internal.pipeline_join IS 'columns by which a change of one input finds rows of another: each wants an index when the relation is large';
+COMMENT ON COLUMN dataplat_internal.pipeline_join.other IS 'the input whose changed rows are looked up';
+SELECT pg_catalog.pg_extension_config_dump('dataplat_internal.pipeline_join', '');
+
 CREATE TABLE dataplat_internal.pipeline_advice (
     pipeline   text NOT NULL REFERENCES dataplat.pipeline ON UPDATE CASCADE ON DELETE CASCADE,
     problem    text NOT NULL,

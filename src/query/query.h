@@ -61,6 +61,17 @@ extern char *dp_statement_text(const char *text);
 /* What the query reads of a relation; NULL: nothing. */
 extern const DpQueryInput *dp_query_input(const DpQuery *query, Oid relid);
 
+/* A column by which rows of a relation are found for rows of another. */
+typedef struct DpQueryJoin
+{
+	Oid			relid;
+	AttrNumber	attno;
+	Oid			other;
+} DpQueryJoin;
+
+/* Columns that are compared with those of other relations, each once. */
+extern List *dp_query_joins(const DpQuery *query);
+
 /* The name of a volatile function in it, palloc'd; NULL when there is none. */
 extern char *dp_query_volatile_function(const DpQuery *query);
 
