@@ -161,7 +161,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     max_depth CONSTANT int := 32;
-    todo      jsonb := jsonb_build_array(jsonb_build_object('relation', (a ->> 'target')::oid::regclass::oid::bigint, 'key', a -> 'key'));
+    ahead     jsonb := jsonb_build_array(jsonb_build_object('relation', (a ->> 'target')::oid::regclass::oid::bigint, 'key', a -> 'key'));
     next      jsonb;
     seen      text[] := '{}';
     item      jsonb;
@@ -189,10 +189,10 @@ BEGIN
     FOR item IN SELECT t.r FROM dataplat_internal.rows_with_key((a ->> 'target')::oid, a -> 'key', (a ->> 'max_rows')::int) AS t (r) LOOP
         answer := answer || jsonb_build_object('layer', 0, 'relation', (a ->> 'target')::oid::regclass::text, 'contents', item);
     END LOOP;
-    WHILE jsonb_array_length(todo) > 0 AND layer < max_depth LOOP
+    WHILE jsonb_array_length(ahead) > 0 AND layer < max_depth LOOP
         layer := layer + 1;
         next := '[]';
-        FOR item IN SELECT jsonb_array_elements(todo) LOOP
+        FOR item IN SELECT jsonb_array_elements(ahead) LOOP
             SELECT x.* INTO p FROM dataplat.pipeline AS x WHERE to_regclass(x.target) = (item ->> 'relation')::oid;
             CONTINUE WHEN NOT FOUND OR p.mode = 'view' OR (p.name || (item ->> 'key')) = ANY (seen);
             seen := seen || (p.name || (item ->> 'key'));
@@ -213,7 +213,7 @@ BEGIN
                                            WHERE k.key IS NOT NULL), '[]');
             END LOOP;
         END LOOP;
-        todo := next;
+        ahead := next;
     END LOOP;
     RETURN answer;
 END;

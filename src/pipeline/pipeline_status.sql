@@ -159,7 +159,8 @@ AS $$
                WHEN 'starting' THEN coalesce(s.reason, CASE WHEN NOT i.loaded THEN 'dataplat is not in shared_preload_libraries'
                                                             ELSE 'the first run has not been made' END)
                WHEN 'retrying' THEN coalesce(s.reason, s.last_error)
-               WHEN 'rebuilding' THEN 'the next run computes everything: ' || s.rebuild_reason
+               WHEN 'rebuilding' THEN coalesce('the next run computes everything: ' || s.rebuild_reason,
+                                               format('%s asked for by %s, %s rows so far', g.kind, g.requested_by, g.rows_done))
                ELSE coalesce(s.reason, 'waits for pipeline "' || w.parent || '", whose runs fail') END,
            CASE c.state
                WHEN 'fenced' THEN 'SELECT dataplat.adopt(''fork''), or ''resume'' when the original is gone for good.'
@@ -178,13 +179,14 @@ AS $$
       FROM dataplat.pipeline AS p
       JOIN dataplat_internal.pipeline_state AS s ON s.pipeline = p.name
       LEFT JOIN lag AS l ON l.pipeline = p.name
+      LEFT JOIN dataplat_internal.pipeline_rebuild AS g ON g.pipeline = p.name
      CROSS JOIN (SELECT dataplat_internal.installation_is_ours() AS ours, dataplat_internal.is_preloaded() AS loaded) AS i
      CROSS JOIN LATERAL (
          SELECT CASE WHEN NOT i.ours AND p.mode <> 'view' THEN 'fenced'
                      WHEN p.paused THEN 'paused'
                      WHEN s.state IN ('failed', 'retrying', 'waiting_slot', 'blocked_lock') THEN s.state
                      WHEN NOT s.filled THEN 'starting'
-                     WHEN s.rebuild_reason IS NOT NULL THEN 'rebuilding'
+                     WHEN s.rebuild_reason IS NOT NULL OR g.pipeline IS NOT NULL THEN 'rebuilding'
                      WHEN p.mode <> 'view' AND l.rows > 0 THEN 'running'
                      ELSE 'idle' END) AS c (state)
       -- what reads the target of one that fails waits, when they run together

@@ -104,6 +104,7 @@ dp_rebuild_load(DpPipeline *pipeline, DpRun *run, DpRebuild **chunk)
 		/* Few groups, many rows: one pass over the inputs costs what one chunk would. */
 		run->kind = DP_RUN_FULL;
 		run->reason = "rebuild";
+		*chunk = NULL;
 	}
 }
 
