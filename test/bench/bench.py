@@ -158,6 +158,10 @@ def figures(session, results, kind):
             job(name, None, lambda b, d=dead: {"value": operation.stop_time(b, d)})
     if not jobs:
         return
+    warm_topic = "latency-warm"
+    warm = kind == "kafka" and session.server.has_dataplat and any(n.startswith("latency") for n, _ in jobs)
+    if warm:
+        topics[warm_topic] = operation.LATENCY_PARTITIONS
     broker = session.open_broker(kind)
     stop_topic = {"bench": broker.partitions(session.o.rows)}
     try:
@@ -165,6 +169,12 @@ def figures(session, results, kind):
         b = session.bench(broker, "bench")
         if any(n.startswith("stop") for n, _ in jobs):
             fill(b.tools, broker, "bench", session.o.rows, stop_topic["bench"])
+        if warm:
+            # A JVM that was just started keeps its first clients waiting.
+            try:
+                operation.latency(b, 1000, warm_topic)
+            except Exception:
+                traceback.print_exc()
         for name, call in jobs:
             try:
                 out = call(b)
