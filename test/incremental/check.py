@@ -227,6 +227,45 @@ class World:
             self.compare(p)
         self.sql("COMMIT")
 
+    def own_writes(self, chosen):
+        """The transaction that runs them writes their inputs, too, and takes some of it back."""
+        self.sql("BEGIN" + self.r.choice(["", " ISOLATION LEVEL REPEATABLE READ"]))
+        self.sql("SET LOCAL lock_timeout = '10ms'")
+        for p in chosen:
+            for _ in range(self.r.randint(1, 3)):
+                undone = self.r.random() < 0.3
+                self.sql("SAVEPOINT w")
+                self.write(self.r.randint(1, 4))
+                if undone and self.r.random() < 0.5:
+                    self.run(p)
+                    self.compare(p)
+                if undone:
+                    self.sql("ROLLBACK TO w")
+                if self.r.random() < 0.7:
+                    self.run(p)
+                    self.compare(p)
+        for p in chosen:
+            self.run(p)
+            self.compare(p)
+        self.sql("ROLLBACK" if self.r.random() < 0.2 else "COMMIT")
+        self.one_by_one(chosen)
+
+    def write(self, statements):
+        """Statements of the judge's own connection; what fails is taken back."""
+        for _ in range(statements):
+            statement = changes.statement(self.r, self.tables, alone=False)
+            if isinstance(statement, changes.Copy):
+                continue
+            self.judge.schema("it")
+            self.sql("SAVEPOINT g")
+            try:
+                self.sql(statement)
+                self.sql("RELEASE g")
+            except SqlError as e:
+                if e.state not in changes.EXPECTED:
+                    raise
+                self.sql("ROLLBACK TO g")
+
     def read_committed(self, chosen):
         """One transaction, a snapshot for each run; then they must catch up."""
         self.sql("BEGIN")
@@ -388,7 +427,7 @@ class World:
             if set(found) != {"0"}:
                 raise Difference(p, f"verify_pipeline says {found}, the judge sees no difference", [])
 
-    WAYS = [(in_one_snapshot, 40), (one_by_one, 25), (after_savepoint, 4), (read_committed, 6), (told_only, 2), (old_snapshot, 3), (two_at_once, 2), (storm, 5), (killed, 4),
+    WAYS = [(in_one_snapshot, 40), (one_by_one, 25), (after_savepoint, 4), (own_writes, 8), (read_committed, 6), (told_only, 2), (old_snapshot, 3), (two_at_once, 2), (storm, 5), (killed, 4),
             (by_worker, 1), (reset, 2)]
 
     def ways(self):
