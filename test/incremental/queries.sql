@@ -493,6 +493,9 @@ SELECT id, day, who, val FROM msg WHERE val IS DISTINCT FROM 3
 --- partitioned_join
 SELECT m.label, count(*) AS n, sum(g.val) AS s FROM measure AS m JOIN msg AS g ON g.id = m.id GROUP BY m.label
 
+--- which_partition want=any
+SELECT tableoid::regclass::text AS part, count(*) AS n FROM measure GROUP BY 1
+
 --- one_partition want=refused
 SELECT label, count(*) AS n FROM measure_high GROUP BY label
 
@@ -504,6 +507,9 @@ SELECT kind, count(*) AS n, count(DISTINCT id) AS ids FROM vehicle GROUP BY kind
 
 --- inherited_only want=refused
 SELECT kind, count(*) AS n FROM ONLY vehicle GROUP BY kind
+
+--- system_columns keys=id want=refused
+SELECT id, ctid::text AS place FROM gen
 
 --- cascades keys=id
 SELECT e.id, e.pay, d.name, b.pay AS boss_pay FROM emp AS e LEFT JOIN dept AS d ON d.id = e.dept_id LEFT JOIN emp AS b ON b.id = e.boss_id
