@@ -398,6 +398,10 @@ class World:
         if self.r.random() < 0.5:
             storm = Storm(self.writers, f"{self.seed}/{self.round}")
             time.sleep(self.r.random() * 0.3)
+            for (pid,) in self.judge.c.run("SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'dataplat pipeline%' AND datname = current_database()"):
+                if self.r.random() < 0.5:
+                    self.kills += 1
+                    self.judge.c.run(f"SELECT pg_terminate_backend({pid})")
             storm.end()
         else:
             self.act(10)
