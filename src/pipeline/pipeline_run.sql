@@ -13,7 +13,8 @@ AS $$
           FROM dataplat.batch AS b
          WHERE frontier IS NOT NULL
            AND b.xid >= pg_snapshot_xmin((frontier ->> 'snapshot')::pg_snapshot)
-           AND NOT pg_visible_in_snapshot(b.xid, (frontier ->> 'snapshot')::pg_snapshot)
+           -- A snapshot does not list the transaction that took it, so that one would count as seen.
+           AND (NOT pg_visible_in_snapshot(b.xid, (frontier ->> 'snapshot')::pg_snapshot) OR b.xid = (frontier ->> 'xid')::xid8)
            AND NOT (b.xid = coalesce((frontier ->> 'xid')::xid8, '0'::xid8) AND b.batch_id <= (frontier ->> 'batch')::bigint)
            AND b.source IN (SELECT name FROM sources)
            AND b.rows > 0
