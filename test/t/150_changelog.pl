@@ -10,7 +10,7 @@ use IPC::Run ();
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = dataplat_node('main', allows_streaming => 'logical', conf => "max_prepared_transactions = 5\ndataplat.databases = 'postgres, copy, subscriber'\n"
+my $node = dataplat_node('main', allows_streaming => 'logical', conf => "max_prepared_transactions = 5\ndataplat.databases = 'postgres, subscriber'\n"
 	  . "dataplat.change_log_segment_size = '8kB'\ndataplat.restart_backoff_min = 200ms\n");
 load_injection($node);
 
@@ -153,6 +153,9 @@ IPC::Run::run([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('
 ok($err !~ /ERROR/, 'it is restored') or diag($err);
 $node->safe_psql('copy', q{INSERT INTO t VALUES (101, 'not captured')});
 like($node->safe_psql('copy', q{SELECT take('t')}), qr/^0 \{"reset": /, 'a reader of the copy computes afresh');
+# workers that find the copy before it is whole would capture changes in it at once
+sql(q{ALTER SYSTEM SET dataplat.databases = 'postgres, copy, subscriber'});
+$node->reload;
 $node->safe_psql('copy', q{SELECT dataplat.adopt('fork')});
 wait_until($node, q{SELECT dataplat_internal.log_of_table('t') IS NOT NULL}, 'adopted, it is captured again', db => 'copy');
 $node->safe_psql('copy', q{INSERT INTO t VALUES (102, 'captured')});
