@@ -14,6 +14,7 @@
 #include "changelog/changelog.h"
 #include "common/hostguard.h"
 #include "common/inject.h"
+#include "formats/sql.h"
 #include "ingest/dev_broker.h"
 #include "ingest/ingest.h"
 #include "ingest/ledger.h"
@@ -35,6 +36,7 @@ _PG_init(void)
 	dp_inject_init();
 #endif
 	dp_hostguard_init();
+	dp_formats_init();
 	dp_partition_stats_init();
 	dp_options_init();
 	dp_catalog_init();

@@ -5,8 +5,9 @@
 ROOM_FLOORS := \
 	0:common \
 	1:telemetry 1:formats 1:kafka \
-	2:catalog 2:launcher 2:query \
-	3:storage 3:changelog \
-	4:ingest 4:pipeline
+	2:catalog 2:launcher 2:query 2:avro 2:protobuf 2:jsonschema \
+	3:storage 3:changelog 3:registry \
+	4:ingest 4:pipeline \
+	5:web
 
 ROOMS := $(foreach r,$(ROOM_FLOORS),$(lastword $(subst :, ,$(r))))

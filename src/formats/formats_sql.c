@@ -22,6 +22,7 @@
 #include "formats/csv.h"
 #include "formats/headers.h"
 #include "formats/json.h"
+#include "formats/schema.h"
 #include "formats/sql.h"
 
 PG_FUNCTION_INFO_V1(dp_json_to_jsonb_sql);
@@ -189,4 +190,16 @@ dp_bench_json(PG_FUNCTION_ARGS)
 	INSTR_TIME_SUBTRACT(end, start);
 	MemoryContextSwitchTo(old);
 	PG_RETURN_FLOAT8(INSTR_TIME_GET_DOUBLE(end) * 1e9 / Max(loops, 1));
+}
+
+static bool
+interrupt_is_pending(void)
+{
+	return InterruptPending;
+}
+
+void
+dp_formats_init(void)
+{
+	dp_schema_interrupted = interrupt_is_pending;
 }

@@ -16,6 +16,9 @@
 #include "common/error.h"
 #include "formats/json.h"
 
+/* From _PG_init: long work on schemas and messages can be interrupted. */
+extern void dp_formats_init(void);
+
 /* The decoder of a call site, kept between the rows of a query. */
 extern DpJsonDecoder *dp_sql_decoder(FunctionCallInfo fcinfo);
 
