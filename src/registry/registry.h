@@ -77,13 +77,18 @@ typedef enum DpSchemaAnswer
 {
 	DP_SCHEMA_FOUND,
 	DP_SCHEMA_ASKED,			/* not in memory: call dp_schema_source_work, try again */
-	DP_SCHEMA_UNKNOWN			/* the registry said that there is none; asked again after a while */
+	DP_SCHEMA_UNKNOWN,			/* the registry said that there is none; asked again after a while */
+	DP_SCHEMA_UNUSABLE			/* registered, but not readable by us: see dp_schema_source_error */
 } DpSchemaAnswer;
 
 typedef struct DpSchemaSource DpSchemaSource;
 
-/* NULL: the registry of this database.  Else the name of a server of dataplat_registry. */
-extern DpSchemaSource *dp_schema_source_open(const char *registry, MemoryContext context);
+/*
+ * NULL: the registry of this database.  Else the name of a server of
+ * dataplat_registry, used with the rights and the user mapping of "role".
+ * Needs a transaction.  Lives in "context", and ends with it.
+ */
+extern DpSchemaSource *dp_schema_source_open(const char *registry, Oid role, MemoryContext context);
 extern void dp_schema_source_close(DpSchemaSource *source);
 
 /*
@@ -103,6 +108,12 @@ extern DpSchemaAnswer dp_schema_source_get(DpSchemaSource *source, const DpSchem
  */
 extern bool dp_schema_source_work(DpSchemaSource *source, long *wait_ms, const char **problem);
 
+/* Readable when dp_schema_source_work has something to do; or PGINVALID_SOCKET. */
+extern pgsocket dp_schema_source_socket(DpSchemaSource *source);
+
+/* Why the last answer was DP_SCHEMA_UNUSABLE. */
+extern const DpError *dp_schema_source_error(DpSchemaSource *source);
+
 /* The same, inside the caller's transaction and waiting at most timeout_ms (SQL functions). */
 extern DpSchemaAnswer dp_schema_source_fetch(DpSchemaSource *source, const DpSchemaKey *key,
 											 int timeout_ms, const DpRegisteredSchema **out);
@@ -111,7 +122,11 @@ extern DpSchemaAnswer dp_schema_source_fetch(DpSchemaSource *source, const DpSch
 extern const DpRegisteredSchema *dp_schema_source_latest(DpSchemaSource *source, const char *subject,
 														 int timeout_ms);
 
-/* Of a registered schema: a reader for its messages at "path", kept.  NULL and *err. */
+/*
+ * Of a registered schema: a reader for its messages at "path", kept.  NULL and
+ * *err.  It is valid at least until DP_SCHEMA_READERS - 1 others were asked for.
+ */
+#define DP_SCHEMA_READERS 64
 extern DpMessageReader *dp_schema_source_reader(DpSchemaSource *source, const DpRegisteredSchema *schema,
 												const DpReaderOptions *options, DpError *err);
 
