@@ -1,0 +1,22 @@
+/*
+ * registry: nothing that reads or changes the registry is for PUBLIC.  The last
+ * file by name, so that it sees them all.
+ */
+
+DO LANGUAGE plpgsql $$
+DECLARE
+    f regprocedure;
+BEGIN
+    -- Rights come from dataplat.setup_roles() or the administrator.
+    FOR f IN
+        SELECT p.oid::regprocedure FROM pg_catalog.pg_proc AS p
+         WHERE p.pronamespace IN ('dataplat'::regnamespace, 'dataplat_internal'::regnamespace)
+           AND (p.proname LIKE '%registry%' OR p.proname LIKE '%subject%' OR p.proname LIKE '%schema\_version%' OR p.proname LIKE '%compatibility%'
+                OR p.proname LIKE '%schema\_mode%' OR p.proname LIKE '%schema\_files%'
+                OR p.proname IN ('register_schema', 'command_register_schema', 'lookup_schema', 'schema_by_id', 'schema_by_guid', 'lock_contexts',
+                                 'config_in_scope', 'mode_in_scope', 'check_references', 'add_to_closure', 'closure_of', 'stored_schema', 'follow_alias'))
+    LOOP
+        EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
+    END LOOP;
+END;
+$$;
