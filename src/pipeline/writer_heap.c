@@ -14,6 +14,12 @@
  * has written: a row of our own command is a key that came twice.  So is one
  * in the buffer, and one that was found before and left as it was (touched).
  *
+ * Two things that an index scan would do are left out.  It prunes each page
+ * that has a dead tuple; a run that updates a row here and a row there would
+ * prune a page for each of them, so a page is pruned when it gets full.  And a
+ * key whose first column is beyond all that the index had when the writer was
+ * opened need not be looked for, unless the writer itself wrote it.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -63,6 +69,27 @@ typedef struct TouchedPage
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
+/* Hashes of keys that were written without being looked for. */
+typedef struct UnseenKey
+{
+	uint32		hash;
+	char		status;
+} UnseenKey;
+
+#define SH_PREFIX unseen
+#define SH_ELEMENT_TYPE UnseenKey
+#define SH_KEY_TYPE uint32
+#define SH_KEY hash
+#define SH_HASH_KEY(tb, key) (key)
+#define SH_EQUAL(tb, a, b) ((a) == (b))
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+/* A page is pruned when it has not room for so many more rows like the last. */
+#define ROOM_ROWS 4
+
 struct DpHeapWriter
 {
 	ResultRelInfo *rri;
@@ -77,9 +104,18 @@ struct DpHeapWriter
 	IndexScanDesc scan;
 	int		   *scan_column;	/* of each scan key, its column of the key */
 	ScanKeyData scankeys[INDEX_MAX_KEYS];
+	Buffer		buffer;			/* pinned: of the last row that was looked at */
+	HeapTupleData tuple;
+	Size		row_bytes;		/* of the last row that was written */
 	TupleTableSlot *found;
 	TupleTableSlot *changed;
 	touched_hash *touched;
+
+	/* the greatest value of the index's first column */
+	bool		ends;			/* it is known */
+	bool		empty;			/* and there is none */
+	Datum		last;
+	unseen_hash *unseen;
 
 	/* new rows */
 	BulkInsertState bistate;
@@ -92,7 +128,10 @@ struct DpHeapWriter
 };
 
 static void open_probe(DpWriter *writer, Oid index);
+static void find_end(DpWriter *writer);
+static bool is_beyond(DpWriter *writer, TupleTableSlot *row);
 static bool probe(DpWriter *writer, TupleTableSlot *row);
+static bool fetch(DpHeapWriter *heap, Relation rel, ItemPointer tid);
 static bool is_ours(DpHeapWriter *heap);
 static bool was_touched(DpHeapWriter *heap);
 static void check_first(DpWriter *writer, TupleTableSlot *row);
@@ -193,6 +232,51 @@ open_probe(DpWriter *writer, Oid index)
 	heap->found = table_slot_create(writer->rel, NULL);
 	heap->changed = table_slot_create(writer->rel, NULL);
 	heap->touched = touched_create(CurrentMemoryContext, 64, NULL);
+	heap->unseen = unseen_create(CurrentMemoryContext, 64, NULL);
+	find_end(writer);
+}
+
+/* Read the last row of the index, where its first column has an end that rows can be beyond. */
+static void
+find_end(DpWriter *writer)
+{
+	DpHeapWriter *heap = writer->heap;
+	AttrNumber	attno = heap->index->rd_index->indkey.values[0];
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(writer->rel), attno - 1);
+	IndexScanDesc scan;
+	bool		isnull = true;
+	Datum		value;
+
+	if (heap->index->rd_indoption[0] != 0)
+		return;					/* DESC or NULLS FIRST */
+	scan = dp_index_beginscan(writer->rel, heap->index, heap->snapshot, 0);
+	index_rescan(scan, NULL, 0, NULL, 0);
+	heap->empty = !index_getnext_slot(scan, BackwardScanDirection, heap->found);
+	if (!heap->empty)
+	{
+		value = slot_getattr(heap->found, attno, &isnull);
+		if (!isnull)
+			heap->last = datumCopy(value, att->attbyval, att->attlen);
+	}
+	heap->ends = heap->empty || !isnull;
+	ExecClearTuple(heap->found);
+	index_endscan(scan);
+}
+
+/* Is the key beyond all keys that were there when the writer was opened? */
+static bool
+is_beyond(DpWriter *writer, TupleTableSlot *row)
+{
+	DpHeapWriter *heap = writer->heap;
+	DpKeyColumn *column = &writer->key->columns[heap->scan_column[0]];
+
+	if (!heap->ends)
+		return false;
+	if (heap->empty)
+		return true;
+	return !row->tts_isnull[column->attno - 1] &&
+		DatumGetInt32(FunctionCall2Coll(&column->cmp, column->collation,
+										row->tts_values[column->attno - 1], heap->last)) > 0;
 }
 
 void
@@ -202,22 +286,30 @@ dp_heap_writer_write(DpWriter *writer, DpWriteKind kind, int64 tag)
 	TupleTableSlot *row = writer->incoming;
 	DpVerdict	verdict = kind == DP_WRITE_REMOVE ? DP_VERDICT_REMOVE : DP_VERDICT_PUT;
 	uint32		hash = 0;
-	bool		exists;
+	bool		exists = false;
 
 	if (kind == DP_WRITE_APPEND)
 	{
 		insert_row(writer, row, 0);
 		return;
 	}
-	exists = probe(writer, row);
-	if (exists)
-		check_first(writer, row);
+	if (is_beyond(writer, row))
+	{
+		bool		known;
+
+		hash = dp_key_hash(writer->key, row);
+		(void) unseen_insert(heap->unseen, hash, &known);
+		exists = known && probe(writer, row);
+	}
 	else
 	{
-		hash = dp_key_hash(writer->key, row);
-		if (in_buffer(writer, row, hash))
-			dp_writer_error_twice(writer, row);
+		exists = probe(writer, row);
+		hash = exists ? 0 : dp_key_hash(writer->key, row);
 	}
+	if (exists)
+		check_first(writer, row);
+	else if (in_buffer(writer, row, hash))
+		dp_writer_error_twice(writer, row);
 	if (kind == DP_WRITE_PUT && writer->decide)
 		verdict = writer->decide(writer->decide_arg, exists ? heap->found : NULL, row, tag);
 
@@ -264,6 +356,8 @@ dp_heap_writer_close(DpWriter *writer)
 	table_finish_bulk_insert(writer->rel, 0);
 	if (heap->index)
 	{
+		if (BufferIsValid(heap->buffer))
+			ReleaseBuffer(heap->buffer);
 		index_endscan(heap->scan);
 		index_close(heap->index, NoLock);
 		ExecDropSingleTupleTableSlot(heap->found);
@@ -280,7 +374,8 @@ probe(DpWriter *writer, TupleTableSlot *row)
 {
 	DpHeapWriter *heap = writer->heap;
 	MemoryContext old;
-	bool		found;
+	ItemPointer tid;
+	bool		found = false;
 
 	CHECK_FOR_INTERRUPTS();
 	for (int i = 0; i < writer->key->ncolumns; i++)
@@ -294,8 +389,37 @@ probe(DpWriter *writer, TupleTableSlot *row)
 	/* What the scan allocates on its way lives as long as the scan. */
 	old = MemoryContextSwitchTo(writer->context);
 	index_rescan(heap->scan, heap->scankeys, writer->key->ncolumns, NULL, 0);
-	found = index_getnext_slot(heap->scan, ForwardScanDirection, heap->found);
+	while (!found && (tid = index_getnext_tid(heap->scan, ForwardScanDirection)) != NULL)
+		found = fetch(heap, writer->rel, tid);
 	MemoryContextSwitchTo(old);
+	return found;
+}
+
+/* The version at a TID that the snapshot sees, in "found"; what index_fetch_heap does, but for pruning. */
+static bool
+fetch(DpHeapWriter *heap, Relation rel, ItemPointer tid)
+{
+	BlockNumber block = ItemPointerGetBlockNumber(tid);
+	bool		all_dead = false;
+	bool		found;
+
+	if (!BufferIsValid(heap->buffer) || BufferGetBlockNumber(heap->buffer) != block)
+	{
+		heap->buffer = ReleaseAndReadBuffer(heap->buffer, rel, block);
+		/* A look without a lock may be wrong, as heap_page_prune_opt's own is. */
+		if (PageIsFull(BufferGetPage(heap->buffer)) ||
+			PageGetHeapFreeSpace(BufferGetPage(heap->buffer)) < heap->row_bytes * ROOM_ROWS)
+			heap_page_prune_opt(rel, heap->buffer);
+	}
+	heap->tuple.t_self = *tid;
+	LockBuffer(heap->buffer, BUFFER_LOCK_SHARE);
+	found = heap_hot_search_buffer(&heap->tuple.t_self, rel, heap->buffer, heap->snapshot,
+								   &heap->tuple, &all_dead, true);
+	LockBuffer(heap->buffer, BUFFER_LOCK_UNLOCK);
+	if (found)
+		ExecStoreBufferHeapTuple(&heap->tuple, heap->found, heap->buffer);
+	else if (!heap->scan->xactStartedInRecovery)
+		heap->scan->kill_prior_tuple = all_dead;
 	return found;
 }
 
@@ -388,6 +512,7 @@ insert_row(DpWriter *writer, TupleTableSlot *row, uint32 hash)
 	ExecMaterializeSlot(slot);
 	tuple = ExecFetchSlotHeapTuple(slot, false, &shouldfree);
 	heap->bytes += tuple->t_len;
+	heap->row_bytes = tuple->t_len;
 	if (writer->key)
 	{
 		int16	   *bucket = &heap->bucket[hash & (BUFFER_BUCKETS - 1)];
@@ -530,6 +655,7 @@ update_row(DpWriter *writer, TupleTableSlot *row)
 									heap->snapshot, InvalidSnapshot, true,
 									&failure, &lockmode, &indexes),
 				 row);
+	heap->row_bytes = ExecFetchSlotHeapTuple(changed, true, NULL)->t_len;
 	if (heap->rri->ri_NumIndices > 0)
 		dp_exec_update_index_tuples(heap->rri, changed, writer->estate, indexes);
 	dp_changelog_put(heap->log, found, changed);
