@@ -37,6 +37,7 @@ typedef struct DpDelta
 	Tuplestorestate *new_rows;	/* were not there, are now */
 	int64		nold;
 	int64		nnew;
+	bool		quiet;			/* nothing was written past the frontier */
 	const char *reset;			/* not NULL: images do not tell what changed
 								 * (TRUNCATE, ATTACH, a lost log), in words;
 								 * the reader must compute afresh */

@@ -177,7 +177,7 @@ DECLARE
 BEGIN
     FOR segment IN 0..1 LOOP
         log := format('dataplat_internal.change_log_%s_%s', log_id, segment);
-        EXECUTE format('CREATE TABLE %s (xid bigint NOT NULL, seq bigint NOT NULL, sign smallint NOT NULL) WITH (autovacuum_enabled = off)', log);
+        EXECUTE format('CREATE TABLE %s (xid bigint NOT NULL, seq bigint NOT NULL, sign smallint NOT NULL) USING heap WITH (autovacuum_enabled = off)', log);
         EXECUTE format('COMMENT ON TABLE %s IS %L', log, 'images of the rows of a watched table, see dataplat_internal.change_log');
         EXECUTE format('CREATE INDEX ON %s USING brin (xid) WITH (pages_per_range = 16)', log);
         EXECUTE format('ALTER EXTENSION dataplat ADD TABLE %s', log);

@@ -9,6 +9,7 @@
 #define DP_CHANGELOG_INT_H
 
 #include "access/attnum.h"
+#include "access/htup_details.h"
 #include "access/tupdesc.h"
 #include "nodes/bitmapset.h"
 #include "nodes/pg_list.h"
@@ -129,9 +130,16 @@ typedef struct DpLogScan
 {
 	const DpFrontier *frontier;
 	Relation	segment;
-	struct TableScanDescData *scan;
-	TupleTableSlot *slot;
+	struct BufferAccessStrategyData *strategy;
+	TupleTableSlot *slot;		/* the row */
+	uint64		xid;			/* its first columns */
+	int64		seq;
+	int			sign;
 	List	   *ranges;			/* of blocks still to be read: first, count, ... */
+	int			buffer;			/* page that is being read, pinned; 0: none */
+	OffsetNumber offsets[MaxHeapTuplesPerPage];	/* of its rows to return */
+	int			noffsets;
+	int			at;
 	uint64		last_xid;		/* rows of a transaction stand together */
 	bool		last_seen;		/* the frontier sees all of it */
 } DpLogScan;
@@ -143,8 +151,9 @@ extern void dp_log_scan_end(DpLogScan *scan);
 /* ---- net.c ---- */
 typedef struct DpNet DpNet;
 
-extern DpNet *dp_net_begin(DpDelta *delta, Bitmapset *columns, int64 expected_rows);
+extern DpNet *dp_net_begin(DpDelta *delta, int64 expected_rows);
 extern void dp_net_add(DpNet *net, Datum *values, bool *nulls, int sign);
+extern bool dp_net_is_empty(const DpNet *net);
 extern void dp_net_finish(DpNet *net);
 
 #endif							/* DP_CHANGELOG_INT_H */

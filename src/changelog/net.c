@@ -7,7 +7,8 @@
  * often as it was taken away disappears.  That does not depend on the order of
  * events, which nobody can tell across transactions anyway.
  *
- * Most images are on one side only.  Two bitmaps of hashes, one a side, tell
+ * Where rows only come, nothing is on both sides.  Otherwise most images are on
+ * one side only.  Two bitmaps of hashes, one a side, tell
  * which might be on both; only those are sorted by their bytes and counted.
  * All of it spills to disk past work_mem.
  *
@@ -42,29 +43,26 @@
 struct DpNet
 {
 	DpDelta    *delta;
+	MemoryContext context;
 	MemoryContext row_context;
-	uint64		mask;
+	int64		expected_rows;
+	uint64		mask;			/* 0: no bits yet, all images are new ones */
 	uint8	   *old_bits;
 	uint8	   *new_bits;
 };
 
 /*
  * Start to fill the two stores of a delta, whose desc is set.  Columns that
- * are not in "columns" (NULL: all) must be added as NULL.
+ * no reader needs must be added as NULL.
  */
 DpNet *
-dp_net_begin(DpDelta *delta, Bitmapset *columns, int64 expected_rows)
+dp_net_begin(DpDelta *delta, int64 expected_rows)
 {
 	DpNet	   *net = palloc0(sizeof(DpNet));
-	uint64		bits = MIN_BITS;
-	uint64		most = (uint64) work_mem * 1024 * 8 / 4;
 
-	while (bits < expected_rows * BITS_PER_ROW && bits * 2 <= most)
-		bits *= 2;
 	net->delta = delta;
-	net->mask = bits - 1;
-	net->old_bits = MemoryContextAllocExtended(CurrentMemoryContext, bits / 8, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	net->new_bits = MemoryContextAllocExtended(CurrentMemoryContext, bits / 8, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	net->context = CurrentMemoryContext;
+	net->expected_rows = expected_rows;
 	net->row_context = AllocSetContextCreate(CurrentMemoryContext, "dataplat net row",
 											 ALLOCSET_DEFAULT_SIZES);
 	delta->old_rows = tuplestore_begin_heap(false, false, work_mem);
@@ -99,18 +97,58 @@ hash_image(TupleDesc desc, Datum *values, bool *nulls)
 	return hash;
 }
 
+static void
+set_bit(DpNet *net, Datum *values, bool *nulls, int sign)
+{
+	MemoryContext old = MemoryContextSwitchTo(net->row_context);
+	uint64		bit = hash_image(net->delta->desc, values, nulls) & net->mask;
+
+	(sign < 0 ? net->old_bits : net->new_bits)[bit >> 3] |= 1 << (bit & 7);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(net->row_context);
+}
+
+/* The first old image: from here on bits are needed, also of what came before. */
+static void
+make_bits(DpNet *net)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(net->delta->desc, &TTSOpsMinimalTuple);
+	uint64		bits = MIN_BITS;
+	uint64		most = (uint64) work_mem * 1024 * 8 / 4;
+
+	while (bits < net->expected_rows * BITS_PER_ROW && bits * 2 <= most)
+		bits *= 2;
+	net->mask = bits - 1;
+	net->old_bits = MemoryContextAllocExtended(net->context, bits / 8, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	net->new_bits = MemoryContextAllocExtended(net->context, bits / 8, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	tuplestore_rescan(net->delta->new_rows);
+	while (tuplestore_gettupleslot(net->delta->new_rows, true, false, slot))
+	{
+		slot_getallattrs(slot);
+		set_bit(net, slot->tts_values, slot->tts_isnull, 1);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+}
+
 /* Add an image; the values need not outlive the call, and nothing of them may be out of line. */
 void
 dp_net_add(DpNet *net, Datum *values, bool *nulls, int sign)
 {
 	DpDelta    *delta = net->delta;
-	MemoryContext old = MemoryContextSwitchTo(net->row_context);
-	uint64		bit = hash_image(delta->desc, values, nulls) & net->mask;
 
-	(sign < 0 ? net->old_bits : net->new_bits)[bit >> 3] |= 1 << (bit & 7);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(net->row_context);
+	if (sign < 0 && net->mask == 0)
+		make_bits(net);
+	if (net->mask != 0)
+		set_bit(net, values, nulls, sign);
 	tuplestore_putvalues(sign < 0 ? delta->old_rows : delta->new_rows, delta->desc, values, nulls);
+}
+
+/* Was no image added? */
+bool
+dp_net_is_empty(const DpNet *net)
+{
+	return tuplestore_tuple_count(net->delta->old_rows) == 0 &&
+		tuplestore_tuple_count(net->delta->new_rows) == 0;
 }
 
 /* Keep the bits that are on both sides, in old_bits.  Are there any? */
@@ -288,8 +326,13 @@ dp_net_finish(DpNet *net)
 		cancel_out(net);
 	delta->nold = tuplestore_tuple_count(delta->old_rows);
 	delta->nnew = tuplestore_tuple_count(delta->new_rows);
+	tuplestore_rescan(delta->old_rows);
+	tuplestore_rescan(delta->new_rows);
 	MemoryContextDelete(net->row_context);
-	pfree(net->old_bits);
-	pfree(net->new_bits);
+	if (net->mask != 0)
+	{
+		pfree(net->old_bits);
+		pfree(net->new_bits);
+	}
 	pfree(net);
 }

@@ -28,6 +28,7 @@
 #include "utils/snapmgr.h"
 
 #include "changelog/changelog_int.h"
+#include "common/statement.h"
 
 extern PGDLLEXPORT Datum dp_advance_reader(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum dp_changes_pending(PG_FUNCTION_ARGS);
@@ -50,6 +51,80 @@ typedef struct ColumnMap
 	DpCarrier	how;
 	int16		typlen;
 } ColumnMap;
+
+/* ---- is there anything ---- */
+
+/* Readers that had seen everything when the table's counter stood at "count". */
+static struct
+{
+	uint64		key;			/* of log, reader and frontier */
+	uint64		count;
+}			clean[CLEAN_READERS];
+
+static uint64
+reader_key(const DpReader *reader)
+{
+	char	   *text = psprintf("%d %s %s", reader->log_id, dp_frontier_json(reader->frontier), reader->name);
+
+	return hash_bytes_extended((unsigned char *) text, strlen(text), 0);
+}
+
+/* Was nothing past the frontier when somebody looked, and has nothing changed since? */
+static bool
+is_known_clean(Oid relid, const DpReader *reader)
+{
+	uint64		count = dp_log_changed_here(relid) ? 0 : dp_log_change_count(relid);
+	uint64		key = reader_key(reader);
+
+	return count != 0 && clean[key % CLEAN_READERS].key == key && clean[key % CLEAN_READERS].count == count;
+}
+
+/*
+ * Looks as of now, not as of the active snapshot: a commit that the snapshot
+ * does not see must not be taken for one that was looked at.
+ */
+static bool
+is_pending(Oid relid, const DpReader *reader)
+{
+	uint64		count = dp_log_changed_here(relid) ? 0 : dp_log_change_count(relid);
+	uint64		key = reader_key(reader);
+	bool		pending = false;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	for (int i = 0; i < DP_LOG_SEGMENTS && !pending; i++)
+	{
+		DpLogScan	scan = {.frontier = reader->frontier};
+
+		if (!dp_log_scan_begin(&scan, reader->log_id, i))
+			continue;
+		pending = dp_log_scan_next(&scan);
+		dp_log_scan_end(&scan);
+	}
+	PopActiveSnapshot();
+	if (!pending && count != 0)
+	{
+		clean[key % CLEAN_READERS].key = key;
+		clean[key % CLEAN_READERS].count = count;
+	}
+	return pending;
+}
+
+bool
+dp_changelog_pending(Oid relid, const char *name)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	DpReader   *reader;
+	bool		pending;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	reader = dp_reader_load(rel, name);
+	PopActiveSnapshot();
+	pending = reader->reset != NULL || (!is_known_clean(relid, reader) && is_pending(relid, reader));
+	table_close(rel, NoLock);
+	return pending;
+}
+
+/* ---- reading ---- */
 
 static ColumnMap *
 map_columns(TupleDesc from, TupleDesc to, Bitmapset *wanted, int *n)
@@ -105,8 +180,7 @@ read_segment(DpLogScan *scan, DpNet *net, DpDelta *delta, Bitmapset *wanted)
 				value = PointerGetDatum(detoast_external_attr((struct varlena *) DatumGetPointer(value)));
 			values[map[i].to] = dp_carry_out(value, map[i].how);
 		}
-		dp_net_add(net, values, nulls,
-				   DatumGetInt16(scan->slot->tts_values[DP_LOG_SIGN - 1]));
+		dp_net_add(net, values, nulls, scan->sign);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(row);
 	}
@@ -144,9 +218,9 @@ dp_changelog_read(Oid relid, const char *name)
 	delta->relid = relid;
 	delta->desc = CreateTupleDescCopy(RelationGetDescr(rel));
 	delta->reset = reader->reset;
-	net = dp_net_begin(delta, reader->columns,
-					   reader->reset ? 0 : (int64) log_blocks(reader->log_id) * EXPECTED_ROWS_PER_BLOCK);
-	for (int i = 0; i < DP_LOG_SEGMENTS && !reader->reset; i++)
+	delta->quiet = reader->reset == NULL && is_known_clean(relid, reader);
+	net = dp_net_begin(delta, delta->quiet || reader->reset ? 0 : (int64) log_blocks(reader->log_id) * EXPECTED_ROWS_PER_BLOCK);
+	for (int i = 0; i < DP_LOG_SEGMENTS && !reader->reset && !delta->quiet; i++)
 	{
 		DpLogScan	scan = {.frontier = reader->frontier};
 
@@ -154,6 +228,12 @@ dp_changelog_read(Oid relid, const char *name)
 			continue;
 		read_segment(&scan, net, delta, reader->columns);
 		dp_log_scan_end(&scan);
+	}
+	if (delta->reset == NULL && dp_net_is_empty(net))
+	{
+		/* So that the next one need not look. */
+		(void) (delta->quiet || is_pending(relid, reader));
+		delta->quiet = true;
 	}
 	dp_net_finish(net);
 	table_close(rel, NoLock);
@@ -169,62 +249,6 @@ dp_changelog_free(DpDelta *delta)
 		tuplestore_end(delta->new_rows);
 	FreeTupleDesc(delta->desc);
 	pfree(delta);
-}
-
-/* ---- is there anything ---- */
-
-/* Readers that had seen everything when the table's counter stood at "count". */
-static struct
-{
-	uint64		key;			/* of log, reader and frontier */
-	uint64		count;
-}			clean[CLEAN_READERS];
-
-static uint64
-reader_key(const DpReader *reader)
-{
-	char	   *text = psprintf("%d %s %s", reader->log_id, dp_frontier_json(reader->frontier), reader->name);
-
-	return hash_bytes_extended((unsigned char *) text, strlen(text), 0);
-}
-
-/*
- * Looks as of now, not as of the active snapshot: a commit that the snapshot
- * does not see must not be taken for one that was looked at.
- */
-bool
-dp_changelog_pending(Oid relid, const char *name)
-{
-	Relation	rel = table_open(relid, AccessShareLock);
-	uint64		count = dp_log_changed_here(relid) ? 0 : dp_log_change_count(relid);
-	DpReader   *reader;
-	bool		pending;
-	uint64		key;
-
-	PushActiveSnapshot(GetLatestSnapshot());
-	reader = dp_reader_load(rel, name);
-	pending = reader->reset != NULL;
-	key = pending ? 0 : reader_key(reader);
-	if (count == 0 || clean[key % CLEAN_READERS].key != key || clean[key % CLEAN_READERS].count != count)
-	{
-		for (int i = 0; i < DP_LOG_SEGMENTS && !pending; i++)
-		{
-			DpLogScan	scan = {.frontier = reader->frontier};
-
-			if (!dp_log_scan_begin(&scan, reader->log_id, i))
-				continue;
-			pending = dp_log_scan_next(&scan);
-			dp_log_scan_end(&scan);
-		}
-		if (!pending && count != 0)
-		{
-			clean[key % CLEAN_READERS].key = key;
-			clean[key % CLEAN_READERS].count = count;
-		}
-	}
-	PopActiveSnapshot();
-	table_close(rel, NoLock);
-	return pending;
 }
 
 /* ---- moving the frontier ---- */
@@ -246,8 +270,8 @@ own_seq(int32 log_id, uint64 xid)
 		if (!dp_log_scan_begin(&scan, log_id, i))
 			continue;
 		while (dp_log_scan_next(&scan))
-			if ((uint64) DatumGetInt64(scan.slot->tts_values[DP_LOG_XID - 1]) == xid)
-				seq = Max(seq, DatumGetInt64(scan.slot->tts_values[DP_LOG_SEQ - 1]));
+			if (scan.xid == xid)
+				seq = Max(seq, scan.seq);
 		dp_log_scan_end(&scan);
 	}
 	return seq;
@@ -267,7 +291,7 @@ store_frontier(const DpReader *reader, const char *json, const char *reason)
 	nulls[2] = json ? ' ' : 'n';
 	values[3] = reason ? CStringGetTextDatum(reason) : (Datum) 0;
 	nulls[3] = reason ? ' ' : 'n';
-	if (SPI_execute_with_args("UPDATE dataplat_internal.change_log_reader AS r"
+	if (dp_statement_execute("UPDATE dataplat_internal.change_log_reader AS r"
 							  " SET frontier = $3::pg_catalog.jsonb, reset_reason = $4"
 							  " WHERE r.relation OPERATOR(pg_catalog.=) $1 AND r.reader OPERATOR(pg_catalog.=) $2",
 							  4, types, values, nulls, false, 0) != SPI_OK_UPDATE ||
@@ -293,7 +317,7 @@ log_holds_rest(const DpReader *reader, const DpFrontier *frontier)
 		return false;
 	values[0] = CStringGetTextDatum(reader->relation);
 	PushActiveSnapshot(GetLatestSnapshot());
-	if (SPI_execute_with_args("SELECT l.valid_from, s.kept_from FROM dataplat_internal.change_log AS l"
+	if (dp_statement_execute("SELECT l.valid_from, s.kept_from FROM dataplat_internal.change_log AS l"
 							  " JOIN dataplat_internal.change_log_segment AS s ON s.log_id OPERATOR(pg_catalog.=) l.log_id"
 							  " WHERE l.relation OPERATOR(pg_catalog.=) $1",
 							  1, types, values, NULL, true, 0) != SPI_OK_SELECT)

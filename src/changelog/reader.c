@@ -26,6 +26,7 @@
 #include "utils/snapmgr.h"
 
 #include "changelog/changelog_int.h"
+#include "common/statement.h"
 
 #define READER_ROWS \
 	" FROM dataplat_internal.change_log AS l" \
@@ -116,7 +117,7 @@ unseen_reset(const DpReader *reader)
 	Datum		values[1] = {Int32GetDatum(reader->log_id)};
 	char	   *reason = NULL;
 
-	if (SPI_execute_with_args("SELECT r.xid, r.seq, r.reason FROM dataplat_internal.change_log_reset AS r"
+	if (dp_statement_execute("SELECT r.xid, r.seq, r.reason FROM dataplat_internal.change_log_reset AS r"
 							  " WHERE r.log_id OPERATOR(pg_catalog.=) $1",
 							  1, types, values, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read dataplat_internal.change_log_reset");
@@ -144,7 +145,7 @@ check_newest(Oid *types, Datum *values, const char *seen)
 	char	   *newest = NULL;
 
 	PushActiveSnapshot(GetLatestSnapshot());
-	if (SPI_execute_with_args(reader_version_query, 3, types, values, NULL, true, 1) != SPI_OK_SELECT)
+	if (dp_statement_execute(reader_version_query, 3, types, values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read dataplat_internal.change_log_reader");
 	if (SPI_processed == 1)
 	{
@@ -181,7 +182,7 @@ load(DpReader *reader, Relation rel, Trigger *trigger, MemoryContext context)
 	values[1] = CStringGetTextDatum(quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
 															   RelationGetRelationName(rel)));
 	values[2] = CStringGetTextDatum(reader->name);
-	if (SPI_execute_with_args(reader_query, 3, types, values, NULL, true, 1) != SPI_OK_SELECT)
+	if (dp_statement_execute(reader_query, 3, types, values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read dataplat_internal.change_log_reader");
 	if (SPI_processed == 0)
 		return false;

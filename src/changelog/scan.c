@@ -5,7 +5,9 @@
  *
  * A row that is new to a frontier has an xid at or past the frontier's xmin.
  * The BRIN index tells which ranges of blocks may have one, so a log that is
- * long because somebody else lags costs the others little.
+ * long because somebody else lags costs the others little.  In the blocks that
+ * are read a row is judged by its first columns, where it stands in the page:
+ * one that was seen costs next to nothing.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,6 +22,7 @@
 #include "common/compat.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "storage/predicate.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -64,23 +67,6 @@ blocks_to_read(Relation segment, const DpFrontier *frontier)
 	return ranges;
 }
 
-/* Go on with the next range; false when there is none. */
-static bool
-next_range(DpLogScan *scan)
-{
-	BlockNumber first,
-				count;
-
-	if (scan->ranges == NIL)
-		return false;
-	first = (BlockNumber) linitial_int(scan->ranges);
-	count = (BlockNumber) lsecond_int(scan->ranges);
-	scan->ranges = list_delete_first_n(scan->ranges, 2);
-	table_rescan(scan->scan, NULL);
-	heap_setscanlimits(scan->scan, first, count);
-	return true;
-}
-
 /*
  * Begin with scan->frontier set, under the active snapshot.  False when there
  * is no such segment.
@@ -95,8 +81,90 @@ dp_log_scan_begin(DpLogScan *scan, int32 log_id, int segment)
 	scan->segment = table_open(relid, AccessShareLock);
 	scan->slot = table_slot_create(scan->segment, NULL);
 	scan->ranges = blocks_to_read(scan->segment, scan->frontier);
-	scan->scan = table_beginscan_strat(scan->segment, GetActiveSnapshot(), 0, NULL, true, false);
-	heap_setscanlimits(scan->scan, 0, 0);	/* the first range comes with the first row */
+	scan->buffer = InvalidBuffer;
+	if (RelationGetNumberOfBlocks(scan->segment) > NBuffers / 4)
+		scan->strategy = GetAccessStrategy(BAS_BULKREAD);
+	PredicateLockRelation(scan->segment, GetActiveSnapshot());
+	return true;
+}
+
+/* The next block to read; InvalidBlockNumber when there is none. */
+static BlockNumber
+next_block(DpLogScan *scan)
+{
+	BlockNumber block;
+
+	if (scan->ranges == NIL)
+		return InvalidBlockNumber;
+	block = (BlockNumber) linitial_int(scan->ranges);
+	linitial_int(scan->ranges)++;
+	if (--lsecond_int(scan->ranges) == 0)
+		scan->ranges = list_delete_first_n(scan->ranges, 2);
+	return block;
+}
+
+/* Has the reader seen this row, if it is there at all? */
+static bool
+is_seen(DpLogScan *scan, const int64 *values)
+{
+	uint64		xid = (uint64) values[DP_LOG_XID - 1];
+
+	if (xid != scan->last_xid)
+	{
+		scan->last_xid = xid;
+		scan->last_seen = dp_frontier_sees(scan->frontier, xid, PG_INT64_MAX);
+	}
+	return scan->last_seen ||
+		(xid == scan->frontier->own_xid && values[DP_LOG_SEQ - 1] <= scan->frontier->own_seq);
+}
+
+/* The first columns stand at the beginning of a row, for they are of fixed length and never NULL. */
+static const int64 *
+first_values(HeapTupleHeader header)
+{
+	return (const int64 *) ((char *) header + header->t_hoff);
+}
+
+/*
+ * Pin the next page and note its rows that the snapshot sees and the reader
+ * has not seen.  Whether it has is asked first, because that is cheaper.
+ */
+static bool
+read_page(DpLogScan *scan)
+{
+	BlockNumber block = next_block(scan);
+	Snapshot	snapshot = GetActiveSnapshot();
+	Page		page;
+	OffsetNumber last;
+
+	if (block == InvalidBlockNumber)
+		return false;
+	CHECK_FOR_INTERRUPTS();
+	scan->buffer = ReadBufferExtended(scan->segment, MAIN_FORKNUM, block, RBM_NORMAL, scan->strategy);
+	scan->noffsets = scan->at = 0;
+	LockBuffer(scan->buffer, BUFFER_LOCK_SHARE);
+	page = BufferGetPage(scan->buffer);
+	last = PageGetMaxOffsetNumber(page);
+	for (OffsetNumber offset = FirstOffsetNumber; offset <= last; offset++)
+	{
+		ItemId		item = PageGetItemId(page, offset);
+		HeapTupleData tuple;
+		bool		visible;
+
+		if (!ItemIdIsNormal(item))
+			continue;
+		tuple.t_data = (HeapTupleHeader) PageGetItem(page, item);
+		if (is_seen(scan, first_values(tuple.t_data)))
+			continue;
+		tuple.t_len = ItemIdGetLength(item);
+		tuple.t_tableOid = RelationGetRelid(scan->segment);
+		ItemPointerSet(&tuple.t_self, block, offset);
+		visible = HeapTupleSatisfiesVisibility(&tuple, snapshot, scan->buffer);
+		HeapCheckForSerializableConflictOut(visible, scan->segment, &tuple, scan->buffer, snapshot);
+		if (visible)
+			scan->offsets[scan->noffsets++] = offset;
+	}
+	LockBuffer(scan->buffer, BUFFER_LOCK_UNLOCK);
 	return true;
 }
 
@@ -104,36 +172,41 @@ dp_log_scan_begin(DpLogScan *scan, int32 log_id, int segment)
 bool
 dp_log_scan_next(DpLogScan *scan)
 {
-	for (;;)
-	{
-		uint64		xid;
-		int64		seq;
+	HeapTupleData *tuple = &((BufferHeapTupleTableSlot *) scan->slot)->base.tupdata;
+	Page		page;
+	ItemId		item;
+	const int64 *values;
 
-		if (!table_scan_getnextslot(scan->scan, ForwardScanDirection, scan->slot))
-		{
-			if (!next_range(scan))
-				return false;
-			continue;
-		}
-		CHECK_FOR_INTERRUPTS();
-		slot_getsomeattrs(scan->slot, DP_LOG_SIGN);
-		xid = (uint64) DatumGetInt64(scan->slot->tts_values[DP_LOG_XID - 1]);
-		seq = DatumGetInt64(scan->slot->tts_values[DP_LOG_SEQ - 1]);
-		if (xid != scan->last_xid)
-		{
-			scan->last_xid = xid;
-			scan->last_seen = dp_frontier_sees(scan->frontier, xid, PG_INT64_MAX);
-		}
-		if (!scan->last_seen &&
-			!(xid == scan->frontier->own_xid && seq <= scan->frontier->own_seq))
-			return true;
+	while (!BufferIsValid(scan->buffer) || scan->at == scan->noffsets)
+	{
+		ExecClearTuple(scan->slot);
+		if (BufferIsValid(scan->buffer))
+			ReleaseBuffer(scan->buffer);
+		scan->buffer = InvalidBuffer;
+		if (!read_page(scan))
+			return false;
 	}
+	page = BufferGetPage(scan->buffer);
+	item = PageGetItemId(page, scan->offsets[scan->at]);
+	tuple->t_data = (HeapTupleHeader) PageGetItem(page, item);
+	tuple->t_len = ItemIdGetLength(item);
+	tuple->t_tableOid = RelationGetRelid(scan->segment);
+	ItemPointerSet(&tuple->t_self, BufferGetBlockNumber(scan->buffer), scan->offsets[scan->at++]);
+	values = first_values(tuple->t_data);
+	scan->xid = (uint64) values[DP_LOG_XID - 1];
+	scan->seq = values[DP_LOG_SEQ - 1];
+	scan->sign = *(const int16 *) (values + DP_LOG_SIGN - 1);
+	ExecStoreBufferHeapTuple(tuple, scan->slot, scan->buffer);
+	return true;
 }
 
 void
 dp_log_scan_end(DpLogScan *scan)
 {
-	table_endscan(scan->scan);
 	ExecDropSingleTupleTableSlot(scan->slot);
+	if (BufferIsValid(scan->buffer))
+		ReleaseBuffer(scan->buffer);
+	if (scan->strategy)
+		FreeAccessStrategy(scan->strategy);
 	table_close(scan->segment, AccessShareLock);
 }

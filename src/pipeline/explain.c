@@ -105,8 +105,6 @@ explain_run(DpPipeline *pipeline, DpPlans *plans, DpRun *run)
 	ResourceOwner owner = CurrentResourceOwner;
 	DpPlans    *before = dp_query_explain(plans);
 
-	(void) dp_pipeline_lock(pipeline->id, true);
-	pipeline = dp_pipeline_load(pipeline->name);
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();
@@ -163,8 +161,9 @@ Datum
 dp_explain_pipeline(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	DpPipeline *pipeline = dp_pipeline_load(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	bool		execute = PG_GETARG_BOOL(1);
+	DpPipeline *pipeline = execute ? dp_pipeline_take(name) : dp_pipeline_load(name);
 	StringInfoData text;
 	DpPlans		plans = {&text, execute, NULL};
 	DpRun		run;

@@ -23,6 +23,7 @@
 #include "utils/guc.h"
 #include "utils/varlena.h"
 
+#include "common/statement.h"
 #include "pipeline/internal.h"
 
 /* Advisory locks of users have 1 or 2 in this place. */
@@ -154,7 +155,7 @@ load_inputs(DpPipeline *pipeline, MemoryContext context)
 	Oid			types[1] = {TEXTOID};
 	Datum		values[1] = {CStringGetTextDatum(pipeline->name)};
 
-	SPI_execute_with_args("SELECT r.relation, r.role, r.bronze_frontier::text, pg_catalog.to_regclass(r.relation)::oid"
+	dp_statement_execute("SELECT r.relation, r.role, r.bronze_frontier::text, pg_catalog.to_regclass(r.relation)::oid"
 						  " FROM dataplat_internal.pipeline_relation AS r WHERE r.pipeline = $1 ORDER BY r.relation",
 						  1, types, values, NULL, false, 0);
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -251,6 +252,38 @@ newest_text(const DpPipeline *pipeline, const char *text)
 	return out.data;
 }
 
+static void
+error_unknown(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("pipeline \"%s\" does not exist", name),
+			 errhint("See dataplat.pipeline for the declared pipelines.")));
+}
+
+DpPipeline *
+dp_pipeline_take(const char *name)
+{
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1] = {CStringGetTextDatum(name)};
+	DpOwnerScope scope;
+	bool		isnull;
+	int32		id;
+
+	dp_enter_platform(&scope);
+	SPI_connect();
+	dp_statement_execute("SELECT p.pipeline_id FROM dataplat.pipeline AS p WHERE p.name = $1",
+						 1, types, values, NULL, false, 0);
+	if (SPI_processed != 1)
+		error_unknown(name);
+	id = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_finish();
+	dp_leave_owner(&scope);
+	(void) dp_pipeline_lock(id, true);
+	/* Only now: somebody may have run or altered it while we waited. */
+	return dp_pipeline_load(name);
+}
+
 DpPipeline *
 dp_pipeline_load(const char *name)
 {
@@ -266,17 +299,14 @@ dp_pipeline_load(const char *name)
 
 	dp_enter_platform(&scope);
 	SPI_connect();
-	SPI_execute_with_args("SELECT p.name, p.pipeline_id, p.owner::text, p.target, p.query, p.search_path, p.mode,"
+	dp_statement_execute("SELECT p.name, p.pipeline_id, p.owner::text, p.target, p.query, p.search_path, p.mode,"
 						  " p.keys, p.sequence_by, p.delete_when, p.track_history_on, p.time_zone, s.filled,"
 						  " s.rebuild_reason, EXISTS (SELECT 1 FROM dataplat_internal.pipeline_rebuild AS b WHERE b.pipeline = p.name)"
 						  " FROM dataplat.pipeline AS p"
 						  " LEFT JOIN dataplat_internal.pipeline_state AS s ON s.pipeline = p.name"
 						  " WHERE p.name = $1", 1, types, values, NULL, false, 0);
 	if (SPI_processed != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("pipeline \"%s\" does not exist", name),
-				 errhint("See dataplat.pipeline for the declared pipelines.")));
+		error_unknown(name);
 	row = SPI_tuptable->vals[0];
 	desc = SPI_tuptable->tupdesc;
 	pipeline->name = column_text(row, desc, 1, context);

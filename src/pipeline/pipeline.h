@@ -95,6 +95,9 @@ extern void dp_pipeline_init(void);
 /* In CurrentMemoryContext; needs a transaction and a snapshot.  42704 when there is none. */
 extern DpPipeline *dp_pipeline_load(const char *name);
 
+/* The same, once nobody else has it, and it is ours until the transaction ends. */
+extern DpPipeline *dp_pipeline_take(const char *name);
+
 /*
  * One run in the current transaction, under one snapshot: take the deltas,
  * apply them with the owner's rights, move the frontiers, store the run

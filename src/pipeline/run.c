@@ -26,6 +26,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "common/statement.h"
 #include "pipeline/apply_query.h"
 #include "pipeline/care.h"
 #include "pipeline/internal.h"
@@ -153,10 +154,13 @@ read_deltas(DpPipeline *pipeline, DpRun *run)
 		one->input = input;
 		if (input->role == DP_INPUT_BRONZE)
 			one->delta = dp_bronze_read(input, dp_query_input(pipeline->query, input->relid), &one->bronze_frontier);
-		else if (!dp_changelog_pending(input->relid, dp_pipeline_reader(pipeline)))
-			continue;
 		else
 			one->delta = dp_changelog_read(input->relid, dp_pipeline_reader(pipeline));
+		if (one->delta->quiet)
+		{
+			dp_changelog_free(one->delta);
+			continue;
+		}
 		if (one->delta->reset != NULL && run->kind != DP_RUN_FULL)
 		{
 			run->kind = DP_RUN_FULL;
@@ -325,14 +329,14 @@ store_run(DpPipeline *pipeline, DpRun *run, TimestampTz started)
 	values[8] = Float8GetDatum(run->exec_ms);
 	values[9] = Int64GetDatum(run->rows_late);
 	SPI_connect();
-	SPI_execute_with_args("INSERT INTO dataplat.pipeline_run (pipeline, kind, state, started_at, finished_at, rows_in,"
+	dp_statement_execute("INSERT INTO dataplat.pipeline_run (pipeline, kind, state, started_at, finished_at, rows_in,"
 						  " rows_inserted, rows_updated, rows_deleted, reason, exec_ms, rows_late)"
 						  " VALUES ($1, $2, 'succeeded', $3, pg_catalog.clock_timestamp(), $4, $5, $6, $7, $8, $9, $10)"
 						  " RETURNING run_id", 10, types, values, nulls, false, 0);
 	run->run_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	types[1] = INT8OID;
 	values[1] = Int64GetDatum(run->run_id);
-	SPI_execute_with_args("UPDATE dataplat_internal.pipeline_state AS s SET filled = true, rebuild_reason = NULL,"
+	dp_statement_execute("UPDATE dataplat_internal.pipeline_state AS s SET filled = true, rebuild_reason = NULL,"
 						  " last_run_id = $2, last_success_at = pg_catalog.clock_timestamp(), consecutive_failures = 0"
 						  " WHERE s.pipeline = $1", 2, types, values, NULL, false, 0);
 	SPI_finish();

@@ -18,6 +18,7 @@
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
+#include "common/statement.h"
 #include "pipeline/apply_query.h"
 #include "pipeline/internal.h"
 
@@ -49,7 +50,7 @@ run_record(FunctionCallInfo fcinfo, const DpPipeline *pipeline, const DpRun *run
 	values[5] = Int64GetDatum(run->rows_deleted);
 	values[6] = CStringGetTextDatum(run->kind == DP_RUN_FULL ? "full" : "live");
 	SPI_connect();
-	SPI_execute_with_args("SELECT coalesce((SELECT r FROM dataplat.pipeline_run AS r WHERE r.run_id = $1),"
+	dp_statement_execute("SELECT coalesce((SELECT r FROM dataplat.pipeline_run AS r WHERE r.run_id = $1),"
 						  " ROW(NULL, $2, $7, 'succeeded', pg_catalog.now(), pg_catalog.now(), $3, $4, $5, $6, 0, 0, NULL, NULL, NULL, NULL, NULL)"
 						  "::dataplat.pipeline_run)", 7, types, values, nulls, false, 1);
 	record = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
@@ -71,7 +72,7 @@ dp_run_pipeline(PG_FUNCTION_ARGS)
 	bool		keep = PG_GETARG_BOOL(2);
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	DpPipeline *pipeline = dp_pipeline_load(name);
+	DpPipeline *pipeline;
 	DpRun		run;
 	Datum		record;
 
@@ -80,9 +81,7 @@ dp_run_pipeline(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid kind of run \"%s\"", kind),
 				 errhint("Allowed: live, full.")));
-	(void) dp_pipeline_lock(pipeline->id, true);
-	/* Somebody may have run it while we waited. */
-	pipeline = dp_pipeline_load(name);
+	pipeline = dp_pipeline_take(name);
 	if (!keep)
 		BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
