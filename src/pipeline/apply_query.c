@@ -265,6 +265,93 @@ dp_apply_events(DpApply *apply, bool afresh)
 	dp_rows_free(rows);
 }
 
+/* ---- rows that go from a query to the writer as they come ---- */
+
+typedef struct WriterReceiver
+{
+	DestReceiver pub;
+	DpWriter   *writer;
+	void		(*write) (DpWriter *writer, TupleTableSlot *row);
+} WriterReceiver;
+
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	WriterReceiver *receiver = (WriterReceiver *) self;
+
+	receiver->write(receiver->writer, slot);
+	return true;
+}
+
+static void
+receive_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+}
+
+static void
+receive_shutdown(DestReceiver *self)
+{
+}
+
+static DestReceiver *
+writer_receiver(DpWriter *writer, void (*write) (DpWriter *writer, TupleTableSlot *row))
+{
+	WriterReceiver *receiver = palloc0(sizeof(WriterReceiver));
+
+	receiver->pub.receiveSlot = receive_row;
+	receiver->pub.rStartup = receive_startup;
+	receiver->pub.rShutdown = receive_shutdown;
+	receiver->pub.rDestroy = receive_shutdown;
+	receiver->pub.mydest = DestNone;
+	receiver->writer = writer;
+	receiver->write = write;
+	return &receiver->pub;
+}
+
+/*
+ * The query over the changes of the one input that changed: its rows are
+ * those of the touched keys.
+ */
+static void
+apply_linear(DpApply *apply)
+{
+	DpPipeline *pipeline = apply->pipeline;
+	DpWriter   *writer;
+	DpRows	   *rows;
+	DpRows	   *keys;
+	DestReceiver *dest;
+
+	dp_query_title("the query over the new images");
+	/* A query that reads the target (as a lookup) must not meet what it has just written. */
+	if (dp_derive_only_new(apply->derive) && dp_query_input(pipeline->query, pipeline->target) == NULL)
+	{
+		writer = dp_apply_open(apply);
+		(void) dp_derive_linear_new(apply->derive, writer_receiver(writer, dp_writer_put));
+		dp_apply_close(apply, writer);
+		return;
+	}
+	rows = dp_rows_like(apply->env, pipeline->query->desc);
+	dest = dp_rows_receiver(rows);
+	rows->n = (int64) dp_derive_linear_new(apply->derive, dest);
+	dest->rDestroy(dest);
+	dp_rows_name(rows);
+	dp_query_title("keys of the query over the old images");
+	keys = dp_derive_linear_old_keys(apply->derive, pipeline->key_columns);
+
+	writer = dp_apply_open(apply);
+	if (keys->n > 0)
+	{
+		dp_query_title("which keys are gone");
+		dp_apply_remove(apply, writer, psprintf("SELECT %s FROM %s EXCEPT SELECT %s FROM %s",
+												key_rows_columns(pipeline), keys->name,
+												dp_result_columns(pipeline, true), rows->name));
+	}
+	dp_apply_put(writer, pipeline->query->desc, rows);
+	dp_apply_close(apply, writer);
+	dp_rows_free(rows);
+	dp_rows_free(keys);
+}
+
 void
 dp_apply_touched(DpApply *apply)
 {
@@ -274,6 +361,11 @@ dp_apply_touched(DpApply *apply)
 	DpWriter   *writer;
 	DestReceiver *dest;
 
+	if (apply->time == NULL && dp_derive_is_linear(apply->derive, pipeline->key_columns))
+	{
+		apply_linear(apply);
+		return;
+	}
 	dp_query_title("which keys are touched");
 	keys = dp_derive_touched(apply->derive, pipeline->key_columns);
 	if (keys == NULL)
@@ -304,9 +396,11 @@ dp_apply_touched(DpApply *apply)
 
 	dp_query_title("which keys are gone");
 	writer = dp_apply_open(apply);
-	dp_apply_remove(apply, writer, psprintf("SELECT %s FROM %s EXCEPT SELECT %s FROM %s",
-										key_rows_columns(pipeline), keys->name,
-										dp_result_columns(pipeline, true), rows->name));
+	/* As many rows as keys: none is gone, or a key comes twice, which the writer will not bear. */
+	if (rows->n != keys->n)
+		dp_apply_remove(apply, writer, psprintf("SELECT %s FROM %s EXCEPT SELECT %s FROM %s",
+												key_rows_columns(pipeline), keys->name,
+												dp_result_columns(pipeline, true), rows->name));
 	dp_apply_put(writer, pipeline->query->desc, rows);
 	dp_apply_close(apply, writer);
 	dp_rows_free(rows);

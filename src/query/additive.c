@@ -347,55 +347,6 @@ dp_query_additive(const DpQuery *query, List *columns)
 
 /* ---- deltas ---- */
 
-/* Is the leaf on a side of an outer join that may be NULL? */
-static bool
-is_nullable(Node *node, int leaf, bool nullable)
-{
-	ListCell   *lc;
-
-	if (IsA(node, RangeTblRef))
-		return nullable && ((RangeTblRef *) node)->rtindex == leaf;
-	if (IsA(node, FromExpr))
-	{
-		foreach(lc, ((FromExpr *) node)->fromlist)
-		{
-			if (is_nullable(lfirst(lc), leaf, nullable))
-				return true;
-		}
-		return false;
-	}
-	else
-	{
-		JoinExpr   *join = castNode(JoinExpr, node);
-
-		return is_nullable(join->larg, leaf, nullable || join->jointype == JOIN_RIGHT || join->jointype == JOIN_FULL) ||
-			is_nullable(join->rarg, leaf, nullable || join->jointype == JOIN_LEFT || join->jointype == JOIN_FULL);
-	}
-}
-
-/* The one leaf that changed, when the parts are linear in it; else 0. */
-static int
-linear_leaf(DpDerive *derive, const Query *tree)
-{
-	int			leaf = 0;
-	ListCell   *lc;
-
-	if (list_length(derive->changes) != 1 || dp_changed_sublinks(derive, tree) != NIL)
-		return 0;
-	foreach(lc, dp_tree_leaves(tree))
-	{
-		RangeTblEntry *rte = rt_fetch(lfirst_int(lc), tree->rtable);
-
-		if (rte->rtekind == RTE_RELATION ? dp_find_change(derive, rte->relid) == NULL :
-			!dp_tree_changed(derive, (Node *) rte->subquery) && !dp_tree_changed(derive, (Node *) rte->functions))
-			continue;
-		if (leaf != 0 || rte->rtekind != RTE_RELATION)
-			return 0;
-		leaf = lfirst_int(lc);
-	}
-	return leaf != 0 && !is_nullable((Node *) tree->jointree, leaf, false) ? leaf : 0;
-}
-
 static void
 append_list(StringInfo out, int from, int to, const char *format)
 {
@@ -444,16 +395,28 @@ difference_text(const DpAdditive *additive, const DpRows *new_rows, const DpRows
 	return out.data;
 }
 
-static DpRows *
-parts_over(DpDerive *derive, const DpAdditive *additive, int leaf, DpForm form)
+/* The parts over a form of the leaf; rows with a column more than the parts get false in it. */
+static void
+fill_parts(DpDerive *derive, const DpAdditive *additive, int leaf, DpForm form, DpRows *rows)
 {
-	DpRows	   *rows = dp_rows_new(derive->env, additive->desc);
 	Query	   *tree = copyObject(additive->tree);
 	DestReceiver *dest = dp_rows_receiver(rows);
 
 	(void) dp_substitute(derive, tree, rt_fetch(leaf, tree->rtable), form);
+	if (rows->desc->natts > additive->desc->natts)
+		tree->targetList = lappend(tree->targetList,
+								   makeTargetEntry((Expr *) makeBoolConst(false, false), rows->desc->natts,
+												   pstrdup("gone"), false));
 	rows->n = (int64) dp_query_run(tree, derive->query->text, derive->env, dest);
 	dest->rDestroy(dest);
+}
+
+static DpRows *
+parts_over(DpDerive *derive, const DpAdditive *additive, int leaf, DpForm form)
+{
+	DpRows	   *rows = dp_rows_new(derive->env, additive->desc);
+
+	fill_parts(derive, additive, leaf, form, rows);
 	dp_rows_name(rows);
 	return rows;
 }
@@ -461,7 +424,7 @@ parts_over(DpDerive *derive, const DpAdditive *additive, int leaf, DpForm form)
 DpRows *
 dp_additive_delta(DpDerive *derive, const DpAdditive *additive)
 {
-	int			leaf = linear_leaf(derive, additive->tree);
+	int			leaf = dp_linear_leaf(derive, additive->tree);
 	DpRows	   *new_rows;
 	DpRows	   *old_rows;
 	DpRows	   *rows;
@@ -470,13 +433,18 @@ dp_additive_delta(DpDerive *derive, const DpAdditive *additive)
 
 	if (leaf == 0)
 		return NULL;
-	new_rows = parts_over(derive, additive, leaf, DP_FORM_NEW);
-	old_rows = parts_over(derive, additive, leaf, DP_FORM_OLD);
 	desc = CreateTemplateTupleDesc(additive->desc->natts + 1);
 	for (int i = 1; i <= additive->desc->natts; i++)
 		TupleDescCopyEntry(desc, i, additive->desc, i);
 	TupleDescInitEntry(desc, desc->natts, "gone", BOOLOID, -1, 0);
 	rows = dp_rows_new(derive->env, desc);
+	if (dp_derive_only_new(derive))
+	{
+		fill_parts(derive, additive, leaf, DP_FORM_NEW, rows);
+		return rows;
+	}
+	new_rows = parts_over(derive, additive, leaf, DP_FORM_NEW);
+	old_rows = parts_over(derive, additive, leaf, DP_FORM_OLD);
 	dest = dp_rows_receiver(rows);
 	rows->n = (int64) dp_query_run_text(difference_text(additive, new_rows, old_rows), derive->env, dest);
 	dest->rDestroy(dest);

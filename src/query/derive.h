@@ -72,6 +72,11 @@ extern List *dp_changed_sublinks(DpDerive *derive, const Query *level);
 /* Images of a subquery; NULL: they cannot be told (derive->unknown says why). */
 extern DpRows *dp_images(DpDerive *derive, Query *query);
 
+/* ---- linear.c ---- */
+
+/* The one leaf that changed, when select, join and filter take each of its rows by itself; else 0. */
+extern int	dp_linear_leaf(DpDerive *derive, const Query *tree);
+
 /* ---- restrict.c ---- */
 
 /*

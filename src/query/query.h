@@ -166,6 +166,19 @@ extern void dp_derive_change(DpDerive *derive, Oid relid, TupleDesc desc,
 extern DpRows *dp_derive_touched(DpDerive *derive, List *columns);
 extern const char *dp_derive_unknown(const DpDerive *derive);
 
+/* No old image was told of. */
+extern bool dp_derive_only_new(const DpDerive *derive);
+
+/*
+ * Are the rows with touched keys just those of the query over the new images,
+ * and the keys of those that were there those of the query over the old ones?
+ * So it is when one relation changed that select, join and filter take row by
+ * row, and its primary key is among these columns, which are the keys.
+ */
+extern bool dp_derive_is_linear(DpDerive *derive, List *columns);
+extern uint64 dp_derive_linear_new(DpDerive *derive, DestReceiver *dest);
+extern DpRows *dp_derive_linear_old_keys(DpDerive *derive, List *columns);
+
 /* The query's rows with these keys, as they are now.  Returns how many. */
 extern uint64 dp_derive_restricted(DpDerive *derive, List *columns, DpRows *keys,
 								   DestReceiver *dest);
