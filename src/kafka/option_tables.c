@@ -253,7 +253,7 @@ const DpOption dp_kafka_options[] = {
 };
 
 const DpOption dp_registry_options[] = {
-	{"url", DP_OPTION_FREE, DP_AT_SERVER, .type = DP_TYPE_URL},
+	{"url", DP_OPTION_FREE, DP_AT_SERVER, .type = DP_TYPE_URLS},
 	{"timeout_ms", DP_OPTION_FREE, DP_AT_SERVER, .type = DP_TYPE_INT, .min = 100, .max = 60000},
 	{"connect_timeout_ms", DP_OPTION_FREE, DP_AT_SERVER, .type = DP_TYPE_INT, .min = 100, .max = 60000},
 	{"ca_pem", DP_OPTION_FREE, DP_AT_SERVER, .type = DP_TYPE_PEM},

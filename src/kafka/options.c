@@ -257,6 +257,25 @@ url_is_valid(const char *value)
 	return host_is_valid(host) && strspn(rest, "\\ \"<>") == 0;
 }
 
+static bool
+urls_are_valid(const char *value)
+{
+	char	   *url = pstrdup(value);
+
+	for (;;)
+	{
+		char	   *comma = strchr(url, ',');
+
+		if (comma)
+			*comma = '\0';
+		if (!url_is_valid(url))
+			return false;
+		if (!comma)
+			return true;
+		url = comma + 1;
+	}
+}
+
 /* A secret, or what may be one that was put in the wrong place. */
 static bool
 hide_value(const DpOption *option, const char *value)
@@ -336,6 +355,10 @@ check_value(const DpOption *option, const char *value)
 		case DP_TYPE_URL:
 			if (!url_is_valid(value))
 				refuse_value(option, value, "Give a URL like 'http://host:8081' or 'https://host/path', without a user name.");
+			break;
+		case DP_TYPE_URLS:
+			if (!urls_are_valid(value))
+				refuse_value(option, value, "Give a URL like 'http://host:8081' or 'https://host/path', without a user name; several separated by commas without blanks.");
 			break;
 		case DP_TYPE_TOKEN_URL:
 			if (!dp_token_url_allowed(value))

@@ -36,6 +36,7 @@ typedef enum DpOptionType
 	DP_TYPE_ENUM,				/* one of "values" */
 	DP_TYPE_HOSTS,				/* host[:port], ... */
 	DP_TYPE_URL,				/* http(s)://host... */
+	DP_TYPE_URLS,				/* several, separated by commas */
 	DP_TYPE_TOKEN_URL,			/* one of dataplat.allowed_token_urls */
 	DP_TYPE_SECRET_REF			/* file:NAME or env:NAME */
 } DpOptionType;

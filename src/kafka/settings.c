@@ -268,20 +268,38 @@ dp_kafka_settings_load(const char *name, Oid roleid)
 	return s;
 }
 
+/* The same for "http://host:port/path,https://...". */
+static bool
+all_urls_loopback(const char *urls)
+{
+	char	   *url = pstrdup(urls);
+	char	   *next;
+
+	for (; url; url = next)
+	{
+		char	   *host;
+
+		next = strchr(url, ',');
+		if (next)
+			*next++ = '\0';
+		host = strstr(url, "://");
+		if (!host || !all_loopback(pnstrdup(host + 3, strcspn(host + 3, "/?#"))))
+			return false;
+	}
+	return true;
+}
+
 DpKafkaSettings *
 dp_http_settings_load(const char *name, const char *wrapper, Oid roleid)
 {
 	ForeignServer *server;
 	DpKafkaSettings *s;
-	const char *url;
 	bool		mapped;
 
 	s = load(name, wrapper, roleid, "password", &mapped, &server);
 	require_setting(s, "url", "http://host:8081");
-	url = strstr(dp_kafka_settings_get(s, "url"), "://");
-	if (url)
-		s->allow_loopback = superuser_arg(server->owner) &&
-			all_loopback(pnstrdup(url + 3, strcspn(url + 3, "/?#")));
+	s->allow_loopback = superuser_arg(server->owner) &&
+		all_urls_loopback(dp_kafka_settings_get(s, "url"));
 	return s;
 }
 

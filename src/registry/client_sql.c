@@ -36,6 +36,7 @@ dp_fetch_schema(PG_FUNCTION_ARGS)
 	DpSchemaSource *source = dp_schema_source_open(registry, GetUserId(), CurrentMemoryContext);
 	const DpRegisteredSchema *schema = NULL;
 	DpSchemaAnswer answer;
+	const DpError *error;
 	Datum		values[6];
 	bool		nulls[6] = {false, true, true, true, true, true};
 	TupleDesc	desc;
@@ -70,9 +71,11 @@ dp_fetch_schema(PG_FUNCTION_ARGS)
 		nulls[1] = schema->id == 0;
 		nulls[2] = nulls[3] = nulls[4] = false;
 	}
-	if (answer == DP_SCHEMA_UNUSABLE)
+	error = dp_schema_source_error(source);
+	if ((answer == DP_SCHEMA_UNUSABLE || answer == DP_SCHEMA_ASKED) && error)
 	{
-		values[5] = CStringGetTextDatum(dp_schema_source_error(source)->message);
+		values[5] = CStringGetTextDatum(psprintf("%s%s%s", error->message,
+												 error->detail[0] ? ": " : "", error->detail));
 		nulls[5] = false;
 	}
 	result = HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));

@@ -89,9 +89,13 @@ read_row(HeapTuple row, TupleDesc desc, MemoryContext context, DpSchemaText *out
 	MemoryContextSwitchTo(old);
 }
 
-static bool
-run(const char *statement, int nargs, Oid *types, Datum *values, const char *nulls,
-	DpSchemaText *out)
+/*
+ * Run a query for a row of that shape.  "flag", when asked for, is a seventh
+ * column.  False when there is no row.  Runs with the current user's rights.
+ */
+bool
+dp_schema_text_query(const char *statement, int nargs, Oid *types, Datum *values,
+					 const char *nulls, DpSchemaText *out, bool *flag)
 {
 	MemoryContext context = CurrentMemoryContext;
 	bool		found;
@@ -101,7 +105,16 @@ run(const char *statement, int nargs, Oid *types, Datum *values, const char *nul
 		elog(ERROR, "could not look up a schema");
 	found = SPI_processed == 1;
 	if (found)
+	{
 		read_row(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, context, out);
+		if (flag)
+		{
+			bool		isnull;
+			Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 7, &isnull);
+
+			*flag = !isnull && DatumGetBool(value);
+		}
+	}
 	SPI_finish();
 	return found;
 }
@@ -124,9 +137,9 @@ dp_registry_lookup(const DpSchemaKey *key, DpSchemaText *out)
 		nulls[2] = ' ';
 	else
 		return false;
-	return run("SELECT s.schema_id, s.guid, s.schema_type, s.schema, s.ref_names, s.ref_texts"
+	return dp_schema_text_query("SELECT s.schema_id, s.guid, s.schema_type, s.schema, s.ref_names, s.ref_texts"
 			   " FROM dataplat_internal.own_schema($1, $2, $3) AS s",
-			   3, types, values, nulls, out);
+			   3, types, values, nulls, out, NULL);
 }
 
 bool
@@ -136,7 +149,7 @@ dp_registry_lookup_latest(const char *subject, DpSchemaText *out)
 	Datum		values[1];
 
 	values[0] = CStringGetTextDatum(subject);
-	return run("SELECT s.schema_id, s.guid, s.schema_type, s.schema, s.ref_names, s.ref_texts"
+	return dp_schema_text_query("SELECT s.schema_id, s.guid, s.schema_type, s.schema, s.ref_names, s.ref_texts"
 			   " FROM dataplat_internal.own_schema_latest($1) AS s",
-			   1, types, values, " ", out);
+			   1, types, values, " ", out, NULL);
 }

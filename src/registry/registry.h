@@ -111,7 +111,10 @@ extern bool dp_schema_source_work(DpSchemaSource *source, long *wait_ms, const c
 /* Readable when dp_schema_source_work has something to do; or PGINVALID_SOCKET. */
 extern pgsocket dp_schema_source_socket(DpSchemaSource *source);
 
-/* Why the last answer was DP_SCHEMA_UNUSABLE. */
+/*
+ * Why the last answer was DP_SCHEMA_UNUSABLE, or why dp_schema_source_fetch
+ * found none; may be NULL.
+ */
 extern const DpError *dp_schema_source_error(DpSchemaSource *source);
 
 /* The same, inside the caller's transaction and waiting at most timeout_ms (SQL functions). */

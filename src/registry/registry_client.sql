@@ -40,6 +40,22 @@ COMMENT ON FUNCTION dataplat_internal.schema_with_references(text, int)
     IS 'a registered schema and the texts that it needs, each before those that name it';
 REVOKE ALL ON FUNCTION dataplat_internal.schema_with_references(text, int) FROM PUBLIC;
 
+-- As single-object encoding has it, but the highest byte first; NULL for what
+-- cannot be parsed alone.
+CREATE OR REPLACE FUNCTION dataplat_internal.avro_fingerprint_hex(schema text)
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN encode(dataplat.avro_fingerprint(schema, 'CRC-64-AVRO'), 'hex');
+EXCEPTION WHEN data_exception OR undefined_function THEN
+    RETURN NULL;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.avro_fingerprint_hex(text) IS 'CRC-64-AVRO of a schema, in 16 hex digits';
+REVOKE ALL ON FUNCTION dataplat_internal.avro_fingerprint_hex(text) FROM PUBLIC;
+
 -- By what a message names its schema by; exactly one argument is not NULL.
 CREATE OR REPLACE FUNCTION dataplat_internal.own_schema(by_id int, by_guid uuid, by_fingerprint bigint,
     OUT schema_id int, OUT guid uuid, OUT schema_type text, OUT schema text, OUT ref_names text[], OUT ref_texts text[])
@@ -58,13 +74,10 @@ BEGIN
          ORDER BY c.context <> '.', c.context, c.duplicate, c.id
          LIMIT 1;
     ELSIF by_fingerprint IS NOT NULL THEN
-        IF to_regprocedure('dataplat.avro_fingerprint(text, text)') IS NULL THEN
-            RETURN;
-        END IF;
         SELECT c.context, c.id INTO found_context, found_id
           FROM dataplat.schema_content AS c
          WHERE c.schema_type = 'AVRO' AND c.refs = '[]'
-           AND dataplat.avro_fingerprint(c.schema, 'CRC-64-AVRO') = int8send(by_fingerprint)
+           AND dataplat_internal.avro_fingerprint_hex(c.schema) = lpad(to_hex(by_fingerprint), 16, '0')
          ORDER BY c.context <> '.', c.context, c.duplicate, c.id
          LIMIT 1;
     END IF;
@@ -105,3 +118,100 @@ AS 'MODULE_PATHNAME', 'dp_fetch_schema';
 COMMENT ON FUNCTION dataplat_internal.fetch_schema(text, int, uuid, text, int) IS
     'a schema by id, GUID or subject (its newest version), from this database''s registry (NULL) or an external one; answer is found, asked, unknown or unusable';
 REVOKE ALL ON FUNCTION dataplat_internal.fetch_schema(text, int, uuid, text, int) FROM PUBLIC;
+
+-- ---------------------------------------------------------------------------
+-- What was read of external registries (src/registry/cache.c calls these)
+-- ---------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION dataplat_internal.cached_schema(of_server text, of_key text,
+    OUT schema_id int, OUT guid uuid, OUT schema_type text, OUT schema text, OUT ref_names text[], OUT ref_texts text[], OUT changed boolean)
+RETURNS SETOF record
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- No registry can be asked for a fingerprint, but what is here can.
+    IF of_key LIKE 'fingerprint %' THEN
+        RETURN QUERY
+        SELECT c.schema_id, c.guid, c.schema_type, c.schema, c.ref_names, c.ref_texts, c.changed_at IS NOT NULL
+          FROM dataplat_internal.schema_cache AS c
+         WHERE c.server = of_server AND c.schema_type = 'AVRO' AND c.ref_names = '{}'
+           AND dataplat_internal.avro_fingerprint_hex(c.schema) = substr(of_key, 13)
+         ORDER BY c.schema_id LIMIT 1;
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT c.schema_id, c.guid, c.schema_type, c.schema, c.ref_names, c.ref_texts, c.changed_at IS NOT NULL
+      FROM dataplat_internal.schema_cache AS c
+     WHERE c.server = of_server AND c.schema_key = of_key;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.cached_schema(text, text) IS 'a schema of an external registry that was read before';
+REVOKE ALL ON FUNCTION dataplat_internal.cached_schema(text, text) FROM PUBLIC;
+
+-- Another text for a key that is there counts only when "replace" says so.
+CREATE OR REPLACE FUNCTION dataplat_internal.cache_schema(of_server text, of_key text, of_id int, of_guid uuid, of_type text, of_schema text,
+    of_ref_names text[], of_ref_texts text[], replace boolean)
+RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    print bytea := sha256(convert_to(upper(of_type) || E'\n' || of_schema || E'\n' || array_to_string(of_ref_names || of_ref_texts, E'\n'), 'UTF8'));
+BEGIN
+    INSERT INTO dataplat_internal.schema_cache (server, schema_key, schema_id, guid, schema_type, schema, ref_names, ref_texts, fingerprint)
+    VALUES (of_server, of_key, of_id, of_guid, upper(of_type), of_schema, of_ref_names, of_ref_texts, print)
+        ON CONFLICT DO NOTHING;
+    IF FOUND THEN
+        DELETE FROM dataplat_internal.schema_cache_missing AS m WHERE m.server = of_server AND m.schema_key = of_key;
+        RETURN 'new';
+    END IF;
+    UPDATE dataplat_internal.schema_cache AS c
+       SET schema_id = of_id, guid = coalesce(of_guid, c.guid), schema_type = upper(of_type), schema = of_schema, ref_names = of_ref_names,
+           ref_texts = of_ref_texts, fingerprint = print, checked_at = now(), changed_at = NULL, changed_schema = NULL
+     WHERE c.server = of_server AND c.schema_key = of_key AND (replace OR c.fingerprint = print);
+    IF FOUND THEN
+        RETURN 'same';
+    END IF;
+    UPDATE dataplat_internal.schema_cache AS c
+       SET changed_at = coalesce(c.changed_at, now()), changed_schema = of_schema
+     WHERE c.server = of_server AND c.schema_key = of_key;
+    RETURN 'changed';
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.cache_schema(text, text, int, uuid, text, text, text[], text[], boolean)
+    IS 'remember a schema of an external registry: new, same, or changed, which keeps the old one';
+REVOKE ALL ON FUNCTION dataplat_internal.cache_schema(text, text, int, uuid, text, text, text[], text[], boolean) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION dataplat_internal.note_missing_schema(of_server text, of_key text)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    DELETE FROM dataplat_internal.schema_cache_missing AS m WHERE m.server = of_server AND m.asked_at < now() - interval '1 day';
+    INSERT INTO dataplat_internal.schema_cache_missing AS m (server, schema_key)
+    VALUES (of_server, of_key)
+        ON CONFLICT ON CONSTRAINT schema_cache_missing_pkey DO UPDATE SET asked_at = now(), times = m.times + 1;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.note_missing_schema(text, text) IS 'remember that an external registry does not have a schema';
+REVOKE ALL ON FUNCTION dataplat_internal.note_missing_schema(text, text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION dataplat_internal.note_registry_state(of_server text, is_reachable boolean, error text)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    INSERT INTO dataplat_internal.registry_state AS r (server, reachable, last_error, last_answer_at)
+    VALUES (of_server, is_reachable, error, CASE WHEN is_reachable THEN now() END)
+        ON CONFLICT ON CONSTRAINT registry_state_pkey DO UPDATE
+       SET reachable = is_reachable,
+           since = CASE WHEN r.reachable = is_reachable THEN r.since ELSE now() END,
+           last_error = coalesce(error, r.last_error),
+           last_answer_at = coalesce(excluded.last_answer_at, r.last_answer_at);
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.note_registry_state(text, boolean, text) IS 'remember whether an external registry answers';
+REVOKE ALL ON FUNCTION dataplat_internal.note_registry_state(text, boolean, text) FROM PUBLIC;

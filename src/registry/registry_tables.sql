@@ -103,3 +103,56 @@ SELECT pg_catalog.pg_extension_config_dump('dataplat_internal.schema_reference',
 SELECT pg_catalog.pg_extension_config_dump('dataplat.schema_version', '');
 SELECT pg_catalog.pg_extension_config_dump('dataplat.registry_config', '');
 SELECT pg_catalog.pg_extension_config_dump('dataplat.registry_mode', '');
+
+-- ---------------------------------------------------------------------------
+-- External registries: what was read of them (src/registry/cache.c)
+-- ---------------------------------------------------------------------------
+
+CREATE TABLE dataplat_internal.schema_cache (
+    server         text NOT NULL,
+    schema_key     text NOT NULL,
+    schema_id      int,
+    guid           uuid,
+    schema_type    text NOT NULL,
+    schema         text NOT NULL,
+    ref_names      text[] NOT NULL DEFAULT '{}',
+    ref_texts      text[] NOT NULL DEFAULT '{}',
+    fingerprint    bytea NOT NULL,
+    fetched_at     timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    checked_at     timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    changed_at     timestamptz,
+    changed_schema text,
+    PRIMARY KEY (server, schema_key)
+);
+COMMENT ON TABLE dataplat_internal.schema_cache IS
+    'schemas of external registries, so that their outage stops nothing that was seen; part of a dump, so that a restored database reads old topics even when the registry is gone';
+COMMENT ON COLUMN dataplat_internal.schema_cache.schema_key IS 'what it was asked for by: an id, a GUID, or "subject " and a subject, whose newest version it is';
+COMMENT ON COLUMN dataplat_internal.schema_cache.ref_names IS 'names of the schemas that this one needs, each before those that name it';
+COMMENT ON COLUMN dataplat_internal.schema_cache.ref_texts IS 'their texts';
+COMMENT ON COLUMN dataplat_internal.schema_cache.fingerprint IS 'SHA-256 of type, text and references';
+COMMENT ON COLUMN dataplat_internal.schema_cache.checked_at IS 'when the registry last said the same';
+COMMENT ON COLUMN dataplat_internal.schema_cache.changed_at IS 'when the registry first gave another schema for this id; the id is not used until that is cleared';
+COMMENT ON COLUMN dataplat_internal.schema_cache.changed_schema IS 'what it gave';
+
+CREATE TABLE dataplat_internal.schema_cache_missing (
+    server     text NOT NULL,
+    schema_key text NOT NULL,
+    since      timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    asked_at   timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    times      int NOT NULL DEFAULT 1,
+    PRIMARY KEY (server, schema_key)
+);
+COMMENT ON TABLE dataplat_internal.schema_cache_missing IS
+    'ids that messages name and an external registry does not have; rows go when the id appears or nobody asks for a day';
+
+CREATE TABLE dataplat_internal.registry_state (
+    server         text PRIMARY KEY,
+    reachable      boolean NOT NULL,
+    since          timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    last_error     text,
+    last_answer_at timestamptz
+);
+COMMENT ON TABLE dataplat_internal.registry_state IS 'whether external registries answer, as the workers found it last';
+COMMENT ON COLUMN dataplat_internal.registry_state.since IS 'when "reachable" became what it is';
+
+SELECT pg_catalog.pg_extension_config_dump('dataplat_internal.schema_cache', '');

@@ -27,10 +27,13 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "registry/client.h"
 #include "registry/source_int.h"
 
 /* A schema that is not there is asked for again after this time, milliseconds. */
 #define UNKNOWN_MS 1000
+/* ... and one that we cannot use, should it have been mended. */
+#define UNUSABLE_MS 60000
 /* Answers "there is none" that are remembered: a flood of made-up ids must not fill the memory. */
 #define MAX_UNKNOWN 10000
 /* Questions at a time, for the same reason. */
@@ -42,6 +45,7 @@ typedef struct Parsed
 	DpRegisteredSchema public;
 } Parsed;
 
+/* Fetches and the client have contexts below ours, which are gone by now. */
 static void
 cleanup(void *arg)
 {
@@ -80,9 +84,7 @@ dp_schema_source_open(const char *registry, Oid role, MemoryContext parent)
 	source->known = hash_create("dataplat schemas", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	source->readers = dp_reader_cache_create(context);
 	if (registry)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("schemas of an external registry cannot be read yet")));
+		dp_external_open(source);
 	return source;
 }
 
@@ -116,15 +118,18 @@ close_question(DpSchemaSource *source, DpKnown *known)
 		return;
 	dlist_delete(&known->node);
 	known->open = false;
+	source->nquestions--;
 }
 
 static void
 open_question(DpSchemaSource *source, DpKnown *known)
 {
-	if (known->open)
+	if (known->open || source->nquestions >= MAX_QUESTIONS)
 		return;
 	dlist_push_tail(&source->questions, &known->node);
 	known->open = true;
+	known->looked = false;
+	source->nquestions++;
 }
 
 /* Make room: forget what is not there. */
@@ -136,7 +141,7 @@ forget_unknown(DpSchemaSource *source)
 
 	hash_seq_init(&scan, source->known);
 	while ((known = hash_seq_search(&scan)) != NULL)
-		if (known->state == DP_KNOWN_UNKNOWN && !known->open)
+		if (known->state == DP_KNOWN_UNKNOWN && !known->open && !known->fetching)
 			hash_search(source->known, &known->key, HASH_REMOVE, NULL);
 	source->last = NULL;
 }
@@ -175,12 +180,16 @@ answer_of(DpSchemaSource *source, DpKnown *known, const DpRegisteredSchema **out
 			return DP_SCHEMA_FOUND;
 		case DP_KNOWN_UNUSABLE:
 			source->error = known->error;
+			if (!known->open && GetCurrentTimestamp() >= known->ask_at)
+				open_question(source, known);
 			return DP_SCHEMA_UNUSABLE;
 		case DP_KNOWN_UNKNOWN:
 			if (!known->open && GetCurrentTimestamp() >= known->ask_at)
 				open_question(source, known);
 			return DP_SCHEMA_UNKNOWN;
 		case DP_KNOWN_ASKED:
+			if (!known->open)
+				open_question(source, known);
 			break;
 	}
 	return DP_SCHEMA_ASKED;
@@ -202,22 +211,33 @@ dp_schema_source_error(DpSchemaSource *source)
 
 /* ---------------------------------------------------------------- answers */
 
-static void
-note_unknown(DpSchemaSource *source, DpKnown *known)
+void
+dp_source_unknown(DpSchemaSource *source, DpKnown *known, int again_ms)
 {
 	close_question(source, known);
 	known->state = DP_KNOWN_UNKNOWN;
 	known->times_unknown++;
-	known->ask_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), UNKNOWN_MS);
+	known->ask_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), again_ms);
 }
 
-static void
-note_unusable(DpSchemaSource *source, DpKnown *known, const DpError *error)
+void
+dp_source_unusable(DpSchemaSource *source, DpKnown *known, const DpError *error)
 {
 	close_question(source, known);
 	known->state = DP_KNOWN_UNUSABLE;
-	known->error = MemoryContextAlloc(source->context, sizeof(DpError));
+	if (!known->error)
+		known->error = MemoryContextAlloc(source->context, sizeof(DpError));
 	*known->error = *error;
+	known->ask_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), UNUSABLE_MS);
+}
+
+/* What was found is not to be used any more. */
+void
+dp_source_reopen(DpSchemaSource *source, DpKnown *known)
+{
+	known->state = DP_KNOWN_ASKED;
+	known->schema = NULL;
+	open_question(source, known);
 }
 
 /* Parse, as often as an interrupt that turns out to be harmless comes between. */
@@ -235,8 +255,8 @@ parse(const DpSchemaKind *kind, const DpSchemaText *text, DpError *err)
 }
 
 /* Parse a schema and keep it; NULL and *err. */
-static const DpRegisteredSchema *
-keep(DpSchemaSource *source, const DpSchemaText *text, DpError *err)
+const DpRegisteredSchema *
+dp_source_keep(DpSchemaSource *source, const DpSchemaText *text, DpError *err)
 {
 	const DpSchemaKind *kind = dp_schema_kind(text->type);
 	Parsed	   *parsed;
@@ -276,15 +296,44 @@ keep(DpSchemaSource *source, const DpSchemaText *text, DpError *err)
 	return &parsed->public;
 }
 
-static void
-note_found(DpSchemaSource *source, DpKnown *known, const DpSchemaText *text)
+/* Registries print the same schema in more than one way. */
+bool
+dp_schema_texts_mean_the_same(const DpSchemaText *a, const DpSchemaText *b)
+{
+	const DpSchemaKind *kind = dp_schema_kind(a->type);
+	const DpSchemaText *both[2] = {a, b};
+	DpBuf		printed[2] = {{0}};
+	DpError		err;
+	bool		same = kind && dp_schema_kind(b->type) == kind && a->nrefs == b->nrefs;
+
+	for (int i = 0; same && i < a->nrefs; i++)
+		same = strcmp(a->refs[i].name, b->refs[i].name) == 0 &&
+			strcmp(a->refs[i].text, b->refs[i].text) == 0;
+
+	for (int i = 0; same && i < 2; i++)
+	{
+		DpSchema   *schema = parse(kind, both[i], &err);
+
+		same = schema && kind->print(schema, true, &printed[i], &err) && !printed[i].oom;
+		if (schema)
+			kind->free(schema);
+	}
+	same = same && printed[0].len == printed[1].len &&
+		memcmp(printed[0].data, printed[1].data, printed[0].len) == 0;
+	dp_buf_free(&printed[0]);
+	dp_buf_free(&printed[1]);
+	return same;
+}
+
+void
+dp_source_found(DpSchemaSource *source, DpKnown *known, const DpSchemaText *text)
 {
 	DpError		err;
-	const DpRegisteredSchema *schema = keep(source, text, &err);
+	const DpRegisteredSchema *schema = dp_source_keep(source, text, &err);
 
 	if (!schema)
 	{
-		note_unusable(source, known, &err);
+		dp_source_unusable(source, known, &err);
 		return;
 	}
 	close_question(source, known);
@@ -312,9 +361,9 @@ ask_tables(DpSchemaSource *source)
 
 		CHECK_FOR_INTERRUPTS();
 		if (dp_registry_lookup(&known->key, &text))
-			note_found(source, known, &text);
+			dp_source_found(source, known, &text);
 		else
-			note_unknown(source, known);
+			dp_source_unknown(source, known, UNKNOWN_MS);
 		MemoryContextReset(scratch);
 	}
 	SetUserIdAndSecContext(userid, security);
@@ -325,6 +374,8 @@ ask_tables(DpSchemaSource *source)
 bool
 dp_schema_source_work(DpSchemaSource *source, long *wait_ms, const char **problem)
 {
+	if (source->client)
+		return dp_external_work(source, wait_ms, problem);
 	*wait_ms = -1;
 	*problem = NULL;
 	if (dlist_is_empty(&source->questions))
@@ -341,7 +392,7 @@ dp_schema_source_work(DpSchemaSource *source, long *wait_ms, const char **proble
 pgsocket
 dp_schema_source_socket(DpSchemaSource *source)
 {
-	return PGINVALID_SOCKET;
+	return source->client ? dp_http_socket(source->client->http) : PGINVALID_SOCKET;
 }
 
 DpSchemaAnswer
@@ -349,13 +400,51 @@ dp_schema_source_fetch(DpSchemaSource *source, const DpSchemaKey *key,
 					   int timeout_ms, const DpRegisteredSchema **out)
 {
 	DpKnown    *known = find_or_add(source, key);
+	MemoryContext scratch;
+	MemoryContext old;
+	Oid			userid;
+	int			security;
 
 	*out = NULL;
 	if (known->state == DP_KNOWN_UNKNOWN)
 		open_question(source, known);
-	if (known->open)
+	if (!known->open)
+		return answer_of(source, known, out);
+	if (!source->client)
+	{
 		ask_tables(source);
+		return answer_of(source, known, out);
+	}
+
+	scratch = AllocSetContextCreate(CurrentMemoryContext, "dataplat schema lookup",
+									ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(scratch);
+	GetUserIdAndSecContext(&userid, &security);
+	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, security | SECURITY_LOCAL_USERID_CHANGE);
+	dp_external_fetch(source, known, timeout_ms);
+	SetUserIdAndSecContext(userid, security);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
 	return answer_of(source, known, out);
+}
+
+static const DpRegisteredSchema *
+own_latest(DpSchemaSource *source, const char *subject)
+{
+	const DpRegisteredSchema *schema;
+	DpSchemaText text;
+	DpError		err;
+
+	if (!dp_registry_lookup_latest(subject, &text))
+		return NULL;
+	schema = dp_source_keep(source, &text, &err);
+	if (!schema)
+		ereport(ERROR,
+				(errcode(MAKE_SQLSTATE(err.sqlstate[0], err.sqlstate[1], err.sqlstate[2],
+									   err.sqlstate[3], err.sqlstate[4])),
+				 errmsg("could not read the schema of subject \"%s\": %s", subject, err.message),
+				 err.detail[0] ? errdetail("%s", err.detail) : 0));
+	return schema;
 }
 
 const DpRegisteredSchema *
@@ -364,25 +453,14 @@ dp_schema_source_latest(DpSchemaSource *source, const char *subject, int timeout
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "dataplat schema lookup",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
-	const DpRegisteredSchema *schema = NULL;
-	DpSchemaText text;
-	DpError		err;
-	bool		found;
+	const DpRegisteredSchema *schema;
 	Oid			userid;
 	int			security;
 
 	GetUserIdAndSecContext(&userid, &security);
 	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, security | SECURITY_LOCAL_USERID_CHANGE);
-	found = dp_registry_lookup_latest(subject, &text);
-	if (found)
-		schema = keep(source, &text, &err);
+	schema = source->client ? dp_external_latest(source, subject, timeout_ms) : own_latest(source, subject);
 	SetUserIdAndSecContext(userid, security);
-	if (found && !schema)
-		ereport(ERROR,
-				(errcode(MAKE_SQLSTATE(err.sqlstate[0], err.sqlstate[1], err.sqlstate[2],
-									   err.sqlstate[3], err.sqlstate[4])),
-				 errmsg("could not read the schema of subject \"%s\": %s", subject, err.message),
-				 err.detail[0] ? errdetail("%s", err.detail) : 0));
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
 	return schema;
