@@ -88,7 +88,7 @@ class Session:
 def rates(session, results, kind):
     """The interleaved rounds of all contestants on one broker."""
     everyone = {**peers.CONTESTANTS, **{k: v for k, v in peers.MORE_CONTESTANTS.items() if session.named_only(k)}}
-    field = {n: run for n, run in everyone.items() if session.wanted(n)}
+    field = {n: run for n, run in everyone.items() if session.wanted(n) and not (kind == "mock" and n in peers.KAFKA_ONLY)}
     if not session.server.has_dataplat:
         for name in [n for n in field if n.startswith("dp_")]:
             results.skip(name, "this server has no dataplat")

@@ -7,6 +7,7 @@ import subprocess
 import time
 
 from broker import wait_until
+from connect import connect
 from server import cpu_seconds, stat_cpu
 
 KAFKA_COLUMNS = "_partition int, _offset bigint, _timestamp timestamptz, _key text, _headers jsonb"
@@ -228,7 +229,11 @@ CONTESTANTS = {
     "dp_typed_2": dataplat("json", layout="columns", workers=2),
     "go_typed_2": go(2, typed=True),
     "jdbc": jdbc,
+    "connect": connect,
 }
+
+# Its Java client does not speak with the mock cluster.
+KAFKA_ONLY = {"connect"}
 
 # Not in the default run: the plainer ways to write the Go consumer.
 MORE_CONTESTANTS = {

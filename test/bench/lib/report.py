@@ -22,6 +22,7 @@ RATIOS = [
     ("typed_go_2", "the same, two workers each", "dp_typed_2", "go_typed_2", 2.0, 4.0),
     ("typed_copy_binary", "JSON to typed columns / COPY BINARY of them", "dp_typed", "copy_binary_typed", None, None),
     ("jdbc", "text value / JDBC-like client", "dp_text", "jdbc", 6.0, 9.0),
+    ("connect", "text value / Kafka Connect with Debezium's JDBC sink", "dp_text", "connect", 8.0, 13.0),
     ("raw", "text value / raw librdkafka consume", "dp_text", "raw", 0.40, 0.55),
     ("sustained_text", "sustained: text value / COPY BINARY", "sustained_dp", "sustained_copy", 1.0, 1.4),
 ]

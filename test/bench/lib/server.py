@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -10,7 +11,8 @@ TICKS = os.sysconf("SC_CLK_TCK")
 # What the speed figures are measured with.  Durability is on: fsync and
 # synchronous_commit stay as a production server has them.
 SETTINGS = {
-    "listen_addresses": "''",
+    # Java's driver knows no sockets in the file system.
+    "listen_addresses": "'127.0.0.1'",
     "shared_buffers": "'2GB'",
     "max_wal_size": "'8GB'",
     "min_wal_size": "'2GB'",
@@ -41,7 +43,8 @@ class Server:
         self.as_user = []
         if os.geteuid() == 0:
             self.as_user = ["runuser", "-u", "postgres", "--"]
-        self.conninfo = f"host={home} port=5432 dbname=bench user={self.user()} application_name=bench"
+        self.port = free_port()
+        self.conninfo = f"host={home} port={self.port} dbname=bench user={self.user()} application_name=bench"
 
     def user(self):
         return "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
@@ -52,13 +55,13 @@ class Server:
             shutil.chown(self.home, "postgres")
         self._run("initdb", "-D", self.data, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-U", self.user())
         with open(os.path.join(self.data, "postgresql.conf"), "a") as f:
-            f.write(f"unix_socket_directories = '{self.home}'\n")
+            f.write(f"unix_socket_directories = '{self.home}'\nport = {self.port}\n")
             for name, value in {**SETTINGS, **(extra or {})}.items():
                 f.write(f"{name} = {value}\n")
             if self.has_dataplat:
                 f.write("shared_preload_libraries = 'dataplat'\ndataplat.max_workers = 48\n")
         self._run("pg_ctl", "-D", self.data, "-l", os.path.join(self.home, "server.log"), "-w", "start")
-        subprocess.check_call([*self.as_user, f"{self.bin}/createdb", "-h", self.home, "bench"])
+        subprocess.check_call([*self.as_user, f"{self.bin}/createdb", "-h", self.home, "-p", str(self.port), "bench"])
         if self.has_dataplat:
             self.sql("CREATE EXTENSION dataplat")
             # A build without sources can still measure the others.
@@ -109,6 +112,12 @@ class Server:
               FROM t""")[0]
         return {"rows": int(row[0]), "offset_sum": int(row[1]), "transactions": int(row[2]),
                 "first_commit": float(row[3]), "last_commit": float(row[4]), "first_rows": int(row[5])}
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
 
 
 def cpu_seconds(pid):
