@@ -21,7 +21,7 @@ PG_CPPFLAGS = -Isrc -DDATAPLAT_VERSION='"$(EXTVERSION)"' \
 	-DPGDLLEXPORT='__attribute__((visibility("default")))'
 PG_CFLAGS = -std=gnu99 -fvisibility=hidden -Wextra -Wno-unused-parameter -Wno-sign-compare \
 	-Wno-missing-field-initializers -Werror -MMD -MP
-SHLIB_LINK += -lrdkafka -lcurl -lpthread
+SHLIB_LINK += -lrdkafka -lcurl -lmicrohttpd -lpthread
 
 # The server's flags were chosen for gcc; clang need not know all of them.
 ifneq (,$(findstring clang,$(CC)))

@@ -24,6 +24,7 @@
 #include "pipeline/worker.h"
 #include "storage/maintenance.h"
 #include "telemetry/partition_stats.h"
+#include "web/web.h"
 
 PG_MODULE_MAGIC;
 
@@ -48,6 +49,7 @@ _PG_init(void)
 	dp_dev_broker_init();
 	dp_pipeline_worker_init();
 	dp_time_init();
+	dp_web_init();
 
 	MarkGUCPrefixReserved("dataplat");
 }

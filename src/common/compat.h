@@ -19,6 +19,7 @@
 #include "executor/executor.h"
 #include "catalog/pg_foreign_server.h"
 #include "optimizer/optimizer.h"
+#include "storage/latch.h"
 #include "parser/parse_relation.h"
 #include "miscadmin.h"
 #include "nodes/tidbitmap.h"
@@ -61,6 +62,8 @@ dp_object_aclcheck(Oid classid, Oid objectid, Oid roleid, AclMode mode)
 #if PG_VERSION_NUM >= 160000
 	return object_aclcheck(classid, objectid, roleid, mode);
 #else
+	if (classid == DatabaseRelationId)
+		return pg_database_aclcheck(objectid, roleid, mode);
 	Assert(classid == ForeignServerRelationId);
 	return pg_foreign_server_aclcheck(objectid, roleid, mode);
 #endif
@@ -74,6 +77,17 @@ dp_wait_event_new(const char *name)
 	return WaitEventExtensionNew(name);
 #else
 	return PG_WAIT_EXTENSION;
+#endif
+}
+
+/* 17 ties it to a resource owner; NULL: it lives until it is freed. */
+static inline WaitEventSet *
+dp_create_wait_event_set(int nevents)
+{
+#if PG_VERSION_NUM >= 170000
+	return CreateWaitEventSet(NULL, nevents);
+#else
+	return CreateWaitEventSet(TopMemoryContext, nevents);
 #endif
 }
 

@@ -15,6 +15,7 @@ need() {
 			/usr/lib/postgresql/*/lib/pgxs/src/makefiles/pgxs.mk	postgresql-server-dev-15
 			/usr/include/librdkafka/rdkafka.h	librdkafka-dev
 			/usr/include/*/curl/curl.h	libcurl4-openssl-dev
+			/usr/include/microhttpd.h	libmicrohttpd-dev
 			cmd:gcc	gcc
 			cmd:make	make
 			/usr/include/stdio.h	libc6-dev
