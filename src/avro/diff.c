@@ -398,8 +398,11 @@ tell_union(Differ *d, const DpAvroType *reader, const DpAvroType *writer, size_t
 				dp_avro_branch_name(writer->branches[i]));
 		else
 		{
-			d->path[0] = '/';
+			char		around[MAX_PATH];
+
+			memcpy(around, d->path, sizeof(around));
 			tell(d, reader, writer->branches[i], 1);
+			memcpy(d->path, around, sizeof(around));
 		}
 	}
 }
