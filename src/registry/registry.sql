@@ -439,3 +439,21 @@ COMMENT ON FUNCTION dataplat_internal.sorted_members(jsonb, boolean) IS 'members
 COMMENT ON FUNCTION dataplat_internal.sorted_elements(jsonb) IS 'elements of a set for hashing, sorted';
 COMMENT ON FUNCTION dataplat_internal.hashed_rules(jsonb) IS 'bytes of rules for hashing';
 COMMENT ON FUNCTION dataplat_internal.follow_alias(text) IS 'the subject that an alias leads to, or the subject itself';
+
+-- ------------------------------------------------------------------ subjects by prefix
+
+-- A prefix is compared with the stored names; :*:prefix looks in every context.
+CREATE OR REPLACE FUNCTION dataplat_internal.subjects_with_prefix(prefix text, OUT subject text, OUT all_deleted boolean)
+RETURNS SETOF record
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT v.subject, bool_and(v.deleted)
+      FROM dataplat.schema_version AS v
+     WHERE CASE WHEN coalesce(prefix, '') IN ('', ':*:') THEN true
+                WHEN left(prefix, 3) = ':*:' THEN starts_with((SELECT p.name FROM dataplat_internal.subject_parts(v.subject) AS p), substr(prefix, 4))
+                WHEN left(prefix, 3) = ':.:' THEN v.context = '.' AND starts_with(v.subject, substr(prefix, 4))
+                ELSE starts_with(v.subject, prefix) END
+     GROUP BY v.subject;
+$$;
+COMMENT ON FUNCTION dataplat_internal.subjects_with_prefix(text) IS 'subjects whose names begin with a prefix';

@@ -49,3 +49,421 @@
  *
  * Register, delete and set operations want a READ COMMITTED transaction of their own; at another level they may fail with 40001.
  */
+
+-- ------------------------------------------------------------------ parameters
+
+CREATE OR REPLACE FUNCTION dataplat_internal.rest_flag(a jsonb, name text)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT coalesce(lower(a ->> name) = 'true', false); $$;
+COMMENT ON FUNCTION dataplat_internal.rest_flag(jsonb, text) IS 'a parameter that is on or off';
+
+-- Part of a list; a limit of 0 or less is none.
+CREATE OR REPLACE FUNCTION dataplat_internal.rest_page(list jsonb, a jsonb)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN p.first = 0 AND p.most <= 0 THEN coalesce(list, '[]')
+                ELSE coalesce((SELECT jsonb_agg(e ORDER BY nth) FROM jsonb_array_elements(list) WITH ORDINALITY AS x (e, nth)
+                                WHERE nth > p.first AND (p.most <= 0 OR nth <= p.first + p.most)), '[]') END
+      FROM (SELECT CASE WHEN a ->> 'offset' ~ '^\d{1,9}$' THEN (a ->> 'offset')::bigint ELSE 0 END,
+                   CASE WHEN a ->> 'limit' ~ '^\d{1,9}$' THEN (a ->> 'limit')::bigint ELSE -1 END) AS p (first, most);
+$$;
+COMMENT ON FUNCTION dataplat_internal.rest_page(jsonb, jsonb) IS 'the part of a list that offset and limit ask for';
+
+-- The arguments of register_schema and its like, from a request.
+CREATE OR REPLACE FUNCTION dataplat_internal.rest_arguments(a jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    body jsonb := a -> 'body';
+BEGIN
+    IF body IS NULL OR jsonb_typeof(body) <> 'object' THEN
+        PERFORM dataplat_internal.registry_fail(42201, 'the request has no body that is an object');
+    ELSIF jsonb_typeof(coalesce(body -> 'schema', 'null')) NOT IN ('string', 'null') THEN
+        PERFORM dataplat_internal.registry_fail(42201, 'the member schema of a request is a string');
+    ELSIF coalesce(body ->> 'id', '1') !~ '^-?\d{1,9}$|^[12]\d{9}$' OR coalesce(body ->> 'version', '1') !~ '^-?\d{1,9}$|^[12]\d{9}$' THEN
+        PERFORM dataplat_internal.registry_fail(42201, 'id and version of a schema are numbers');
+    END IF;
+    RETURN jsonb_build_object('subject', a -> 'subject', 'schema', body -> 'schema', 'schema_type', NULLIF(body ->> 'schemaType', ''),
+        'refs', body -> 'references', 'metadata', body -> 'metadata', 'rule_set', body -> 'ruleSet', 'id', body -> 'id', 'version', body -> 'version',
+        'normalized', dataplat_internal.rest_flag(a, 'normalize'));
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.rest_arguments(jsonb) IS 'arguments of a function from the body of a request';
+
+-- ------------------------------------------------------------------ answers
+
+-- A schema's text in the form that is asked for: resolved (Avro, references
+-- written out), serialized (Protobuf, a descriptor in base64), as it is stored.
+CREATE OR REPLACE FUNCTION dataplat_internal.formatted_schema(c dataplat.schema_content, format text)
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    x      record;
+    result text;
+BEGIN
+    IF c.schema_type = 'PROTOBUF' AND format = 'serialized'
+       AND to_regprocedure('dataplat_internal.protobuf_descriptor(text, text[], text[])') IS NOT NULL THEN
+        SELECT k.names, k.texts INTO x FROM dataplat_internal.closure_of(c.refs, ':' || c.context || ':') AS k;
+        EXECUTE 'SELECT pg_catalog.translate(pg_catalog.encode(dataplat_internal.protobuf_descriptor($1, $2, $3), ''base64''), E''\n'', '''')'
+           INTO result USING c.schema, x.names, x.texts;
+        RETURN result;
+    END IF;
+    RETURN c.schema;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.formatted_schema(dataplat.schema_content, text) IS 'text of a schema in a form that the REST API can be asked for';
+
+CREATE OR REPLACE FUNCTION dataplat_internal.content_as_json(c dataplat.schema_content, format text)
+RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_build_object('guid', c.guid, 'schemaType', c.schema_type, 'schema', dataplat_internal.formatted_schema(c, format))
+        || CASE WHEN c.refs = '[]' THEN '{}' ELSE jsonb_build_object('references', c.refs) END
+        || CASE WHEN c.metadata IS NULL THEN '{}' ELSE jsonb_build_object('metadata', c.metadata) END
+        || CASE WHEN c.rule_set IS NULL THEN '{}' ELSE jsonb_build_object('ruleSet', c.rule_set) END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.content_as_json(dataplat.schema_content, text) IS 'a schema as the REST API shows it';
+
+CREATE OR REPLACE FUNCTION dataplat_internal.version_as_json(v dataplat.schema_version, format text)
+RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_build_object('subject', v.subject, 'version', v.version, 'id', v.id, 'deleted', v.deleted,
+                              'ts', floor(extract(epoch FROM coalesce(v.deleted_at, v.registered_at)) * 1000)::bigint)
+        || dataplat_internal.content_as_json(c, format)
+      FROM dataplat.schema_content AS c WHERE c.context = v.context AND c.id = v.id;
+$$;
+COMMENT ON FUNCTION dataplat_internal.version_as_json(dataplat.schema_version, text) IS 'a version as the REST API shows it';
+
+-- A subject of the default context that is not there may be meant in another one.
+CREATE OR REPLACE FUNCTION dataplat_internal.rest_version(a jsonb)
+RETURNS dataplat.schema_version
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    subject text := dataplat_internal.follow_alias(dataplat_internal.check_subject(a ->> 'subject'));
+    number  int := dataplat_internal.check_version(a ->> 'version');
+    deleted boolean := dataplat_internal.rest_flag(a, 'deleted');
+    found   dataplat.schema_version;
+BEGIN
+    IF left(subject, 2) <> ':.' AND NOT EXISTS (SELECT FROM dataplat.schema_version AS v WHERE v.subject = rest_version.subject AND (deleted OR NOT v.deleted)) THEN
+        SELECT v.* INTO found FROM dataplat_internal.schema_context AS c
+          JOIN dataplat.schema_version AS v ON v.subject = ':' || c.context || ':' || rest_version.subject
+         WHERE c.context <> '.' AND CASE WHEN number IS NULL THEN NOT v.deleted ELSE v.version = number AND (deleted OR NOT v.deleted) END
+         ORDER BY c.context, v.version DESC LIMIT 1;
+        IF FOUND THEN
+            RETURN found;
+        END IF;
+    END IF;
+    RETURN dataplat_internal.require_version(subject, a ->> 'version', deleted);
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.rest_version(jsonb) IS 'the version that a request names';
+
+CREATE OR REPLACE FUNCTION dataplat_internal.rest_content(a jsonb)
+RETURNS dataplat.schema_content
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c dataplat.schema_content;
+BEGIN
+    IF a ->> 'id' ~ '^\d{1,9}$|^[12]\d{9}$' AND (a ->> 'id')::bigint < 2147483648 THEN
+        SELECT * INTO c FROM dataplat_internal.content_by_id((a ->> 'id')::int, NULLIF(a ->> 'subject', ''));
+    END IF;
+    IF c.id IS NULL THEN
+        PERFORM dataplat_internal.registry_fail(40403, format('schema %s not found', left(a ->> 'id', 20)));
+    END IF;
+    RETURN c;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.rest_content(jsonb) IS 'the schema of the id that a request names';
+
+-- ------------------------------------------------------------------ lists
+
+-- Which versions a request sees: deletedOnly wins over deleted.
+CREATE OR REPLACE FUNCTION dataplat_internal.rest_sees(a jsonb, is_deleted boolean)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN dataplat_internal.rest_flag(a, 'deletedOnly') THEN is_deleted
+                WHEN dataplat_internal.rest_flag(a, 'deleted') THEN true ELSE NOT is_deleted END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.rest_sees(jsonb, boolean) IS 'does a request see what is deleted, or not deleted?';
+
+CREATE OR REPLACE FUNCTION dataplat_internal.rest_versions(a jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    subject  text := dataplat_internal.follow_alias(dataplat_internal.check_subject(a ->> 'subject'));
+    negative boolean := dataplat_internal.rest_flag(a, 'deletedAsNegative');
+BEGIN
+    PERFORM dataplat_internal.require_subject(subject, negative OR dataplat_internal.rest_flag(a, 'deleted') OR dataplat_internal.rest_flag(a, 'deletedOnly'));
+    RETURN (SELECT jsonb_agg(CASE WHEN negative AND v.deleted THEN -v.version ELSE v.version END ORDER BY v.version)
+              FROM dataplat.schema_version AS v
+             WHERE v.subject = rest_versions.subject AND (negative OR dataplat_internal.rest_sees(a, v.deleted)));
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.rest_versions(jsonb) IS 'version numbers of a subject for the REST API';
+
+CREATE OR REPLACE FUNCTION dataplat_internal.rest_schemas(a jsonb)
+RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH wanted AS (
+        SELECT s.subject FROM dataplat_internal.subjects_with_prefix(a ->> 'subjectPrefix') AS s
+        UNION
+        SELECT dataplat_internal.qualify_subject(g.alias, g.subject)
+          FROM dataplat.registry_config AS g
+         WHERE dataplat_internal.rest_flag(a, 'aliases') AND g.alias <> '' AND starts_with(g.subject, coalesce(a ->> 'subjectPrefix', ''))
+    ), seen AS (
+        SELECT v, row_number() OVER (PARTITION BY v.subject ORDER BY v.version DESC) AS age
+          FROM wanted AS w
+          JOIN dataplat.schema_version AS v ON v.subject = w.subject
+         WHERE dataplat_internal.rest_sees(a, v.deleted)
+    )
+    SELECT jsonb_agg(dataplat_internal.version_as_json(s.v, a ->> 'format')
+                     || CASE WHEN dataplat_internal.rest_flag(a, 'aliases')
+                             THEN coalesce((SELECT jsonb_build_object('aliases', jsonb_agg(g.subject ORDER BY g.subject))
+                                              FROM dataplat.registry_config AS g
+                                             WHERE g.alias <> '' AND dataplat_internal.qualify_subject(g.alias, g.subject) = (s.v).subject
+                                            HAVING count(*) > 0), '{}') ELSE '{}' END
+                     ORDER BY (s.v).subject COLLATE "C", (s.v).version)
+      FROM seen AS s
+      JOIN dataplat.schema_content AS c ON c.context = (s.v).context AND c.id = (s.v).id
+     WHERE (s.age = 1 OR NOT dataplat_internal.rest_flag(a, 'latestOnly'))
+       AND (a ->> 'ruleType' IS NULL
+            OR EXISTS (SELECT FROM jsonb_each(c.rule_set) AS l,
+                                   jsonb_array_elements(CASE jsonb_typeof(l.value) WHEN 'array' THEN l.value ELSE '[]' END) AS r
+                        WHERE r ->> 'type' = a ->> 'ruleType'));
+$$;
+COMMENT ON FUNCTION dataplat_internal.rest_schemas(jsonb) IS 'versions of all subjects with a prefix for the REST API';
+
+-- The latest version whose metadata has these properties.
+CREATE OR REPLACE FUNCTION dataplat_internal.rest_metadata(a jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    subject text := dataplat_internal.follow_alias(dataplat_internal.check_subject(a ->> 'subject'));
+    asked   jsonb;
+    found   dataplat.schema_version;
+BEGIN
+    SELECT coalesce(jsonb_object_agg(k.e, v.e), '{}') INTO asked
+      FROM jsonb_array_elements_text(CASE jsonb_typeof(a -> 'key') WHEN 'array' THEN a -> 'key' ELSE jsonb_build_array(a -> 'key') END) WITH ORDINALITY AS k (e, nth)
+      JOIN jsonb_array_elements_text(CASE jsonb_typeof(a -> 'value') WHEN 'array' THEN a -> 'value' ELSE jsonb_build_array(a -> 'value') END) WITH ORDINALITY AS v (e, nth)
+        ON v.nth = k.nth
+     WHERE k.e IS NOT NULL;
+    SELECT v.* INTO found
+      FROM dataplat.schema_version AS v
+      JOIN dataplat.schema_content AS c ON c.context = v.context AND c.id = v.id
+     WHERE v.subject = rest_metadata.subject AND (NOT v.deleted OR dataplat_internal.rest_flag(a, 'deleted')) AND c.metadata -> 'properties' @> asked
+     ORDER BY v.version DESC LIMIT 1;
+    IF NOT FOUND THEN
+        PERFORM dataplat_internal.require_subject(subject, dataplat_internal.rest_flag(a, 'deleted'));
+        PERFORM dataplat_internal.registry_fail(40402, format('no version of subject "%s" has this metadata', subject));
+    END IF;
+    RETURN dataplat_internal.version_as_json(found, a ->> 'format');
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.rest_metadata(jsonb) IS 'the latest version with these properties for the REST API';
+
+-- ------------------------------------------------------------------ what changes something
+
+CREATE OR REPLACE FUNCTION dataplat_internal.rest_register(caller name, a jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    made jsonb := dataplat_internal.command_register_schema(caller, dataplat_internal.rest_arguments(a));
+    v    dataplat.schema_version;
+BEGIN
+    SELECT * INTO v FROM dataplat.schema_version AS x WHERE x.subject = made ->> 'subject' AND x.version = (made ->> 'version')::int;
+    RETURN dataplat_internal.version_as_json(v, a ->> 'format') - '{subject,ts,deleted}'::text[];
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.rest_register(name, jsonb) IS 'register a schema for the REST API';
+
+CREATE OR REPLACE FUNCTION dataplat_internal.rest_lookup(a jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    subject text := dataplat_internal.follow_alias(dataplat_internal.check_subject(a ->> 'subject'));
+    deleted boolean := dataplat_internal.rest_flag(a, 'deleted');
+    found   dataplat.schema_version;
+BEGIN
+    PERFORM dataplat_internal.require_subject(subject, deleted);
+    SELECT * INTO found FROM dataplat_internal.find_version(subject, dataplat_internal.rest_arguments(a), deleted);
+    IF NOT FOUND THEN
+        PERFORM dataplat_internal.registry_fail(40403, 'schema not found');
+    END IF;
+    RETURN dataplat_internal.version_as_json(found, a ->> 'format');
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.rest_lookup(jsonb) IS 'find a schema in a subject for the REST API';
+
+CREATE OR REPLACE FUNCTION dataplat_internal.rest_delete_context(a jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    name text := (SELECT p.context FROM dataplat_internal.subject_parts(CASE WHEN left(a ->> 'context', 1) = ':' THEN a ->> 'context' ELSE ':' || (a ->> 'context') || ':' END) AS p);
+BEGIN
+    IF coalesce(a ->> 'context', '') !~ '^:?\.' THEN
+        PERFORM dataplat_internal.registry_fail(42208, format('invalid context "%s"', left(a ->> 'context', 100)), 'The name of a context begins with a dot.');
+    END IF;
+    PERFORM dataplat_internal.lock_contexts(ARRAY[name]);
+    IF EXISTS (SELECT FROM dataplat.schema_version AS v WHERE v.context = name) THEN
+        PERFORM dataplat_internal.registry_fail(42211, format('context "%s" is not empty', name), 'Delete its subjects for good first.');
+    END IF;
+    DELETE FROM dataplat.registry_config AS c WHERE c.subject = ':' || name || ':' AND name <> '.';
+    DELETE FROM dataplat.registry_mode AS m WHERE m.subject = ':' || name || ':' AND name <> '.';
+    DELETE FROM dataplat_internal.schema_context AS x WHERE x.context = name AND name <> '.';
+    RETURN 'null';
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.rest_delete_context(jsonb) IS 'forget a context that has no subjects';
+
+-- ------------------------------------------------------------------ the door
+
+-- The public function that a role needs EXECUTE on to have an operation done.
+CREATE OR REPLACE FUNCTION dataplat_internal.rest_right(operation text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE operation
+        WHEN 'subjects' THEN 'schema_subjects' WHEN 'schemas' THEN 'schema_subjects' WHEN 'contexts' THEN 'schema_subjects'
+        WHEN 'versions' THEN 'schema_versions' WHEN 'version' THEN 'schema_versions' WHEN 'version_schema' THEN 'schema_versions'
+        WHEN 'referencedby' THEN 'schema_versions' WHEN 'metadata' THEN 'schema_versions'
+        WHEN 'register' THEN 'register_schema' WHEN 'lookup' THEN 'lookup_schema'
+        WHEN 'delete_subject' THEN 'delete_subject' WHEN 'delete_context' THEN 'delete_subject' WHEN 'delete_version' THEN 'delete_schema_version'
+        WHEN 'id' THEN 'schema_by_id' WHEN 'id_schema' THEN 'schema_by_id' WHEN 'id_subjects' THEN 'schema_by_id' WHEN 'id_versions' THEN 'schema_by_id'
+        WHEN 'guid' THEN 'schema_by_guid' WHEN 'guid_ids' THEN 'schema_by_guid'
+        WHEN 'get_config' THEN 'get_compatibility' WHEN 'set_config' THEN 'set_compatibility' WHEN 'delete_config' THEN 'set_compatibility'
+        WHEN 'get_mode' THEN 'get_schema_mode' WHEN 'set_mode' THEN 'set_schema_mode' WHEN 'delete_mode' THEN 'set_schema_mode'
+        WHEN 'compatibility' THEN 'check_compatibility' END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.rest_right(text) IS 'function whose EXECUTE right an operation of the REST API asks for';
+
+CREATE OR REPLACE FUNCTION dataplat_internal.registry_rest(caller name, operation text, a jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    needed text := dataplat_internal.rest_right(operation);
+    who    name := coalesce(caller, session_user);
+    v      dataplat.schema_version;
+    c      dataplat.schema_content;
+    body   jsonb := a -> 'body';
+BEGIN
+    IF needed IS NULL AND operation <> 'types' THEN
+        RAISE EXCEPTION 'the registry knows no operation "%"', operation USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF caller IS NOT NULL AND needed IS NOT NULL
+       AND NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.pronamespace = 'dataplat'::regnamespace AND p.proname = needed
+                          AND has_function_privilege(caller, p.oid, 'EXECUTE')) THEN
+        RAISE EXCEPTION 'permission denied for function %', needed
+            USING ERRCODE = 'insufficient_privilege', HINT = format('GRANT EXECUTE ON FUNCTION dataplat.%I TO %I.', needed, caller);
+    END IF;
+
+    IF operation LIKE 'id%' THEN
+        c := dataplat_internal.rest_content(a);
+    ELSIF operation IN ('version', 'version_schema', 'referencedby') THEN
+        v := dataplat_internal.rest_version(CASE operation WHEN 'referencedby' THEN a || '{"deleted": true}' ELSE a END);
+    END IF;
+
+    CASE operation
+    WHEN 'subjects' THEN
+        RETURN dataplat_internal.rest_page((SELECT jsonb_agg(s.subject ORDER BY s.subject COLLATE "C")
+            FROM dataplat_internal.subjects_with_prefix(a ->> 'subjectPrefix') AS s WHERE dataplat_internal.rest_sees(a, s.all_deleted)), a);
+    WHEN 'versions' THEN RETURN dataplat_internal.rest_page(dataplat_internal.rest_versions(a), a);
+    WHEN 'version' THEN RETURN dataplat_internal.version_as_json(v, a ->> 'format');
+    WHEN 'version_schema' THEN RETURN dataplat_internal.version_as_json(v, a ->> 'format') -> 'schema';
+    WHEN 'referencedby' THEN RETURN dataplat_internal.rest_page(to_jsonb(dataplat_internal.referring_ids(v.subject, v.version)), a);
+    WHEN 'metadata' THEN RETURN dataplat_internal.rest_metadata(a);
+    WHEN 'register' THEN RETURN dataplat_internal.rest_register(who, a);
+    WHEN 'lookup' THEN RETURN dataplat_internal.rest_lookup(a);
+    WHEN 'delete_subject' THEN RETURN dataplat_internal.command_delete_subject(who, a || jsonb_build_object('permanent', dataplat_internal.rest_flag(a, 'permanent')));
+    WHEN 'delete_version' THEN RETURN dataplat_internal.command_delete_schema_version(who, a || jsonb_build_object('permanent', dataplat_internal.rest_flag(a, 'permanent')));
+    WHEN 'delete_context' THEN RETURN dataplat_internal.rest_delete_context(a);
+    WHEN 'id' THEN
+        RETURN dataplat_internal.content_as_json(c, a ->> 'format')
+            || CASE WHEN dataplat_internal.rest_flag(a, 'fetchMaxId')
+                    THEN (SELECT jsonb_build_object('maxId', x.next_id - 1) FROM dataplat_internal.schema_context AS x WHERE x.context = c.context) ELSE '{}' END;
+    WHEN 'id_schema' THEN RETURN to_jsonb(dataplat_internal.formatted_schema(c, a ->> 'format'));
+    WHEN 'id_subjects' THEN
+        RETURN dataplat_internal.rest_page((SELECT jsonb_agg(DISTINCT x.subject) FROM dataplat.schema_version AS x
+            WHERE x.context = c.context AND x.id = c.id AND dataplat_internal.rest_sees(a, x.deleted)), a);
+    WHEN 'id_versions' THEN
+        RETURN dataplat_internal.rest_page((SELECT jsonb_agg(jsonb_build_object('subject', x.subject, 'version', x.version) ORDER BY x.subject COLLATE "C", x.version)
+            FROM dataplat.schema_version AS x WHERE x.context = c.context AND x.id = c.id AND dataplat_internal.rest_sees(a, x.deleted)), a);
+    WHEN 'guid', 'guid_ids' THEN RETURN dataplat_internal.rest_guid(operation, a);
+    WHEN 'schemas' THEN RETURN dataplat_internal.rest_page(dataplat_internal.rest_schemas(a), a);
+    WHEN 'types' THEN RETURN '["JSON", "PROTOBUF", "AVRO"]';
+    WHEN 'contexts' THEN
+        RETURN dataplat_internal.rest_page((SELECT jsonb_agg(x.context ORDER BY x.context COLLATE "C")
+            FROM (SELECT '.' AS context UNION SELECT y.context FROM dataplat_internal.schema_context AS y WHERE y.next_id > 1) AS x), a);
+    WHEN 'get_config' THEN RETURN dataplat_internal.config_as_json(dataplat_internal.config_answer(a ->> 'subject', dataplat_internal.rest_flag(a, 'defaultToGlobal')));
+    WHEN 'set_config' THEN
+        PERFORM dataplat_internal.command_configure_registry(who, jsonb_build_object('subject', a -> 'subject', 'settings', body));
+        RETURN CASE WHEN body ? 'compatibility' THEN body || jsonb_build_object('compatibility', upper(body ->> 'compatibility')) ELSE body END;
+    WHEN 'delete_config' THEN RETURN dataplat_internal.reset_config(a ->> 'subject');
+    WHEN 'get_mode' THEN RETURN jsonb_build_object('mode', dataplat_internal.mode_answer(a ->> 'subject', dataplat_internal.rest_flag(a, 'defaultToGlobal')));
+    WHEN 'set_mode' THEN
+        RETURN dataplat_internal.command_set_schema_mode(who, jsonb_build_object('subject', a -> 'subject', 'mode', coalesce(body ->> 'mode', ''),
+                                                                                'force', dataplat_internal.rest_flag(a, 'force')));
+    WHEN 'delete_mode' THEN RETURN dataplat_internal.command_set_schema_mode(who, jsonb_build_object('subject', a -> 'subject', 'mode', NULL));
+    WHEN 'compatibility' THEN
+        RETURN dataplat_internal.compatibility_answer(dataplat_internal.rest_arguments(a)
+            || jsonb_build_object('version', a -> 'version', 'verbose', dataplat_internal.rest_flag(a, 'verbose')));
+    END CASE;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.registry_rest(name, text, jsonb) IS 'one operation of the registry''s REST API with the rights of a role; registry_rest.sql lists them';
+
+-- A GUID, in every context that has it.
+CREATE OR REPLACE FUNCTION dataplat_internal.rest_guid(operation text, a jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c     dataplat.schema_content;
+    valid boolean := coalesce(a ->> 'guid', '') ~* '^[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}$';
+BEGIN
+    IF operation = 'guid_ids' THEN
+        RETURN coalesce((SELECT jsonb_agg(jsonb_build_object('context', x.context, 'id', x.id) ORDER BY x.context COLLATE "C", x.id)
+                           FROM dataplat.schema_content AS x WHERE valid AND x.guid = (CASE WHEN valid THEN a ->> 'guid' END)::uuid AND NOT x.duplicate), '[]');
+    END IF;
+    IF valid THEN
+        SELECT * INTO c FROM dataplat.schema_content AS x WHERE x.guid = (a ->> 'guid')::uuid ORDER BY x.context COLLATE "C", x.duplicate, x.id LIMIT 1;
+    END IF;
+    IF c.id IS NULL THEN
+        PERFORM dataplat_internal.registry_fail(40403, format('schema %s not found', left(a ->> 'guid', 50)));
+    END IF;
+    RETURN dataplat_internal.content_as_json(c, a ->> 'format');
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.rest_guid(text, jsonb) IS 'the schema of a GUID, or its ids, for the REST API';

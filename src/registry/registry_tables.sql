@@ -97,6 +97,20 @@ CREATE TABLE dataplat.registry_mode (
 COMMENT ON TABLE dataplat.registry_mode IS 'modes of subjects and contexts';
 COMMENT ON COLUMN dataplat.registry_mode.subject IS 'a subject; or a context: :.context:, :.: is the default one, :.__GLOBAL: all';
 
+CREATE TYPE dataplat_internal.schema_draft AS (
+    subject     text,
+    context     text,
+    schema_type text,
+    schema      text,
+    refs        jsonb,
+    names       text[],
+    texts       text[],
+    metadata    jsonb,
+    rule_set    jsonb,
+    guid        uuid
+);
+COMMENT ON TYPE dataplat_internal.schema_draft IS 'a schema as it would be stored, with the closure of its references';
+
 SELECT pg_catalog.pg_extension_config_dump('dataplat_internal.schema_context', '');
 SELECT pg_catalog.pg_extension_config_dump('dataplat.schema_content', '');
 SELECT pg_catalog.pg_extension_config_dump('dataplat_internal.schema_reference', '');
