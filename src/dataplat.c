@@ -18,6 +18,7 @@
 #include "ingest/dev_broker.h"
 #include "ingest/ingest.h"
 #include "ingest/ledger.h"
+#include "jsonschema/jsonschema.h"
 #include "kafka/options.h"
 #include "launcher/launcher.h"
 #include "pipeline/time.h"
@@ -38,6 +39,7 @@ _PG_init(void)
 #endif
 	dp_hostguard_init();
 	dp_formats_init();
+	dp_jsonschema_init();
 	dp_partition_stats_init();
 	dp_options_init();
 	dp_catalog_init();

@@ -1,0 +1,248 @@
+/*-------------------------------------------------------------------------
+ *
+ * fields.c
+ *	  The columns that messages of a schema make.
+ *
+ * The top-level properties, with those of the schemas that the root refers to
+ * or combines by allOf.  A type is what the keyword "type" says, alone or
+ * beside null; "format" makes strings dates, times and uuids.  Anything that
+ * is not one scalar type is jsonb.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "formats/nodes.h"
+#include "jsonschema/kind.h"
+
+#define MAX_HOPS 32				/* references and combinations on the way to a type */
+
+typedef struct FormatType
+{
+	const char *format;
+	const char *pg_type;
+} FormatType;
+
+static const FormatType format_types[] = {
+	{"date-time", "timestamp with time zone"},
+	{"date", "date"},
+	{"duration", "interval"},
+	{"uuid", "uuid"},
+	{"ipv4", "inet"},
+	{"ipv6", "inet"},
+};
+
+/* What a property may be, gathered from all that is said of it. */
+typedef struct Shape
+{
+	uint16		types;			/* 0: anything */
+	const char *format;
+	const char *doc;
+	bool		has_default;
+	bool		jsonb;			/* more than one alternative */
+} Shape;
+
+static uint16
+type_of(const DpJsInst *v)
+{
+	switch (v->kind)
+	{
+		case DP_JS_NULL:
+			return DP_JS_TYPE_NULL;
+		case DP_JS_FALSE:
+		case DP_JS_TRUE:
+			return DP_JS_TYPE_BOOLEAN;
+		case DP_JS_NUMBER:
+			return DP_JS_TYPE_NUMBER;
+		case DP_JS_STRING:
+			return DP_JS_TYPE_STRING;
+		case DP_JS_ARRAY:
+			return DP_JS_TYPE_ARRAY;
+		case DP_JS_OBJECT:
+			break;
+	}
+	return DP_JS_TYPE_OBJECT;
+}
+
+static void gather(const DpJsSchema *s, Shape *shape, int hops);
+
+/* Alternatives that all say null but one are that one, and null. */
+static void
+gather_alternatives(const DpJsSchemas *list, Shape *shape, int hops)
+{
+	const DpJsSchema *only = NULL;
+	uint32		others = 0;
+	bool		null = false;
+
+	for (uint32 i = 0; i < list->n; i++)
+	{
+		if (list->items[i]->types == DP_JS_TYPE_NULL)
+			null = true;
+		else
+		{
+			only = list->items[i];
+			others++;
+		}
+	}
+	if (others == 1)
+	{
+		gather(only, shape, hops);
+		if (null && shape->types != 0)
+			shape->types |= DP_JS_TYPE_NULL;
+	}
+	else if (others > 1)
+		shape->jsonb = true;
+	else if (null)
+		shape->types = DP_JS_TYPE_NULL;
+}
+
+static void
+gather(const DpJsSchema *s, Shape *shape, int hops)
+{
+	const char *doc = dp_js_get_string(s->source, "description");
+	uint16		types = s->types;
+
+	if (hops > MAX_HOPS)
+		return;
+	if (shape->doc == NULL)
+		shape->doc = doc ? doc : dp_js_get_string(s->source, "title");
+	shape->has_default |= dp_js_get(s->source, "default") != NULL;
+	if (shape->format == NULL)
+		shape->format = s->format;
+	if (types == 0)
+	{
+		for (uint32 i = 0; i < s->nenum; i++)
+			types |= type_of(&s->enumeration[i]);
+		if (s->constant != NULL)
+			types |= type_of(s->constant);
+	}
+	if (types != 0)
+		shape->types = shape->types ? shape->types & types : types;
+	if (s->target != NULL)
+		gather(s->target, shape, hops + 1);
+	for (uint32 i = 0; i < s->all_of.n && hops + i < MAX_HOPS; i++)
+		gather(s->all_of.items[i], shape, hops + 1 + i);
+	gather_alternatives(&s->any_of, shape, hops + 1);
+	gather_alternatives(&s->one_of, shape, hops + 1);
+}
+
+static const char *
+pg_type_of(const Shape *shape)
+{
+	if (shape->jsonb)
+		return "jsonb";
+	switch (shape->types & ~DP_JS_TYPE_NULL)
+	{
+		case DP_JS_TYPE_BOOLEAN:
+			return "boolean";
+		case DP_JS_TYPE_INTEGER:
+			return "bigint";
+		case DP_JS_TYPE_NUMBER:
+		case DP_JS_TYPE_NUMBER | DP_JS_TYPE_INTEGER:
+			return "numeric";
+		case DP_JS_TYPE_STRING:
+			for (int i = 0; shape->format != NULL && i < lengthof(format_types); i++)
+			{
+				if (strcmp(shape->format, format_types[i].format) == 0)
+					return format_types[i].pg_type;
+			}
+			return "text";
+		default:
+			return "jsonb";
+	}
+}
+
+typedef struct Fields
+{
+	DpSchemaFieldSink sink;
+	void	   *arg;
+	const DpJsSchema *told[MAX_HOPS];	/* whose properties were told */
+	int			ntold;
+	bool		stopped;
+} Fields;
+
+static bool
+is_required(const DpJsSchema *s, const char *key, uint32 len, int hops)
+{
+	if (hops > MAX_HOPS)
+		return false;
+	for (uint32 i = 0; i < s->nrequired; i++)
+	{
+		if (s->required[i].kind == DP_JS_STRING && s->required[i].len == len &&
+			memcmp(s->required[i].u.text, key, len) == 0)
+			return true;
+	}
+	if (s->target != NULL && is_required(s->target, key, len, hops + 1))
+		return true;
+	for (uint32 i = 0; i < s->all_of.n && hops + i < MAX_HOPS; i++)
+	{
+		if (is_required(s->all_of.items[i], key, len, hops + 1 + i))
+			return true;
+	}
+	return false;
+}
+
+/* Was this name told by a schema before this one? */
+static bool
+told_before(const Fields *fields, const char *key, uint32 len)
+{
+	for (int i = 0; i < fields->ntold; i++)
+	{
+		const DpJsValue *properties = dp_js_get(fields->told[i]->source, "properties");
+
+		if (dp_js_get_len(properties, key, len) != NULL)
+			return true;
+	}
+	return false;
+}
+
+static void
+tell_properties(Fields *fields, const DpJsSchema *root, const DpJsSchema *s)
+{
+	const DpJsValue *object = dp_js_get(s->source, "properties");
+
+	for (uint32 i = 0; object != NULL && object->kind == DP_JS_OBJECT && i < object->len; i++)
+	{
+		const DpJsMember *member = &object->u.members[i];
+		const DpJsSchema *property = member->value.schema;
+		Shape		shape = {0};
+		DpSchemaField field;
+
+		if (fields->stopped || property == NULL ||
+			dp_js_get_len(object, member->key, member->keylen) != &member->value ||
+			told_before(fields, member->key, member->keylen))
+			continue;
+		gather(property, &shape, 0);
+		field.name = member->key;
+		field.pg_type = pg_type_of(&shape);
+		field.nullable = shape.types == 0 || (shape.types & DP_JS_TYPE_NULL) ||
+			!is_required(root, member->key, member->keylen, 0);
+		field.has_default = shape.has_default;
+		field.doc = shape.doc;
+		fields->stopped = !fields->sink(fields->arg, &field);
+	}
+}
+
+static void
+tell(Fields *fields, const DpJsSchema *root, const DpJsSchema *s, int hops)
+{
+	if (hops > MAX_HOPS || fields->ntold == MAX_HOPS || fields->stopped)
+		return;
+	tell_properties(fields, root, s);
+	fields->told[fields->ntold++] = s;
+	if (s->target != NULL)
+		tell(fields, root, s->target, hops + 1);
+	for (uint32 i = 0; i < s->all_of.n; i++)
+		tell(fields, root, s->all_of.items[i], hops + 1);
+}
+
+bool
+dp_js_fields(const DpSchema *schema, const DpMessagePath *path, DpSchemaFieldSink sink,
+			 void *arg, DpError *err)
+{
+	const DpJsProgram *program = (const DpJsProgram *) schema;
+	Fields		fields = {sink, arg};
+
+	tell(&fields, program->root, program->root, 0);
+	return true;
+}

@@ -1,0 +1,16 @@
+-- Room jsonschema: validation as a function.
+
+-- Each way in which the data breaks the schema; no row when it keeps to it.
+CREATE OR REPLACE FUNCTION dataplat.json_schema_validate(
+    data          jsonb,
+    schema        jsonb,
+    refs          jsonb DEFAULT '[]',
+    check_formats boolean DEFAULT false,
+    OUT path      text,
+    OUT keyword   text,
+    OUT message   text)
+RETURNS SETOF record
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_json_schema_validate';
+COMMENT ON FUNCTION dataplat.json_schema_validate(jsonb, jsonb, jsonb, boolean) IS 'every way in which data breaks a JSON Schema (drafts 4, 6, 7, 2019-09, 2020-12; draft 7 when it does not say): path of the value, keyword, and what is expected. refs are schemas that it may refer to, as [{"name": uri, "schema": ...}]';

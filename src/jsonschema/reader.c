@@ -1,0 +1,237 @@
+/*-------------------------------------------------------------------------
+ *
+ * reader.c
+ *	  Messages that are JSON and must keep to a schema.
+ *
+ * A message becomes jsonb first, because that is what schemas look at; typed
+ * columns then come from its text by the program for JSON.  A schema that
+ * allows everything costs nothing.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "formats/nodes.h"
+#include "jsonschema/check.h"
+#include "jsonschema/kind.h"
+
+/* The C library's: this file must link without the server. */
+#undef snprintf
+
+typedef struct Reader
+{
+	DpMessageReader base;
+	DpJsProgram *program;
+	DpJsonDecoder *d;
+	DpColumnProgram *columns;
+	int			ncolumns;
+	char	  **names;			/* of members that have a column, with "rescue" */
+	bool		rescue;
+	DpJsonDecoder *rest;		/* of what has none */
+	DpBuf		text;
+} Reader;
+
+static bool
+blame_message(void *arg, const DpJsViolation *violation)
+{
+	DpError    *err = arg;
+	int			n;
+
+	dp_error_set(err, DP_SQLSTATE_BAD_MESSAGE, DP_NO_POSITION,
+				 "message does not match its JSON Schema");
+	n = snprintf(err->detail, sizeof(err->detail), "\"%.120s\", keyword \"%s\": %.80s",
+				 violation->path, violation->keyword, violation->message);
+
+	/* What was cut may have been cut inside a character. */
+	n = Min(n, (int) sizeof(err->detail) - 2);
+	for (int i = 0; i < n; i++)
+	{
+		unsigned char c = err->detail[i];
+		int			more = c >= 0xF0 ? 3 : c >= 0xE0 ? 2 : c >= 0xC0 ? 1 : 0;
+
+		for (int k = 1; k <= more; k++)
+		{
+			if (i + k >= n || (err->detail[i + k] & 0xC0) != 0x80)
+			{
+				memset(err->detail + i, '?', k);
+				more = k - 1;
+			}
+		}
+		i += more;
+	}
+	err->detail[n] = '.';
+	err->detail[n + 1] = '\0';
+	return false;
+}
+
+static bool
+keeps_to_schema(const DpJsProgram *program, const char *jsonb, DpError *err)
+{
+	DpError		violation = {0};
+	DpJsInst	v = dp_js_root(jsonb);
+
+	if (!dp_js_validate(program->root, &v, false, blame_message, &violation, err))
+		return false;
+	if (violation.sqlstate[0] == '\0')
+		return true;
+	*err = violation;
+	return false;
+}
+
+static const char *
+to_jsonb(DpMessageReader *self, const char *src, size_t len, size_t *outlen, DpError *err)
+{
+	Reader	   *reader = (Reader *) self;
+	const char *jsonb;
+
+	err->detail[0] = '\0';
+	jsonb = dp_json_to_jsonb(reader->d, src, len, outlen, err);
+	if (jsonb == NULL || !keeps_to_schema(reader->program, jsonb, err))
+		return NULL;
+	return jsonb;
+}
+
+static bool
+has_column(const Reader *reader, const DpJsInst *key)
+{
+	for (int i = 0; i < reader->ncolumns; i++)
+	{
+		if (reader->names[i] != NULL && strlen(reader->names[i]) == key->len &&
+			memcmp(reader->names[i], key->ptr, key->len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The members without a column as one more value. */
+static bool
+fill_rest(Reader *reader, const char *jsonb, DpColumnValue *out, DpError *err)
+{
+	DpJsInst	root = dp_js_root(jsonb);
+	const char *rest;
+	size_t		len;
+
+	memset(out, 0, sizeof(*out));
+	out->isnull = true;
+	dp_buf_reset(&reader->text);
+	for (uint32 i = 0; root.kind == DP_JS_OBJECT && i < root.len; i++)
+	{
+		DpJsInst	key = dp_js_key(&root, i);
+		DpJsInst	value = dp_js_member(&root, i);
+
+		if (has_column(reader, &key))
+			continue;
+		dp_buf_append(&reader->text, out->isnull ? "{" : ",", 1);
+		dp_js_print_string(key.ptr, key.len, &reader->text);
+		dp_buf_append(&reader->text, ":", 1);
+		dp_js_inst_print(&value, &reader->text);
+		out->isnull = false;
+	}
+	if (out->isnull)
+		return true;
+	dp_buf_append(&reader->text, "}", 1);
+	if (reader->text.oom)
+		return dp_out_of_memory(err);
+	rest = dp_json_to_jsonb(reader->rest, reader->text.data, reader->text.len, &len, err);
+	out->value = PointerGetDatum(rest);
+	return rest != NULL;
+}
+
+static bool
+to_columns(DpMessageReader *self, const char *src, size_t len, DpColumnValue *values, DpError *err)
+{
+	Reader	   *reader = (Reader *) self;
+	bool		free_form = reader->program->document->kind == DP_JS_TRUE ||
+		(reader->program->document->kind == DP_JS_OBJECT && reader->program->document->len == 0);
+	const char *jsonb;
+	size_t		size;
+
+	err->detail[0] = '\0';
+	if (!free_form || reader->rescue)
+	{
+		jsonb = to_jsonb(self, src, len, &size, err);
+		if (jsonb == NULL)
+			return false;
+		if (reader->rescue && !fill_rest(reader, jsonb, &values[reader->ncolumns], err))
+			return false;
+	}
+	return dp_json_to_columns(reader->columns, src, len, values, err);
+}
+
+static void
+free_reader(DpMessageReader *self)
+{
+	Reader	   *reader = (Reader *) self;
+
+	if (reader == NULL)
+		return;
+	dp_json_decoder_destroy(reader->d);
+	dp_json_decoder_destroy(reader->rest);
+	dp_columns_free(reader->columns);
+	for (int i = 0; reader->names != NULL && i < reader->ncolumns; i++)
+		free(reader->names[i]);
+	free(reader->names);
+	dp_buf_free(&reader->text);
+	dp_js_program_release(reader->program);
+	free(reader);
+}
+
+static bool
+prepare_columns(Reader *reader, const DpReaderOptions *options)
+{
+	reader->columns = dp_columns_compile(options->columns, options->ncolumns, &options->limits);
+	reader->rest = dp_json_decoder_create(&options->limits);
+	reader->names = calloc(Max(options->ncolumns, 1), sizeof(char *));
+	reader->ncolumns = options->ncolumns;
+	reader->rescue = options->rescue;
+	if (reader->columns == NULL || reader->rest == NULL || reader->names == NULL)
+		return false;
+	for (int i = 0; i < options->ncolumns; i++)
+	{
+		if (options->columns[i].field == NULL)
+			continue;
+		reader->names[i] = strdup(options->columns[i].field);
+		if (reader->names[i] == NULL)
+			return false;
+	}
+	return true;
+}
+
+/* A reader's own schema means nothing here: JSON is read as it was written. */
+DpMessageReader *
+dp_js_reader(const DpSchema *writer, const DpReaderOptions *options, DpError *err)
+{
+	static const DpReaderOptions none;
+	Reader	   *reader = calloc(1, sizeof(Reader));
+
+	if (options == NULL)
+		options = &none;
+	if (reader != NULL)
+	{
+		reader->base.to_jsonb = to_jsonb;
+		reader->base.to_columns = to_columns;
+		reader->base.free = free_reader;
+		reader->program = unconstify(DpJsProgram *, (const DpJsProgram *) writer);
+		reader->program->users++;
+		reader->d = dp_json_decoder_create(&options->limits);
+		if (reader->d != NULL &&
+			((options->ncolumns == 0 && !options->rescue) || prepare_columns(reader, options)))
+			return &reader->base;
+	}
+	free_reader(&reader->base);
+	dp_out_of_memory(err);
+	return NULL;
+}
+
+bool
+dp_js_encode(const DpSchema *schema, const DpMessagePath *path, const char *jsonb, DpBuf *out,
+			 DpError *err)
+{
+	DpJsInst	v = dp_js_root(jsonb);
+
+	err->detail[0] = '\0';
+	if (!keeps_to_schema((const DpJsProgram *) schema, jsonb, err))
+		return false;
+	dp_js_inst_print(&v, out);
+	return out->oom ? dp_out_of_memory(err) : true;
+}
