@@ -44,7 +44,7 @@ free_schema(void *arg)
 }
 
 pg_noreturn static void
-raise(const DpError *err)
+throw_error(const DpError *err)
 {
 	/* Most often the server wants to throw an error of its own. */
 	if (strcmp(err->sqlstate, DP_SQLSTATE_INTERRUPTED) == 0)
@@ -147,7 +147,7 @@ site_of_call(FunctionCallInfo fcinfo, Jsonb *schema, Jsonb *refs)
 	text = JsonbToCString(NULL, &schema->root, VARSIZE(schema));
 	parsed = dp_jsonschema_kind.parse(text, strlen(text), references, nrefs, &err);
 	if (parsed == NULL)
-		raise(&err);
+		throw_error(&err);
 	free_schema(site);
 	site->schema = parsed;
 	if (site->schema_arg)
@@ -185,6 +185,6 @@ dp_json_schema_validate(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	if (!dp_jsonschema_validate(site->schema, (const char *) data, PG_GETARG_BOOL(3),
 								put_violation, fcinfo->resultinfo, &err))
-		raise(&err);
+		throw_error(&err);
 	return (Datum) 0;
 }
