@@ -23,6 +23,7 @@
 #include "launcher/launcher.h"
 #include "pipeline/time.h"
 #include "pipeline/worker.h"
+#include "registry/registry.h"
 #include "storage/maintenance.h"
 #include "telemetry/partition_stats.h"
 #include "web/web.h"
@@ -46,6 +47,7 @@ _PG_init(void)
 	dp_launcher_init();
 	dp_storage_maintenance_init();
 	dp_changelog_init();
+	dp_registry_init();
 	dp_ingest_init();
 	dp_ledger_init();
 	dp_dev_broker_init();

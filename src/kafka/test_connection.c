@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "fmgr.h"
+#include "foreign/foreign.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -35,6 +36,8 @@
 
 #include "kafka/client_int.h"
 #include "kafka/errors.h"
+#include "kafka/options.h"
+#include "kafka/test_connection.h"
 #include "kafka/version.h"
 
 /* All of it must be over by then, milliseconds. */
@@ -49,6 +52,8 @@
 
 #define DEFAULT_PORT "9092"
 #define REASON_LEN 256
+/* Wrappers that are not Kafka's. */
+#define OTHERS_MAX 4
 
 /* One address to try; filled by a task, so plain C only. */
 typedef struct Host
@@ -94,6 +99,13 @@ typedef struct Test
 
 /* The test under way, for the callback that takes no argument. */
 static Test *current = NULL;
+
+static struct
+{
+	const char *wrapper;
+	DpConnectionTest test;
+}			others[OTHERS_MAX];
+static int	n_others = 0;
 
 extern PGDLLEXPORT Datum dp_test_connection(PG_FUNCTION_ARGS);
 
@@ -628,6 +640,27 @@ read_settings(Test *test)
 		test->api_min[i] = test->api_max[i] = -1;
 }
 
+void
+dp_test_connection_register(const char *wrapper, DpConnectionTest test)
+{
+	Assert(n_others < OTHERS_MAX);
+	others[n_others].wrapper = wrapper;
+	others[n_others++].test = test;
+}
+
+/* The test that a server of another wrapper has; NULL: it is Kafka's, or nobody's. */
+static DpConnectionTest
+find_other(const char *name)
+{
+	ForeignServer *server = GetForeignServerByName(name, true);
+	const char *wrapper = server ? GetForeignDataWrapper(server->fdwid)->fdwname : "";
+
+	for (int i = 0; i < n_others; i++)
+		if (strcmp(others[i].wrapper, wrapper) == 0)
+			return others[i].test;
+	return NULL;
+}
+
 /* test_connection(server) returns setof (step, ok, detail) */
 Datum
 dp_test_connection(PG_FUNCTION_ARGS)
@@ -638,13 +671,19 @@ dp_test_connection(PG_FUNCTION_ARGS)
 		"reconnect.backoff.max.ms", "1000",
 		NULL
 	};
+	DpConnectionTest other = find_other(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	Test		test;
 	MemoryContext context;
 	MemoryContext old;
 
+	InitMaterializedSRF(fcinfo, 0);
+	if (other)
+	{
+		other(text_to_cstring(PG_GETARG_TEXT_PP(0)), (ReturnSetInfo *) fcinfo->resultinfo);
+		return (Datum) 0;
+	}
 	memset(&test, 0, sizeof(test));
 	test.fcinfo = fcinfo;
-	InitMaterializedSRF(fcinfo, 0);
 	test.settings = dp_kafka_settings_load(text_to_cstring(PG_GETARG_TEXT_PP(0)),
 										   GetUserId());
 	test.deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), TEST_MS);

@@ -22,6 +22,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "common/compat.h"
 #include "formats/json.h"
 #include "kafka/options.h"
 #include "registry/client.h"
@@ -108,8 +109,8 @@ dp_registry_client_close(DpRegistryClient *client)
 /* ---------------------------------------------------------------- answers */
 
 /* The answer as a jsonb in the current memory context; NULL when it is none. */
-static Jsonb *
-parse_answer(const char *body, size_t len)
+Jsonb *
+dp_registry_parse_answer(const char *body, size_t len)
 {
 	DpJsonLimits limits = {.max_depth = ANSWER_DEPTH};
 	DpJsonDecoder *decoder = dp_json_decoder_create(&limits);
@@ -233,7 +234,7 @@ objection(DpRegistryCall *call)
 
 	if (r->outcome != DP_HTTP_ANSWERED)
 		return pstrdup(r->error);
-	call->answer = parse_answer(r->body, r->len);
+	call->answer = dp_registry_parse_answer(r->body, r->len);
 	call->status = r->status;
 	call->error_code = Max(0, dp_registry_int_of(call->answer, "error_code"));
 	if (r->status >= 200 && r->status < 300)
@@ -286,6 +287,29 @@ dp_registry_call_step(DpRegistryCall *call)
 	}
 	note_outage(client, retry_after);
 	return DP_CALL_FAILED;
+}
+
+DpCallState
+dp_registry_call_wait(DpRegistryCall *call)
+{
+	DpCallState state;
+
+	do
+	{
+		dp_http_wait(call->client->http, call->request, dp_registry_wait_event());
+		state = dp_registry_call_step(call);
+	} while (state == DP_CALL_RUNNING);
+	return state;
+}
+
+uint32
+dp_registry_wait_event(void)
+{
+	static uint32 event = 0;
+
+	if (event == 0)
+		event = dp_wait_event_new("DataplatRegistry");
+	return event;
 }
 
 void

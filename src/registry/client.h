@@ -40,6 +40,8 @@ extern void dp_registry_client_close(DpRegistryClient *client);
 /* It answered, but nothing that is of use: as bad as no answer. */
 extern void dp_registry_client_failed(DpRegistryClient *client, const char *what);
 
+extern uint32 dp_registry_wait_event(void);
+
 /* What became of a request to one URL after the other. */
 typedef enum DpCallState
 {
@@ -66,6 +68,12 @@ extern void dp_registry_call_start(DpRegistryCall *call, DpRegistryClient *clien
 extern DpCallState dp_registry_call_step(DpRegistryCall *call);
 extern void dp_registry_call_end(DpRegistryCall *call);
 
+/* Wait until it is over, serving interrupts; for SQL functions. */
+extern DpCallState dp_registry_call_wait(DpRegistryCall *call);
+
+/* A body as jsonb, palloc'd; NULL when it is no JSON. */
+extern Jsonb *dp_registry_parse_answer(const char *body, size_t len);
+
 /* Member of an answer; NULL or -1 when it is not there or something else. */
 extern char *dp_registry_text_of(Jsonb *answer, const char *name);
 extern int	dp_registry_int_of(Jsonb *answer, const char *name);
@@ -89,5 +97,11 @@ extern DpFetchState dp_fetch_step(DpFetch *fetch);
 extern const DpSchemaText *dp_fetch_result(DpFetch *fetch);
 extern const DpError *dp_fetch_error(DpFetch *fetch);
 extern void dp_fetch_end(DpFetch *fetch);
+
+/* Wait until it is over, serving interrupts; RUNNING when time is over. */
+extern DpFetchState dp_fetch_wait(DpFetch *fetch, int timeout_ms);
+
+/* What the question said, where the answer does not repeat it. */
+extern void dp_fetch_complete(const DpSchemaKey *key, DpSchemaText *text);
 
 #endif							/* DP_REGISTRY_CLIENT_H */

@@ -21,20 +21,19 @@
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "miscadmin.h"
-#include "storage/latch.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "common/compat.h"
 #include "registry/client.h"
 
 /* "There is no such schema" counts for this long; doubles up to the second. */
 #define UNKNOWN_MS 2000
 #define UNKNOWN_MAX_MS 60000
-/* A schema that cannot be used is asked for again after this time. */
+/* Schemas of the table are compared with the registry as often as that. */
 #define CHECK_MS (3600 * 1000)
+/* ... and those that differed, because the registry may be mended. */
 #define CHANGED_MS 30000
 /* How long the longest wait is when there is no reason to wake up. */
 #define IDLE_MS 60000L
@@ -46,16 +45,6 @@ typedef struct Landed
 	DpFetchState state;
 } Landed;
 
-static uint32
-wait_event(void)
-{
-	static uint32 event = 0;
-
-	if (event == 0)
-		event = dp_wait_event_new("DataplatRegistry");
-	return event;
-}
-
 void
 dp_external_open(DpSchemaSource *source)
 {
@@ -63,7 +52,7 @@ dp_external_open(DpSchemaSource *source)
 	source->client = dp_registry_client_open(source->registry, source->role, source->context);
 }
 
-/* Is anything under way for this one? */
+/* Give up all that is under way. */
 void
 dp_external_forget(DpSchemaSource *source)
 {
@@ -278,6 +267,23 @@ launch_questions(DpSchemaSource *source, TimestampTz now)
 	}
 }
 
+/* Nobody needs it just now, but somebody may look whether it is back. */
+static void
+launch_probe(DpSchemaSource *source)
+{
+	HASH_SEQ_STATUS scan;
+	DpKnown    *known;
+
+	hash_seq_init(&scan, source->known);
+	while ((known = hash_seq_search(&scan)) != NULL)
+		if (known->state == DP_KNOWN_FOUND && known->key.framing != DP_FRAMING_SINGLE_OBJECT)
+		{
+			launch(source, known);
+			hash_seq_term(&scan);
+			return;
+		}
+}
+
 static void
 launch_all(DpSchemaSource *source)
 {
@@ -287,7 +293,7 @@ launch_all(DpSchemaSource *source)
 	{
 		if (source->client->retry_at > now)
 			return;
-		if (in_flight(source) == 0 && !dlist_is_empty(&source->questions))
+		if (in_flight(source) == 0)
 		{
 			renew_client(source);
 			if (source->client->retry_at > now)
@@ -296,6 +302,8 @@ launch_all(DpSchemaSource *source)
 	}
 	launch_questions(source, now);
 	launch_checks(source, now);
+	if (source->client->failures > 0 && in_flight(source) == 0)
+		launch_probe(source);
 }
 
 /* ---------------------------------------------------------------- answers */
@@ -316,13 +324,7 @@ take_schema(DpSchemaSource *source, DpKnown *known, const DpSchemaText *text)
 	DpSchemaText ours;
 	bool		changed;
 
-	if (complete.id == 0 && known->key.framing == DP_FRAMING_PREFIX)
-		complete.id = known->key.id;
-	if (known->key.framing == DP_FRAMING_HEADER)
-	{
-		complete.guid = known->key.guid;
-		complete.has_guid = true;
-	}
+	dp_fetch_complete(&known->key, &complete);
 	verdict = dp_cache_store(source->registry, key, &complete, false);
 	if (verdict == DP_CACHE_CHANGED &&
 		dp_cache_load(source->registry, key, &ours, &changed) &&
@@ -546,36 +548,6 @@ dp_external_work(DpSchemaSource *source, long *wait_ms, const char **problem)
 
 /* ---------------------------------------------------------------- for SQL functions */
 
-/*
- * Wait for a fetch, serving interrupts.  Returns RUNNING when the time is over.
- */
-static DpFetchState
-wait_for(DpRegistryClient *client, DpFetch *fetch, int timeout_ms)
-{
-	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout_ms);
-
-	for (;;)
-	{
-		long		left;
-		long		http_ms;
-		DpFetchState state;
-
-		CHECK_FOR_INTERRUPTS();
-		dp_http_work(client->http);
-		state = dp_fetch_step(fetch);
-		left = milliseconds_until(deadline);
-		if (state != DP_FETCH_RUNNING || left <= 0)
-			return state;
-		http_ms = dp_http_wait_ms(client->http);
-		if (http_ms >= 0)
-			left = Min(left, http_ms);
-		(void) WaitLatchOrSocket(MyLatch,
-								 WL_LATCH_SET | WL_SOCKET_READABLE | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-								 dp_http_socket(client->http), left, wait_event());
-		ResetLatch(MyLatch);
-	}
-}
-
 static void
 note_failure(DpSchemaSource *source, const char *why)
 {
@@ -604,7 +576,7 @@ ask_now(DpSchemaSource *source, const DpSchemaKey *key, const char *subject, int
 		return DP_FETCH_FAILED;
 	}
 	*fetch = dp_fetch_start(client, key, subject, source->context);
-	state = wait_for(client, *fetch, timeout_ms);
+	state = dp_fetch_wait(*fetch, timeout_ms);
 	if (state == DP_FETCH_RUNNING)
 		note_failure(source, "It did not answer in time.");
 	else if (state == DP_FETCH_FAILED)
@@ -634,13 +606,7 @@ dp_external_fetch(DpSchemaSource *source, DpKnown *known, int timeout_ms)
 			{
 				DpSchemaText text = *dp_fetch_result(fetch);
 
-				if (text.id == 0 && known->key.framing == DP_FRAMING_PREFIX)
-					text.id = known->key.id;
-				if (known->key.framing == DP_FRAMING_HEADER)
-				{
-					text.guid = known->key.guid;
-					text.has_guid = true;
-				}
+				dp_fetch_complete(&known->key, &text);
 				dp_source_found(source, known, &text);
 				break;
 			}

@@ -11,10 +11,13 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "nodes/pg_list.h"
+#include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 #include "utils/uuid.h"
 
 #include "registry/client.h"
@@ -285,4 +288,44 @@ dp_fetch_step(DpFetch *fetch)
 	}
 	MemoryContextSwitchTo(old);
 	return state;
+}
+
+DpFetchState
+dp_fetch_wait(DpFetch *fetch, int timeout_ms)
+{
+	DpHttp	   *http = fetch->call.client->http;
+	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout_ms);
+
+	for (;;)
+	{
+		long		left;
+		long		http_ms;
+		DpFetchState state;
+
+		CHECK_FOR_INTERRUPTS();
+		dp_http_work(http);
+		state = dp_fetch_step(fetch);
+		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+		if (state != DP_FETCH_RUNNING || left <= 0)
+			return state;
+		http_ms = dp_http_wait_ms(http);
+		if (http_ms >= 0)
+			left = Min(left, http_ms);
+		(void) WaitLatchOrSocket(MyLatch,
+								 WL_LATCH_SET | WL_SOCKET_READABLE | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+								 dp_http_socket(http), left, dp_registry_wait_event());
+		ResetLatch(MyLatch);
+	}
+}
+
+void
+dp_fetch_complete(const DpSchemaKey *key, DpSchemaText *text)
+{
+	if (text->id == 0 && key->framing == DP_FRAMING_PREFIX)
+		text->id = key->id;
+	if (key->framing == DP_FRAMING_HEADER)
+	{
+		text->guid = key->guid;
+		text->has_guid = true;
+	}
 }

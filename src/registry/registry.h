@@ -105,6 +105,9 @@ extern DpSchemaAnswer dp_schema_source_get(DpSchemaSource *source, const DpSchem
  * *wait_ms how long to wait at most before calling again (the socket may be
  * ready earlier: dp_schema_source_socket).  Why the registry does not answer
  * is in *problem (NULL: nothing is wrong), in the source's memory.
+ *
+ * To be called now and then also when nothing was asked, at no cost: an
+ * external registry is looked after, whether it is back, and still the same.
  */
 extern bool dp_schema_source_work(DpSchemaSource *source, long *wait_ms, const char **problem);
 
@@ -132,5 +135,7 @@ extern const DpRegisteredSchema *dp_schema_source_latest(DpSchemaSource *source,
 #define DP_SCHEMA_READERS 64
 extern DpMessageReader *dp_schema_source_reader(DpSchemaSource *source, const DpRegisteredSchema *schema,
 												const DpReaderOptions *options, DpError *err);
+
+extern void dp_registry_init(void);
 
 #endif							/* DP_REGISTRY_H */

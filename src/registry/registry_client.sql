@@ -215,3 +215,154 @@ END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.note_registry_state(text, boolean, text) IS 'remember whether an external registry answers';
 REVOKE ALL ON FUNCTION dataplat_internal.note_registry_state(text, boolean, text) FROM PUBLIC;
+
+-- ---------------------------------------------------------------------------
+-- Looking after external registries
+-- ---------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION dataplat_internal.registry_request(role_name name, server text, method text, path text, body jsonb DEFAULT NULL,
+    OUT status int, OUT error_code int, OUT answer jsonb)
+LANGUAGE c
+CALLED ON NULL INPUT VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_registry_request';
+COMMENT ON FUNCTION dataplat_internal.registry_request(name, text, text, text, jsonb) IS
+    'one request to an external registry with the rights and the login of a role; an error when it does not answer';
+REVOKE ALL ON FUNCTION dataplat_internal.registry_request(name, text, text, text, jsonb) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION dataplat_internal.refresh_cached_schema(role_name name, server text, schema_key text, accept boolean)
+RETURNS text
+LANGUAGE c
+STRICT VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_refresh_cached_schema';
+COMMENT ON FUNCTION dataplat_internal.refresh_cached_schema(name, text, text, boolean) IS
+    'ask an external registry again for a schema of the cache: same, changed, accepted, gone or failed';
+REVOKE ALL ON FUNCTION dataplat_internal.refresh_cached_schema(name, text, text, boolean) FROM PUBLIC;
+
+-- Fail unless it is a registry that the role may use.
+CREATE OR REPLACE FUNCTION dataplat_internal.check_registry_server(role name, server_name text)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF server_name IS NULL OR NOT EXISTS (SELECT FROM pg_foreign_server AS f JOIN pg_foreign_data_wrapper AS w ON w.oid = f.srvfdw
+                                           WHERE f.srvname = server_name AND w.fdwname = 'dataplat_registry') THEN
+        RAISE EXCEPTION 'registry server "%" does not exist', coalesce(server_name, '')
+            USING ERRCODE = 'undefined_object',
+                  HINT = coalesce((SELECT format('Declared: %s.', string_agg(quote_ident(f.srvname), ', ' ORDER BY f.srvname))
+                                     FROM pg_foreign_server AS f JOIN pg_foreign_data_wrapper AS w ON w.oid = f.srvfdw
+                                    WHERE w.fdwname = 'dataplat_registry'),
+                                  'CREATE SERVER name FOREIGN DATA WRAPPER dataplat_registry OPTIONS (url ''http://host:8081'');');
+    END IF;
+    IF NOT has_server_privilege(role, server_name, 'USAGE') THEN
+        RAISE EXCEPTION 'permission denied for foreign server %', server_name
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = format('GRANT USAGE ON FOREIGN SERVER %I TO %I.', server_name, role);
+    END IF;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.check_registry_server(name, text) IS 'fail unless the role may use this registry';
+REVOKE ALL ON FUNCTION dataplat_internal.check_registry_server(name, text) FROM PUBLIC;
+
+-- SECURITY DEFINER: the tables are private; who may look is decided by SELECT
+-- on the view that calls this.
+CREATE OR REPLACE FUNCTION dataplat_internal.registry_rows(
+    OUT server text, OUT reachable boolean, OUT since timestamptz, OUT last_error text, OUT last_answer_at timestamptz,
+    OUT cached_schemas bigint, OUT missing_schemas bigint, OUT missing text[], OUT changed text[])
+RETURNS SETOF record
+LANGUAGE sql STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT f.srvname::text, r.reachable, r.since, CASE WHEN NOT r.reachable THEN r.last_error END, r.last_answer_at,
+           c.n, m.n, coalesce(m.keys, '{}'), coalesce(c.changed, '{}')
+      FROM pg_foreign_server AS f
+      JOIN pg_foreign_data_wrapper AS w ON w.oid = f.srvfdw AND w.fdwname = 'dataplat_registry'
+      LEFT JOIN dataplat_internal.registry_state AS r ON r.server = f.srvname
+     CROSS JOIN LATERAL (SELECT count(*) AS n, array_agg(x.schema_key ORDER BY x.schema_key) FILTER (WHERE x.changed_at IS NOT NULL) AS changed
+                           FROM dataplat_internal.schema_cache AS x WHERE x.server = f.srvname) AS c
+     CROSS JOIN LATERAL (SELECT count(*) AS n, (array_agg(x.schema_key ORDER BY x.asked_at DESC))[1:10] AS keys
+                           FROM dataplat_internal.schema_cache_missing AS x WHERE x.server = f.srvname) AS m;
+$$;
+COMMENT ON FUNCTION dataplat_internal.registry_rows() IS 'what is known of each external registry';
+REVOKE ALL ON FUNCTION dataplat_internal.registry_rows() FROM PUBLIC;
+
+CREATE OR REPLACE VIEW dataplat.registry_status AS
+SELECT r.server, r.reachable, r.since, r.last_error, r.last_answer_at, r.cached_schemas, r.missing_schemas, r.missing, r.changed
+  FROM dataplat_internal.registry_rows() AS r
+ ORDER BY r.server;
+COMMENT ON VIEW dataplat.registry_status IS 'external schema registries, as the workers found them last; reachable is NULL as long as none has asked';
+COMMENT ON COLUMN dataplat.registry_status.since IS 'when "reachable" became what it is';
+COMMENT ON COLUMN dataplat.registry_status.last_error IS 'why it does not answer';
+COMMENT ON COLUMN dataplat.registry_status.cached_schemas IS 'schemas that can be used while it does not answer';
+COMMENT ON COLUMN dataplat.registry_status.missing_schemas IS 'how many ids messages named lately that it does not have';
+COMMENT ON COLUMN dataplat.registry_status.missing IS 'the last ten of these';
+COMMENT ON COLUMN dataplat.registry_status.changed IS 'ids that stood for another schema before; messages that name them wait, see refresh_registry_cache()';
+
+CREATE OR REPLACE FUNCTION dataplat_internal.health_registries(
+    OUT severity text, OUT object text, OUT problem text, OUT cause text, OUT action text)
+RETURNS SETOF record
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'warning', 'registry ' || r.server, 'not reachable', coalesce(r.last_error, 'unknown'),
+           format('Messages with schemas that were seen are read on; see SELECT * FROM dataplat.test_connection(%L). Since %s.', r.server, r.since)
+      FROM dataplat_internal.registry_rows() AS r
+     WHERE NOT r.reachable
+    UNION ALL
+    SELECT 'error', 'registry ' || r.server, 'schema ids have changed',
+           format('it has other schemas than before for %s; was it restored, or replaced?', array_to_string(r.changed, ', ')),
+           format('Mend the registry, or take what it has now: SELECT * FROM dataplat.refresh_registry_cache(%L, accept_changes => true).', r.server)
+      FROM dataplat_internal.registry_rows() AS r
+     WHERE r.changed <> '{}'
+    UNION ALL
+    SELECT 'warning', 'registry ' || m.server, 'schemas are missing',
+           format('messages name %s, which it does not have', string_agg(m.schema_key, ', ' ORDER BY m.schema_key)),
+           'Is it the registry that the producers use? dataplat.dead_letter has the messages.'
+      FROM dataplat_internal.schema_cache_missing AS m
+      JOIN pg_foreign_server AS f ON f.srvname = m.server
+     WHERE m.asked_at > now() - interval '10 minutes'
+     GROUP BY m.server;
+$$;
+COMMENT ON FUNCTION dataplat_internal.health_registries() IS 'problems of external registries';
+REVOKE ALL ON FUNCTION dataplat_internal.health_registries() FROM PUBLIC;
+SELECT dataplat_internal.register_health_check('registries', 'dataplat_internal.health_registries');
+
+CREATE OR REPLACE FUNCTION dataplat_internal.command_refresh_registry_cache(caller name, a jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    server_name text := a ->> 'server';
+    rows        jsonb;
+BEGIN
+    PERFORM dataplat_internal.check_registry_server(caller, server_name);
+    SELECT coalesce(jsonb_agg(jsonb_build_object('schema_key', x.schema_key, 'result', x.result)), '[]') INTO rows
+      FROM (SELECT c.schema_key,
+                   dataplat_internal.refresh_cached_schema(caller, server_name, c.schema_key, coalesce((a ->> 'accept_changes')::boolean, false)) AS result
+              FROM dataplat_internal.schema_cache AS c
+             WHERE c.server = server_name
+             ORDER BY c.schema_id, c.schema_key) AS x;
+    DELETE FROM dataplat_internal.schema_cache_missing AS m WHERE m.server = server_name;
+    PERFORM dataplat_internal.note_registry_state(server_name, true, NULL);
+    RETURN rows;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.command_refresh_registry_cache(name, jsonb) IS 'refresh_registry_cache as the owner of the extension';
+REVOKE ALL ON FUNCTION dataplat_internal.command_refresh_registry_cache(name, jsonb) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION dataplat.refresh_registry_cache(server text, accept_changes boolean DEFAULT false)
+RETURNS TABLE (schema_key text, result text)
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT x ->> 'schema_key', x ->> 'result'
+      FROM jsonb_array_elements(dataplat.command('refresh_registry_cache',
+               jsonb_build_object('server', server, 'accept_changes', accept_changes))) AS x;
+$$;
+COMMENT ON FUNCTION dataplat.refresh_registry_cache(text, boolean) IS
+    'compare all cached schemas of an external registry with what it has now: same, changed (the id is not used), accepted (the new one is), gone (the cached one stays) or failed. Needs USAGE on the server';
+REVOKE ALL ON FUNCTION dataplat.refresh_registry_cache(text, boolean) FROM PUBLIC;

@@ -16,6 +16,7 @@ package StubRegistry;
 use strict;
 use warnings;
 
+use Encode qw(decode_utf8);
 use Fcntl qw(O_CREAT O_WRONLY O_TRUNC);
 use File::Temp ();
 use IO::Select;
@@ -281,7 +282,7 @@ sub unescape
 {
 	my ($text) = @_;
 	$text =~ s/%([0-9A-Fa-f]{2})/chr hex $1/ge;
-	return $text;
+	return decode_utf8($text);
 }
 
 # What a registry answers: status and body.
