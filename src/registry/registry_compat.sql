@@ -249,7 +249,7 @@ BEGIN
     RETURN true;
 EXCEPTION WHEN invalid_parameter_value OR program_limit_exceeded THEN
     GET STACKED DIAGNOSTICS problem = MESSAGE_TEXT, place = PG_EXCEPTION_DETAIL;
-    RAISE NOTICE '%', problem USING DETAIL = regexp_replace(place, '^error_code=\d+\n?', '');
+    RAISE NOTICE '%', concat_ws('. ', problem, NULLIF(regexp_replace(place, '^error_code=\d+\n?', ''), ''));
     RETURN false;
 END;
 $$;
