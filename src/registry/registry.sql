@@ -12,21 +12,22 @@ RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    detail text := 'error_code=' || code || coalesce(E'\n' || more, '');
+    state  text := CASE
+        WHEN code IN (40401, 40402, 40403, 40408, 40409) THEN '42704'           -- undefined_object
+        WHEN code IN (40404, 40405, 40406, 40407, 42205, 42211) THEN '55000'    -- object_not_in_prerequisite_state
+        WHEN code = 40901 THEN '23514'                                          -- check_violation
+        WHEN code = 42206 THEN '2BP01'                                          -- dependent_objects_still_exist
+        WHEN code = 42207 THEN '42710'                                          -- duplicate_object
+        WHEN code = 42208 THEN '42602'                                          -- invalid_name
+        WHEN code IN (42209, 50001) THEN '54000'                                -- program_limit_exceeded
+        ELSE '22023' END;                                                       -- invalid_parameter_value
 BEGIN
-    RAISE EXCEPTION USING
-        MESSAGE = message,
-        DETAIL = 'error_code=' || code || coalesce(E'\n' || more, ''),
-        HINT = coalesce(hint, ''),
-        ERRCODE = CASE
-            WHEN code IN (40401, 40402, 40403, 40408, 40409) THEN '42704'           -- undefined_object
-            WHEN code IN (40404, 40405, 40406, 40407, 42205, 42211) THEN '55000'    -- object_not_in_prerequisite_state
-            WHEN code IN (409, 40901) THEN '23514'                                  -- check_violation
-            WHEN code = 42206 THEN '2BP01'                                          -- dependent_objects_still_exist
-            WHEN code = 42207 THEN '42710'                                          -- duplicate_object
-            WHEN code = 42208 THEN '42602'                                          -- invalid_name
-            WHEN code = 42209 THEN '54000'                                          -- program_limit_exceeded
-            WHEN code = 50001 THEN 'XX000'
-            ELSE '22023' END;                                                       -- invalid_parameter_value
+    IF hint IS NULL THEN
+        RAISE EXCEPTION USING MESSAGE = message, DETAIL = detail, ERRCODE = state;
+    END IF;
+    RAISE EXCEPTION USING MESSAGE = message, DETAIL = detail, ERRCODE = state, HINT = hint;
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.registry_fail(int, text, text, text) IS 'raise an error with a code of Confluent''s registry in DETAIL';
@@ -168,29 +169,29 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    found dataplat.registry_config;
+    hit   dataplat.registry_config;
     c     dataplat.registry_config;
 BEGIN
     FOR c IN SELECT x.* FROM dataplat_internal.scopes_of(subject) AS s JOIN dataplat.registry_config AS x ON x.subject = s.scope ORDER BY s.nth LOOP
-        found.compatibility_level := coalesce(found.compatibility_level, c.compatibility_level);
-        found.compatibility_policy := coalesce(found.compatibility_policy, c.compatibility_policy);
-        found.compatibility_group := coalesce(found.compatibility_group, c.compatibility_group);
-        found.normalize := coalesce(found.normalize, c.normalize);
-        found.validate_fields := coalesce(found.validate_fields, c.validate_fields);
-        found.validate_names := coalesce(found.validate_names, c.validate_names);
-        found.validate_rules := coalesce(found.validate_rules, c.validate_rules);
-        found.default_metadata := coalesce(found.default_metadata, c.default_metadata);
-        found.override_metadata := coalesce(found.override_metadata, c.override_metadata);
-        found.default_rule_set := coalesce(found.default_rule_set, c.default_rule_set);
-        found.override_rule_set := coalesce(found.override_rule_set, c.override_rule_set);
+        hit.compatibility_level := coalesce(hit.compatibility_level, c.compatibility_level);
+        hit.compatibility_policy := coalesce(hit.compatibility_policy, c.compatibility_policy);
+        hit.compatibility_group := coalesce(hit.compatibility_group, c.compatibility_group);
+        hit.normalize := coalesce(hit.normalize, c.normalize);
+        hit.validate_fields := coalesce(hit.validate_fields, c.validate_fields);
+        hit.validate_names := coalesce(hit.validate_names, c.validate_names);
+        hit.validate_rules := coalesce(hit.validate_rules, c.validate_rules);
+        hit.default_metadata := coalesce(hit.default_metadata, c.default_metadata);
+        hit.override_metadata := coalesce(hit.override_metadata, c.override_metadata);
+        hit.default_rule_set := coalesce(hit.default_rule_set, c.default_rule_set);
+        hit.override_rule_set := coalesce(hit.override_rule_set, c.override_rule_set);
         IF c.subject = (SELECT p.qualified FROM dataplat_internal.subject_parts(subject) AS p) THEN
-            found.alias := c.alias;
+            hit.alias := c.alias;
         END IF;
     END LOOP;
-    found.subject := subject;
-    found.compatibility_level := coalesce(found.compatibility_level, 'BACKWARD');
-    found.compatibility_policy := coalesce(found.compatibility_policy, 'STRICT');
-    RETURN found;
+    hit.subject := subject;
+    hit.compatibility_level := coalesce(hit.compatibility_level, 'BACKWARD');
+    hit.compatibility_policy := coalesce(hit.compatibility_policy, 'STRICT');
+    RETURN hit;
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.config_in_scope(text) IS 'configuration that counts for a subject';
@@ -291,7 +292,7 @@ DECLARE
     max_names CONSTANT int := 1000;
     r         jsonb;
     target    text;
-    found     record;
+    hit       record;
 BEGIN
     IF depth > max_depth OR cardinality(seen) > max_names THEN
         PERFORM dataplat_internal.registry_fail(42201, format('references go deeper than %s or lead to more than %s schemas', max_depth, max_names));
@@ -305,7 +306,7 @@ BEGIN
             CONTINUE;
         END IF;
         target := dataplat_internal.qualify_subject(r ->> 'subject', parent);
-        SELECT c.schema, c.refs INTO found
+        SELECT c.schema, c.refs INTO hit
           FROM dataplat.schema_version AS v
           JOIN dataplat.schema_content AS c ON c.context = v.context AND c.id = v.id
          WHERE v.subject = target AND (v.version = (r ->> 'version')::int OR (r ->> 'version' = '-1' AND NOT v.deleted))
@@ -314,12 +315,12 @@ BEGIN
             PERFORM dataplat_internal.registry_fail(42201, format('no schema for reference "%s": subject "%s" version %s',
                 left(r ->> 'name', 200), left(r ->> 'subject', 200), r ->> 'version'));
         END IF;
-        IF found.refs <> '[]' THEN
+        IF hit.refs <> '[]' THEN
             SELECT c.seen, c.names, c.texts INTO seen, names, texts
-              FROM dataplat_internal.add_to_closure(found.refs, target, seen, names, texts, depth + 1) AS c;
+              FROM dataplat_internal.add_to_closure(hit.refs, target, seen, names, texts, depth + 1) AS c;
         END IF;
         names := names || (r ->> 'name');
-        texts := texts || found.schema;
+        texts := texts || hit.schema;
     END LOOP;
 END;
 $$;

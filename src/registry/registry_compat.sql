@@ -12,7 +12,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN schema_type = 'AVRO' THEN format('{errorType:''%s'', description:''%s'', additionalInfo:''%s''}', type, m.said, coalesce(path, ''))
                 ELSE format('{errorType:"%s", description:"%s"}', type, m.said) END
-      FROM (SELECT CASE WHEN forward THEN replace(replace(replace(coalesce(message, path), 'new schema', E'\x01'), 'old schema', 'new schema'), E'\x01', 'old schema')
+      FROM (SELECT CASE WHEN forward THEN replace(replace(replace(coalesce(message, path), 'he new ', E'\x01'), 'he old ', 'he new '), E'\x01', 'he old ')
                         ELSE coalesce(message, path) END) AS m (said);
 $$;
 COMMENT ON FUNCTION dataplat_internal.difference_message(text, text, text, text, boolean) IS 'a difference of schemas as a line of text';
@@ -89,7 +89,7 @@ BEGIN
         problems := ARRAY(SELECT dataplat_internal.reserved_field_problems(schema_type, schema, names, texts, metadata, NULL));
     END IF;
     IF cardinality(problems) > 0 THEN
-        problems := problems || format('{validateFields: ''%s'', compatibility: ''%s''}', coalesce(config.validate_fields, false), level);
+        problems := problems || format('{validateFields: ''%s'', compatibility: ''%s''}', CASE WHEN config.validate_fields THEN 'true' ELSE 'false' END, level);
     END IF;
     RETURN problems;
 END;
@@ -137,7 +137,7 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    subject  text := dataplat_internal.follow_alias(dataplat_internal.check_subject(a ->> 'subject'));
+    q        text := dataplat_internal.follow_alias(dataplat_internal.check_subject(a ->> 'subject'));
     kind     text := dataplat_internal.check_schema_type(a ->> 'schema_type');
     config   dataplat.registry_config;
     number   int;
@@ -150,22 +150,22 @@ BEGIN
         PERFORM dataplat_internal.registry_fail(42201, 'empty schema');
     END IF;
     PERFORM dataplat_internal.check_schema_size(a ->> 'schema');
-    config := dataplat_internal.config_in_scope(subject);
+    config := dataplat_internal.config_in_scope(q);
     IF a ->> 'level' IS NOT NULL THEN
         config.compatibility_level := dataplat_internal.check_level(a ->> 'level');
     END IF;
     IF a ->> 'version' IS NOT NULL THEN
         number := dataplat_internal.check_version(a ->> 'version');
         IF number IS NULL THEN
-            SELECT max(v.version) INTO number FROM dataplat.schema_version AS v WHERE v.subject = compatibility_answer.subject AND NOT v.deleted;
-        ELSIF NOT EXISTS (SELECT FROM dataplat.schema_version AS v WHERE v.subject = compatibility_answer.subject AND v.version = number AND NOT v.deleted) THEN
-            PERFORM dataplat_internal.registry_fail(40402, format('version %s of subject "%s" not found', number, subject));
+            SELECT max(v.version) INTO number FROM dataplat.schema_version AS v WHERE v.subject = q AND NOT v.deleted;
+        ELSIF NOT EXISTS (SELECT FROM dataplat.schema_version AS v WHERE v.subject = q AND v.version = number AND NOT v.deleted) THEN
+            PERFORM dataplat_internal.registry_fail(40402, format('version %s of subject "%s" not found', number, q));
         END IF;
     END IF;
-    refs := dataplat_internal.check_references(a -> 'refs', subject);
-    SELECT x.names, x.texts INTO c FROM dataplat_internal.closure_of(refs, subject) AS x;
+    refs := dataplat_internal.check_references(a -> 'refs', q);
+    SELECT x.names, x.texts INTO c FROM dataplat_internal.closure_of(refs, q) AS x;
     printed := dataplat_internal.print_schema(kind, a ->> 'schema', c.names, c.texts, coalesce((a ->> 'normalized')::boolean, config.normalize, false));
-    problems := dataplat_internal.incompatibilities(subject, kind, printed, c.names, c.texts, NULLIF(a -> 'metadata', 'null'), config, number);
+    problems := dataplat_internal.incompatibilities(q, kind, printed, c.names, c.texts, NULLIF(a -> 'metadata', 'null'), config, number);
     IF (a ->> 'verbose')::boolean THEN
         RETURN jsonb_build_object('is_compatible', cardinality(problems) = 0, 'messages', to_jsonb(problems));
     END IF;
@@ -184,7 +184,7 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT dataplat_internal.compatibility_answer(jsonb_build_object('subject', subject, 'schema', schema, 'schema_type', schema_type, 'refs', refs,
-        'version', version, 'level', level, 'verbose', coalesce(verbose, false), 'metadata', metadata, 'normalized', normalized));
+        'version', version, 'level', level, 'verbose', coalesce(check_compatibility.verbose, false), 'metadata', metadata, 'normalized', normalized));
 $$;
 COMMENT ON FUNCTION dataplat.check_compatibility(text, text, text, jsonb, text, text, boolean, jsonb, boolean) IS
     'may this schema follow the versions of a subject? version: a number, latest, or NULL for those that the level asks for; level NULL: the configured one; verbose adds why not';

@@ -33,20 +33,20 @@ AS $$
 DECLARE
     scope text := dataplat_internal.check_scope(subject);
     own   dataplat.registry_config;
-    found dataplat.registry_config := dataplat_internal.config_in_scope(scope);
+    hit   dataplat.registry_config := dataplat_internal.config_in_scope(scope);
 BEGIN
     SELECT * INTO own FROM dataplat.registry_config AS c WHERE c.subject = scope;
     IF FOUND AND NOT inherited THEN
-        own.compatibility_level := found.compatibility_level;
+        own.compatibility_level := hit.compatibility_level;
         RETURN own;
     ELSIF NOT FOUND AND NOT inherited AND scope <> ':.:' THEN
         PERFORM dataplat_internal.registry_fail(40408, format('subject "%s" does not have subject-level compatibility configured', scope),
             'With default_to_global the answer is what counts for it.');
     END IF;
-    IF found.compatibility_policy = 'STRICT' AND own.compatibility_policy IS NULL THEN
-        found.compatibility_policy := NULL;
+    IF hit.compatibility_policy = 'STRICT' AND own.compatibility_policy IS NULL THEN
+        hit.compatibility_policy := NULL;
     END IF;
-    RETURN found;
+    RETURN hit;
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.config_answer(text, boolean) IS 'configuration of a subject or context, its own or what it inherits';

@@ -74,27 +74,27 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    subject   text := dataplat_internal.follow_alias(dataplat_internal.check_subject(a ->> 'subject'));
+    q         text := dataplat_internal.follow_alias(dataplat_internal.check_subject(a ->> 'subject'));
     permanent boolean := coalesce((a ->> 'permanent')::boolean, false);
     v         dataplat.schema_version;
 BEGIN
     PERFORM dataplat_internal.check_version(a ->> 'version');
-    PERFORM dataplat_internal.lock_contexts(ARRAY[(SELECT p.context FROM dataplat_internal.subject_parts(subject) AS p)]);
-    v := dataplat_internal.require_version(subject, a ->> 'version', true);
+    PERFORM dataplat_internal.lock_contexts(ARRAY[(SELECT p.context FROM dataplat_internal.subject_parts(q) AS p)]);
+    v := dataplat_internal.require_version(q, a ->> 'version', true);
     IF v.deleted AND NOT permanent THEN
-        PERFORM dataplat_internal.registry_fail(40406, format('version %s of subject "%s" was soft deleted', v.version, subject),
+        PERFORM dataplat_internal.registry_fail(40406, format('version %s of subject "%s" was soft deleted', v.version, q),
             'Set permanent to delete it for good.');
     END IF;
-    PERFORM dataplat_internal.forbid_read_only(subject);
-    PERFORM dataplat_internal.forbid_referenced(subject, v.version);
+    PERFORM dataplat_internal.forbid_read_only(q);
+    PERFORM dataplat_internal.forbid_referenced(q, v.version);
     IF NOT permanent THEN
         UPDATE dataplat.schema_version AS x SET deleted = true, deleted_at = now(), deleted_by = caller
          WHERE x.subject = v.subject AND x.version = v.version;
     ELSIF NOT v.deleted THEN
-        PERFORM dataplat_internal.registry_fail(40407, format('version %s of subject "%s" was not deleted first before being permanently deleted', v.version, subject),
+        PERFORM dataplat_internal.registry_fail(40407, format('version %s of subject "%s" was not deleted first before being permanently deleted', v.version, q),
             'Delete it without permanent before.');
     ELSE
-        PERFORM dataplat_internal.erase_versions(subject, ARRAY[v.version]);
+        PERFORM dataplat_internal.erase_versions(q, ARRAY[v.version]);
     END IF;
     RETURN to_jsonb(v.version);
 END;
@@ -107,29 +107,29 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    subject   text := dataplat_internal.follow_alias(dataplat_internal.check_subject(a ->> 'subject'));
+    q         text := dataplat_internal.follow_alias(dataplat_internal.check_subject(a ->> 'subject'));
     permanent boolean := coalesce((a ->> 'permanent')::boolean, false);
     versions  int[];
 BEGIN
-    PERFORM dataplat_internal.lock_contexts(ARRAY[(SELECT p.context FROM dataplat_internal.subject_parts(subject) AS p)]);
-    PERFORM dataplat_internal.require_subject(subject, true);
+    PERFORM dataplat_internal.lock_contexts(ARRAY[(SELECT p.context FROM dataplat_internal.subject_parts(q) AS p)]);
+    PERFORM dataplat_internal.require_subject(q, true);
     SELECT coalesce(array_agg(v.version ORDER BY v.version), '{}') INTO versions
-      FROM dataplat.schema_version AS v WHERE v.subject = command_delete_subject.subject AND (permanent OR NOT v.deleted);
+      FROM dataplat.schema_version AS v WHERE v.subject = q AND (permanent OR NOT v.deleted);
     IF NOT permanent AND cardinality(versions) = 0 THEN
-        PERFORM dataplat_internal.registry_fail(40404, format('subject "%s" was soft deleted', subject), 'Set permanent to delete it for good.');
+        PERFORM dataplat_internal.registry_fail(40404, format('subject "%s" was soft deleted', q), 'Set permanent to delete it for good.');
     END IF;
-    PERFORM dataplat_internal.forbid_read_only(subject);
-    PERFORM dataplat_internal.forbid_referenced(subject, n) FROM unnest(versions) AS n;
+    PERFORM dataplat_internal.forbid_read_only(q);
+    PERFORM dataplat_internal.forbid_referenced(q, n) FROM unnest(versions) AS n;
     IF NOT permanent THEN
         UPDATE dataplat.schema_version AS v SET deleted = true, deleted_at = now(), deleted_by = caller
-         WHERE v.subject = command_delete_subject.subject AND v.version = ANY (versions);
-    ELSIF EXISTS (SELECT FROM dataplat.schema_version AS v WHERE v.subject = command_delete_subject.subject AND NOT v.deleted) THEN
-        PERFORM dataplat_internal.registry_fail(40405, format('subject "%s" was not deleted first before being permanently deleted', subject),
+         WHERE v.subject = q AND v.version = ANY (versions);
+    ELSIF EXISTS (SELECT FROM dataplat.schema_version AS v WHERE v.subject = q AND NOT v.deleted) THEN
+        PERFORM dataplat_internal.registry_fail(40405, format('subject "%s" was not deleted first before being permanently deleted', q),
             'Delete it without permanent before.');
     ELSE
-        PERFORM dataplat_internal.erase_versions(subject, versions);
-        DELETE FROM dataplat.registry_config AS c WHERE c.subject = command_delete_subject.subject;
-        DELETE FROM dataplat.registry_mode AS m WHERE m.subject = command_delete_subject.subject;
+        PERFORM dataplat_internal.erase_versions(q, versions);
+        DELETE FROM dataplat.registry_config AS c WHERE c.subject = q;
+        DELETE FROM dataplat.registry_mode AS m WHERE m.subject = q;
     END IF;
     RETURN to_jsonb(versions);
 END;

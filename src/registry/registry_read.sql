@@ -52,9 +52,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     number int := dataplat_internal.check_version(written);
-    found  dataplat.schema_version;
+    hit    dataplat.schema_version;
 BEGIN
-    SELECT * INTO found FROM dataplat.schema_version AS v
+    SELECT * INTO hit FROM dataplat.schema_version AS v
      WHERE v.subject = require_version.subject
        AND CASE WHEN number IS NULL THEN NOT v.deleted ELSE v.version = number AND (with_deleted OR NOT v.deleted) END
      ORDER BY v.version DESC LIMIT 1;
@@ -62,7 +62,7 @@ BEGIN
         PERFORM dataplat_internal.require_subject(subject, with_deleted);
         PERFORM dataplat_internal.registry_fail(40402, format('version %s of subject "%s" not found', coalesce(number::text, 'latest'), subject));
     END IF;
-    RETURN found;
+    RETURN hit;
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.require_version(text, text, boolean) IS 'a version of a subject; an error when it is not there';

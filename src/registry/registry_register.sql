@@ -320,11 +320,11 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    subject      text := dataplat_internal.follow_alias(dataplat_internal.check_subject(a ->> 'subject'));
+    q            text := dataplat_internal.follow_alias(dataplat_internal.check_subject(a ->> 'subject'));
     want_id      int := NULLIF((a ->> 'id')::bigint, -1);
     want_version int := NULLIF((a ->> 'version')::bigint, 0);
-    config       dataplat.registry_config := dataplat_internal.config_in_scope(subject);
-    found        dataplat.schema_version;
+    config       dataplat.registry_config := dataplat_internal.config_in_scope(q);
+    hit          dataplat.schema_version;
     d            dataplat_internal.schema_draft;
     before       dataplat.schema_content;
     next_version int;
@@ -335,20 +335,20 @@ BEGIN
         PERFORM dataplat_internal.registry_fail(42201, 'id and version of a schema must be positive');
     END IF;
     IF want_id IS NULL AND want_version IS NULL AND coalesce(config.default_metadata, config.override_metadata, config.default_rule_set, config.override_rule_set) IS NULL THEN
-        SELECT * INTO found FROM dataplat_internal.find_version(subject, a, false);
+        SELECT * INTO hit FROM dataplat_internal.find_version(q, a, false);
         IF FOUND THEN
-            RETURN jsonb_build_object('id', found.id, 'version', found.version, 'subject', found.subject);
+            RETURN jsonb_build_object('id', hit.id, 'version', hit.version, 'subject', hit.subject);
         END IF;
     END IF;
 
-    d := dataplat_internal.draft_of(subject, a);
+    d := dataplat_internal.draft_of(q, a);
     PERFORM dataplat_internal.lock_contexts(dataplat_internal.contexts_of_draft(d));
-    config := dataplat_internal.config_in_scope(subject);
-    d := dataplat_internal.draft_of(subject, a);
-    mode := dataplat_internal.check_register_mode(subject, want_id IS NOT NULL);
+    config := dataplat_internal.config_in_scope(q);
+    d := dataplat_internal.draft_of(q, a);
+    mode := dataplat_internal.check_register_mode(q, want_id IS NOT NULL);
 
-    SELECT coalesce(max(v.version), 0) + 1 INTO next_version FROM dataplat.schema_version AS v WHERE v.subject = command_register_schema.subject;
-    SELECT * INTO before FROM dataplat_internal.latest_content(subject);
+    SELECT coalesce(max(v.version), 0) + 1 INTO next_version FROM dataplat.schema_version AS v WHERE v.subject = q;
+    SELECT * INTO before FROM dataplat_internal.latest_content(q);
     IF d.schema IS NULL AND (mode <> 'READWRITE' OR before.id IS NULL) THEN
         PERFORM dataplat_internal.registry_fail(42201, 'empty schema');
     ELSIF d.schema IS NULL THEN
@@ -363,15 +363,15 @@ BEGIN
     PERFORM dataplat_internal.check_schema_size(d.schema);
 
     IF want_version IS NULL THEN
-        SELECT * INTO found FROM dataplat_internal.version_of_draft(d, false);
-        IF FOUND AND (want_id IS NULL OR want_id = found.id) THEN
-            RETURN jsonb_build_object('id', found.id, 'version', found.version, 'subject', found.subject);
+        SELECT * INTO hit FROM dataplat_internal.version_of_draft(d, false);
+        IF FOUND AND (want_id IS NULL OR want_id = hit.id) THEN
+            RETURN jsonb_build_object('id', hit.id, 'version', hit.version, 'subject', hit.subject);
         END IF;
     END IF;
     IF mode = 'READWRITE' THEN
-        problems := dataplat_internal.incompatibilities(subject, d.schema_type, d.schema, d.names, d.texts, d.metadata, config, NULL);
+        problems := dataplat_internal.incompatibilities(q, d.schema_type, d.schema, d.names, d.texts, d.metadata, config, NULL);
         IF cardinality(problems) > 0 THEN
-            PERFORM dataplat_internal.registry_fail(40901, format('schema being registered is incompatible with an earlier schema for subject "%s"', subject),
+            PERFORM dataplat_internal.registry_fail(40901, format('schema being registered is incompatible with an earlier schema for subject "%s"', q),
                 'dataplat.schema_diff() tells what changed; dataplat.check_compatibility() asks without registering.', '[' || array_to_string(problems, ', ') || ']');
         END IF;
         IF want_version > 0 AND want_version <> next_version THEN
@@ -435,18 +435,18 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     q     text := dataplat_internal.follow_alias(dataplat_internal.check_subject(subject));
-    found dataplat.schema_version;
+    hit   dataplat.schema_version;
 BEGIN
     PERFORM dataplat_internal.require_subject(q, coalesce(deleted, false));
-    SELECT * INTO found
+    SELECT * INTO hit
       FROM dataplat_internal.find_version(q, jsonb_build_object('schema', schema, 'schema_type', schema_type, 'refs', refs, 'metadata', metadata,
                                                                 'rule_set', rule_set, 'normalized', normalized), coalesce(deleted, false));
     IF NOT FOUND THEN
         PERFORM dataplat_internal.registry_fail(40403, format('schema not found in subject "%s"', q));
     END IF;
-    SELECT found.subject, c.schema, c.schema_type, c.refs, c.metadata, c.rule_set, c.id, found.version, c.guid
+    SELECT hit.subject, c.schema, c.schema_type, c.refs, c.metadata, c.rule_set, c.id, hit.version, c.guid
       INTO subject, schema, schema_type, refs, metadata, rule_set, id, version, guid
-      FROM dataplat.schema_content AS c WHERE c.context = found.context AND c.id = found.id;
+      FROM dataplat.schema_content AS c WHERE c.context = hit.context AND c.id = hit.id;
 END;
 $$;
 COMMENT ON FUNCTION dataplat.lookup_schema(text, text, text, jsonb, jsonb, jsonb, boolean, boolean) IS

@@ -152,21 +152,21 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    subject text := dataplat_internal.follow_alias(dataplat_internal.check_subject(a ->> 'subject'));
+    q       text := dataplat_internal.follow_alias(dataplat_internal.check_subject(a ->> 'subject'));
     number  int := dataplat_internal.check_version(a ->> 'version');
-    deleted boolean := dataplat_internal.rest_flag(a, 'deleted');
-    found   dataplat.schema_version;
+    gone boolean := dataplat_internal.rest_flag(a, 'deleted');
+    hit     dataplat.schema_version;
 BEGIN
-    IF left(subject, 2) <> ':.' AND NOT EXISTS (SELECT FROM dataplat.schema_version AS v WHERE v.subject = rest_version.subject AND (deleted OR NOT v.deleted)) THEN
-        SELECT v.* INTO found FROM dataplat_internal.schema_context AS c
-          JOIN dataplat.schema_version AS v ON v.subject = ':' || c.context || ':' || rest_version.subject
-         WHERE c.context <> '.' AND CASE WHEN number IS NULL THEN NOT v.deleted ELSE v.version = number AND (deleted OR NOT v.deleted) END
+    IF left(q, 2) <> ':.' AND NOT EXISTS (SELECT FROM dataplat.schema_version AS v WHERE v.subject = q AND (gone OR NOT v.deleted)) THEN
+        SELECT v.* INTO hit FROM dataplat_internal.schema_context AS c
+          JOIN dataplat.schema_version AS v ON v.subject = ':' || c.context || ':' || q
+         WHERE c.context <> '.' AND CASE WHEN number IS NULL THEN NOT v.deleted ELSE v.version = number AND (gone OR NOT v.deleted) END
          ORDER BY c.context, v.version DESC LIMIT 1;
         IF FOUND THEN
-            RETURN found;
+            RETURN hit;
         END IF;
     END IF;
-    RETURN dataplat_internal.require_version(subject, a ->> 'version', deleted);
+    RETURN dataplat_internal.require_version(q, a ->> 'version', gone);
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.rest_version(jsonb) IS 'the version that a request names';
@@ -209,13 +209,13 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    subject  text := dataplat_internal.follow_alias(dataplat_internal.check_subject(a ->> 'subject'));
+    q        text := dataplat_internal.follow_alias(dataplat_internal.check_subject(a ->> 'subject'));
     negative boolean := dataplat_internal.rest_flag(a, 'deletedAsNegative');
 BEGIN
-    PERFORM dataplat_internal.require_subject(subject, negative OR dataplat_internal.rest_flag(a, 'deleted') OR dataplat_internal.rest_flag(a, 'deletedOnly'));
+    PERFORM dataplat_internal.require_subject(q, negative OR dataplat_internal.rest_flag(a, 'deleted') OR dataplat_internal.rest_flag(a, 'deletedOnly'));
     RETURN (SELECT jsonb_agg(CASE WHEN negative AND v.deleted THEN -v.version ELSE v.version END ORDER BY v.version)
               FROM dataplat.schema_version AS v
-             WHERE v.subject = rest_versions.subject AND (negative OR dataplat_internal.rest_sees(a, v.deleted)));
+             WHERE v.subject = q AND (negative OR dataplat_internal.rest_sees(a, v.deleted)));
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.rest_versions(jsonb) IS 'version numbers of a subject for the REST API';
@@ -261,25 +261,25 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    subject text := dataplat_internal.follow_alias(dataplat_internal.check_subject(a ->> 'subject'));
+    q       text := dataplat_internal.follow_alias(dataplat_internal.check_subject(a ->> 'subject'));
     asked   jsonb;
-    found   dataplat.schema_version;
+    hit     dataplat.schema_version;
 BEGIN
     SELECT coalesce(jsonb_object_agg(k.e, v.e), '{}') INTO asked
       FROM jsonb_array_elements_text(CASE jsonb_typeof(a -> 'key') WHEN 'array' THEN a -> 'key' ELSE jsonb_build_array(a -> 'key') END) WITH ORDINALITY AS k (e, nth)
       JOIN jsonb_array_elements_text(CASE jsonb_typeof(a -> 'value') WHEN 'array' THEN a -> 'value' ELSE jsonb_build_array(a -> 'value') END) WITH ORDINALITY AS v (e, nth)
         ON v.nth = k.nth
      WHERE k.e IS NOT NULL;
-    SELECT v.* INTO found
+    SELECT v.* INTO hit
       FROM dataplat.schema_version AS v
       JOIN dataplat.schema_content AS c ON c.context = v.context AND c.id = v.id
-     WHERE v.subject = rest_metadata.subject AND (NOT v.deleted OR dataplat_internal.rest_flag(a, 'deleted')) AND c.metadata -> 'properties' @> asked
+     WHERE v.subject = q AND (NOT v.deleted OR dataplat_internal.rest_flag(a, 'deleted')) AND c.metadata -> 'properties' @> asked
      ORDER BY v.version DESC LIMIT 1;
     IF NOT FOUND THEN
-        PERFORM dataplat_internal.require_subject(subject, dataplat_internal.rest_flag(a, 'deleted'));
-        PERFORM dataplat_internal.registry_fail(40402, format('no version of subject "%s" has this metadata', subject));
+        PERFORM dataplat_internal.require_subject(q, dataplat_internal.rest_flag(a, 'deleted'));
+        PERFORM dataplat_internal.registry_fail(40402, format('no version of subject "%s" has this metadata', q));
     END IF;
-    RETURN dataplat_internal.version_as_json(found, a ->> 'format');
+    RETURN dataplat_internal.version_as_json(hit, a ->> 'format');
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.rest_metadata(jsonb) IS 'the latest version with these properties for the REST API';
@@ -307,16 +307,16 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    subject text := dataplat_internal.follow_alias(dataplat_internal.check_subject(a ->> 'subject'));
-    deleted boolean := dataplat_internal.rest_flag(a, 'deleted');
-    found   dataplat.schema_version;
+    q       text := dataplat_internal.follow_alias(dataplat_internal.check_subject(a ->> 'subject'));
+    gone boolean := dataplat_internal.rest_flag(a, 'deleted');
+    hit     dataplat.schema_version;
 BEGIN
-    PERFORM dataplat_internal.require_subject(subject, deleted);
-    SELECT * INTO found FROM dataplat_internal.find_version(subject, dataplat_internal.rest_arguments(a), deleted);
+    PERFORM dataplat_internal.require_subject(q, gone);
+    SELECT * INTO hit FROM dataplat_internal.find_version(q, dataplat_internal.rest_arguments(a), gone);
     IF NOT FOUND THEN
         PERFORM dataplat_internal.registry_fail(40403, 'schema not found');
     END IF;
-    RETURN dataplat_internal.version_as_json(found, a ->> 'format');
+    RETURN dataplat_internal.version_as_json(hit, a ->> 'format');
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.rest_lookup(jsonb) IS 'find a schema in a subject for the REST API';
