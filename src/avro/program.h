@@ -37,7 +37,7 @@ typedef enum DpAvroOp
 	DP_OP_FIXED,				/* arg: size; form */
 	DP_OP_ENUM,					/* arg: symbols; data: nodes */
 	/* into other code */
-	DP_OP_OPTIONAL,				/* form: the branch that is null; else the next instruction */
+	DP_OP_OPTIONAL,				/* form: the branch that is null, goes to arg; else the next */
 	DP_OP_RECORD,				/* arg: record */
 	DP_OP_ARRAY,				/* arg: code of an element */
 	DP_OP_MAP,
@@ -126,10 +126,11 @@ typedef struct DpAvroColumnIns
 {
 	uint8		op;				/* DpAvroColumnOp */
 	uint8		form;
-	int8		null_branch;	/* -1: the field is no optional one */
+	int8		null_branch;	/* of a field that may be null, or -1 */
 	bool		is_int;			/* range of int, not long */
 	uint16		scale;
-	uint32		arg;			/* size, symbols, or precision of the column */
+	uint16		precision;		/* of the column; 0: any */
+	uint32		arg;			/* size, symbols */
 	int32		column;			/* first one; -1: none */
 	uint32		code;			/* of the field as nodes, ends in STOP */
 	bool		from_default;	/* nothing on the wire */
@@ -147,6 +148,7 @@ typedef struct DpAvroColumnCode
 typedef struct DpAvroFrame
 {
 	uint32		ret;			/* instruction to go on with */
+	uint32		start;			/* code of an element */
 	uint32		base;			/* first node of the container */
 	uint32		shape;
 	uint8		op;				/* what opened it */
@@ -168,7 +170,6 @@ typedef struct DpAvroReader
 	uint32		nrecords;
 	uint32		maxrecords;
 	DpAvroFrame *frames;		/* limits.max_depth + 1 */
-	bool		stale;			/* shapes are to be made anew */
 	bool		rescue;
 	/* to columns */
 	DpColumn   *columns;
@@ -185,11 +186,13 @@ typedef struct DpAvroReader
 	const char *at;
 	const char *end;
 	int64		items;			/* values that may still come */
+	uint32		tick;			/* since interrupts were asked for */
 } DpAvroReader;
 
 /* Fill the code; false and *err. */
 extern bool dp_avro_compile(DpAvroReader *r, const DpAvroSchema *writer, const DpAvroSchema *reader,
 							DpError *err);
+extern bool dp_avro_add_columns(DpAvroReader *r, const DpColumnSpec *specs, int n, DpError *err);
 extern bool dp_avro_compile_columns(DpAvroReader *r, const DpAvroSchema *writer,
 									const DpAvroSchema *reader, DpError *err);
 
@@ -205,9 +208,11 @@ extern bool dp_avro_finish(const DpAvroReader *r, DpError *err);
 extern bool dp_avro_to_columns(DpMessageReader *self, const char *src, size_t len,
 							   DpColumnValue *values, DpError *err);
 
-/* Is b a value of which a's readers can make something? (resolve.c) */
-extern const DpAvroType *dp_avro_best_branch(const DpAvroType *writer, const DpAvroType *reader);
+/* Does the specification let a reader's type take this writer's?  Looks no deeper than into items. */
 extern bool dp_avro_types_match(const DpAvroType *writer, const DpAvroType *reader);
+
+/* The branch of a reader's union for a writer's type, or -1. */
+extern int	dp_avro_best_branch(const DpAvroType *writer, const DpAvroType *reader);
 
 /*
  * In a union: must this branch be written as {"name": value}, because its

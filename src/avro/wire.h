@@ -1,0 +1,40 @@
+/*-------------------------------------------------------------------------
+ *
+ * wire.h
+ *	  The words of Avro's binary encoding.
+ *
+ * Messages are padded with zero bytes, at which every integer ends, so an
+ * integer is read first and its place looked at afterwards.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef DP_AVRO_WIRE_H
+#define DP_AVRO_WIRE_H
+
+#include "postgres.h"
+
+#define DP_AVRO_LONG_BYTES 10	/* of the longest integer */
+
+extern const char *dp_avro_get_long_slow(const char *p, int64 *v);
+
+/* Where the integer at p ends, or NULL when it is none. */
+static inline const char *
+dp_avro_get_long(const char *p, int64 *v)
+{
+	uint64		n = (unsigned char) p[0];
+
+	if (likely(n < 0x80))
+	{
+		*v = (int64) (n >> 1) ^ -(int64) (n & 1);
+		return p + 1;
+	}
+	n = (n & 0x7F) | (uint64) (unsigned char) p[1] << 7;
+	if (likely(n < 0x80 << 7))
+	{
+		*v = (int64) (n >> 1) ^ -(int64) (n & 1);
+		return p + 2;
+	}
+	return dp_avro_get_long_slow(p, v);
+}
+
+#endif							/* DP_AVRO_WIRE_H */
