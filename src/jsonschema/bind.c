@@ -108,23 +108,67 @@ follow_pointer(DpJsBuild *build, DpJsResource *resource, char *pointer)
 	return dp_js_compile(build, value, resource);
 }
 
-/* The resource of a URI: of the program, or built in. */
+/* Read a document that waits; false and the build's error. */
+static bool
+take_pending(DpJsBuild *build, DpJsPending *pending)
+{
+	int			depth = build->depth;
+	DpJsValue  *root;
+
+	if (pending->taken)
+		return true;
+	pending->taken = true;
+	root = dp_js_read_document(build, pending->text, pending->len, build->program->draft);
+	build->depth = 0;
+	if (root == NULL || dp_js_add_document(build, root, pending->uri) == NULL)
+		return false;
+	build->depth = depth;
+	return true;
+}
+
 static DpJsResource *
-find_or_load(DpJsBuild *build, const char *uri, size_t len)
+load_metaschema(DpJsBuild *build, const char *text, const char *uri, size_t len)
 {
 	DpJsProgram *program = build->program;
-	DpJsResource *resource = dp_js_find_resource(program, uri, len);
-	const char *text = resource == NULL ? dp_js_metaschema(uri, len) : NULL;
-	DpJsValue  *root;
-	char	   *copy;
+	DpJsValue  *root = dp_js_value_parse(&program->arena, text, strlen(text), build->err);
+	char	   *copy = dp_js_copy(&program->arena, uri, len);
 
-	if (text == NULL)
-		return resource;
-	root = dp_js_value_parse(&program->arena, text, strlen(text), build->err);
-	copy = dp_js_copy(&program->arena, uri, len);
 	if (root == NULL || copy == NULL)
 		return NULL;
 	return dp_js_add_document(build, root, copy);
+}
+
+/*
+ * Of the program, then of what came along, by the name that it is referred to
+ * by; then built in; then by the identifiers inside all that came along.
+ */
+DpJsResource *
+dp_js_find_or_load(DpJsBuild *build, const char *uri, size_t len)
+{
+	DpJsProgram *program = build->program;
+	DpJsResource *resource = dp_js_find_resource(program, uri, len);
+	const char *text;
+	bool		more = false;
+
+	if (resource != NULL)
+		return resource;
+	for (int i = 0; i < program->npending; i++)
+	{
+		DpJsPending *pending = &program->pending[i];
+
+		more |= !pending->taken;
+		if (!pending->taken && strlen(pending->uri) == len && memcmp(pending->uri, uri, len) == 0)
+			return take_pending(build, pending) ? dp_js_find_resource(program, uri, len) : NULL;
+	}
+	text = dp_js_metaschema(uri, len);
+	if (text != NULL)
+		return load_metaschema(build, text, uri, len);
+	for (int i = 0; i < program->npending; i++)
+	{
+		if (!take_pending(build, &program->pending[i]))
+			return NULL;
+	}
+	return more ? dp_js_find_resource(program, uri, len) : NULL;
 }
 
 /* The schema that "ref" means, seen from "from"; NULL and the build's error. */
@@ -146,9 +190,9 @@ find_schema(DpJsBuild *build, const DpJsSchema *from, const char *ref, DpJsAncho
 	len = strcspn(uri, "#");
 	build->err->sqlstate[0] = '\0';
 	/* What stands in a resource without a name of its own means that resource. */
-	resource = ref[0] == '#' || ref[0] == '\0' ? from->resource : find_or_load(build, uri, len);
+	resource = ref[0] == '#' || ref[0] == '\0' ? from->resource : dp_js_find_or_load(build, uri, len);
 	if (resource == NULL && build->err->sqlstate[0] == '\0')
-		resource = dp_js_find_resource(program, ref, strcspn(ref, "#"));
+		resource = dp_js_find_or_load(build, ref, strcspn(ref, "#"));
 	if (resource == NULL && build->err->sqlstate[0] == '\0')
 	{
 		dp_error_set(build->err, DP_SQLSTATE_INVALID_SCHEMA, DP_NO_POSITION,

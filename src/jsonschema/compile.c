@@ -624,52 +624,59 @@ dp_js_compile(DpJsBuild *build, DpJsValue *value, DpJsResource *resource)
 	return s;
 }
 
-/* Does the metaschema of a document, if it came along, leave validation out? */
+/* Does a metaschema leave the validation keywords out? */
 static bool
-leaves_validation_out(const DpJsProgram *program, const DpJsValue *root)
+leaves_validation_out(const DpJsResource *meta)
 {
-	const char *uri = dp_js_get_string(root, "$schema");
-	DpJsResource *meta;
-	DpJsValue  *vocabulary;
+	DpJsValue  *vocabulary = dp_js_get(meta->root, "$vocabulary");
+	static const char name[] = "/vocab/validation";
 
-	if (uri == NULL)
-		return false;
-	meta = dp_js_find_resource(program, uri, strcspn(uri, "#"));
-	vocabulary = meta == NULL ? NULL : dp_js_get(meta->root, "$vocabulary");
 	if (vocabulary == NULL || vocabulary->kind != DP_JS_OBJECT)
 		return false;
 	for (uint32 i = 0; i < vocabulary->len; i++)
 	{
-		const char *key = vocabulary->u.members[i].key;
-		size_t		n = strlen(key);
+		const DpJsMember *member = &vocabulary->u.members[i];
 
-		if (n > 17 && strcmp(key + n - 17, "/vocab/validation") == 0)
+		if (member->keylen >= sizeof(name) - 1 &&
+			strcmp(member->key + member->keylen - (sizeof(name) - 1), name) == 0)
 			return false;
 	}
 	return true;
 }
 
-/* A metaschema of one's own says by its own $schema what draft it stands for. */
-static DpJsDraft
-draft_by_metaschema(const DpJsProgram *program, const DpJsValue *root, DpJsDraft otherwise)
+/* The metaschema of one's own that a document names, if it came along. */
+static DpJsResource *
+own_metaschema(DpJsBuild *build, const DpJsValue *root)
 {
 	const char *uri = dp_js_get_string(root, "$schema");
-	DpJsResource *meta = uri == NULL ? NULL :
-		dp_js_find_resource(program, uri, strcspn(uri, "#"));
 
-	return dp_js_draft_of(root, meta != NULL ? meta->draft : otherwise);
+	if (uri == NULL || build->program->npending == 0 ||
+		dp_js_metaschema(uri, strcspn(uri, "#")) != NULL)
+		return NULL;
+	for (int i = 0; i < build->program->npending; i++)
+	{
+		if (strncmp(build->program->pending[i].uri, uri, strcspn(uri, "#")) == 0)
+			return dp_js_find_or_load(build, uri, strcspn(uri, "#"));
+	}
+	return NULL;
 }
 
 DpJsResource *
 dp_js_add_document(DpJsBuild *build, DpJsValue *root, const char *uri)
 {
-	DpJsProgram *program = build->program;
-	DpJsResource *resource = add_resource(build, uri, root,
-										  draft_by_metaschema(program, root, program->draft));
+	DpJsResource *meta;
+	DpJsResource *resource;
 
+	/* It says by its own $schema what draft it stands for. */
+	build->err->sqlstate[0] = '\0';
+	meta = own_metaschema(build, root);
+	if (build->err->sqlstate[0] != '\0')
+		return NULL;
+	resource = add_resource(build, uri, root,
+							dp_js_draft_of(root, meta != NULL ? meta->draft : build->program->draft));
 	if (resource == NULL)
 		return NULL;
-	resource->no_validation = leaves_validation_out(program, root);
+	resource->no_validation = meta != NULL && leaves_validation_out(meta);
 	if (dp_js_compile(build, root, resource) == NULL)
 		return NULL;
 

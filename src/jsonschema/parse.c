@@ -142,9 +142,8 @@ check_by_metaschema(const DpJsValue *document, DpJsDraft draft, const char *text
 	return done;
 }
 
-/* The text as a tree, checked, of at most this draft's words. */
-static DpJsValue *
-read_document(DpJsBuild *build, const char *text, size_t len, DpJsDraft otherwise)
+DpJsValue *
+dp_js_read_document(DpJsBuild *build, const char *text, size_t len, DpJsDraft otherwise)
 {
 	DpJsProgram *program = build->program;
 	DpJsValue  *root = dp_js_value_parse(&program->arena, text, len, build->err);
@@ -163,25 +162,29 @@ read_document(DpJsBuild *build, const char *text, size_t len, DpJsDraft otherwis
 	return root;
 }
 
-/* The documents that the schema may refer to, by the names it calls them. */
+/* The documents that the schema may refer to wait under the names it calls them. */
 static bool
-add_references(DpJsBuild *build, const char *base, const DpSchemaRef *refs, int nrefs)
+take_references(DpJsBuild *build, const char *base, const DpSchemaRef *refs, int nrefs)
 {
 	DpJsProgram *program = build->program;
 
+	program->pending = dp_arena_alloc(&program->arena, Max(nrefs, 1) * sizeof(DpJsPending));
+	if (program->pending == NULL)
+		return dp_out_of_memory(build->err);
 	for (int i = 0; i < nrefs; i++)
 	{
-		DpJsValue  *root = read_document(build, refs[i].text, refs[i].len, program->draft);
+		DpJsPending *pending = &program->pending[i];
 		char	   *uri = dp_js_uri_resolve(&program->arena, base, refs[i].name);
 
-		if (root == NULL)
-			return false;
 		if (uri == NULL)
 			return dp_out_of_memory(build->err);
-		build->depth = 0;
-		if (dp_js_add_document(build, root, uri) == NULL)
-			return false;
+		uri[strcspn(uri, "#")] = '\0';
+		pending->uri = uri;
+		pending->text = refs[i].text;
+		pending->len = refs[i].len;
+		pending->taken = false;
 	}
+	program->npending = nrefs;
 	return true;
 }
 
@@ -189,7 +192,7 @@ static bool
 build_program(DpJsBuild *build, const char *text, size_t len, const DpSchemaRef *refs, int nrefs)
 {
 	DpJsProgram *program = build->program;
-	DpJsValue  *root = read_document(build, text, len, program->draft);
+	DpJsValue  *root = dp_js_read_document(build, text, len, program->draft);
 	const char *base;
 	DpJsResource *resource;
 
@@ -198,13 +201,15 @@ build_program(DpJsBuild *build, const char *text, size_t len, const DpSchemaRef 
 	program->draft = dp_js_draft_of(root, program->draft);
 	program->document = root;
 	base = dp_js_get_string(root, DP_JS_ID(program->draft));
-	if (!add_references(build, base ? base : "", refs, nrefs))
+	if (!take_references(build, base ? base : "", refs, nrefs))
 		return false;
 	build->depth = 0;
 	resource = dp_js_add_document(build, root, "");
 	if (resource == NULL || !dp_js_bind(build))
 		return false;
 	program->root = resource->schema;
+	program->pending = NULL;
+	program->npending = 0;
 	return true;
 }
 

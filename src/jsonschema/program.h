@@ -163,6 +163,15 @@ struct DpJsSchema
 	DpJsSchema *next_unbound;
 };
 
+/* A document that came along and that nothing has asked for yet. */
+typedef struct DpJsPending
+{
+	const char *uri;
+	const char *text;
+	size_t		len;
+	bool		taken;
+} DpJsPending;
+
 struct DpJsProgram
 {
 	DpSchema	base;
@@ -176,6 +185,8 @@ struct DpJsProgram
 	uint32		nschemas;
 	DpJsRegex  *regexes;
 	DpJsSchema *unbound;		/* schemas whose references wait */
+	DpJsPending *pending;		/* only while it is built */
+	int			npending;
 	bool		unevaluated;	/* some schema asks for what others looked at */
 	bool		bare;			/* part of a metaschema: not checked itself */
 };
@@ -200,6 +211,13 @@ extern DpJsSchema *dp_js_compile(DpJsBuild *build, DpJsValue *value, DpJsResourc
 extern DpJsResource *dp_js_add_document(DpJsBuild *build, DpJsValue *root, const char *uri);
 
 extern bool dp_js_bind(DpJsBuild *build);
+
+/* The text as a tree, checked by the metaschema of its draft. */
+extern DpJsValue *dp_js_read_document(DpJsBuild *build, const char *text, size_t len,
+									  DpJsDraft otherwise);
+
+/* The resource of a URI, which is read if it waits; NULL with or without the build's error. */
+extern DpJsResource *dp_js_find_or_load(DpJsBuild *build, const char *uri, size_t len);
 
 extern DpJsResource *dp_js_find_resource(const DpJsProgram *program, const char *uri, size_t len);
 
