@@ -11,14 +11,17 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 
+#include "protobuf/protobuf.h"
 #include "registry/parsed.h"
 #include "registry/registry.h"
 
 PG_FUNCTION_INFO_V1(dp_registry_print_schema);
 PG_FUNCTION_INFO_V1(dp_registry_schema_fields);
+PG_FUNCTION_INFO_V1(dp_registry_serialized_schema);
 
 extern PGDLLEXPORT Datum dp_registry_print_schema(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum dp_registry_schema_fields(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum dp_registry_serialized_schema(PG_FUNCTION_ARGS);
 
 /* print_schema(schema_type text, schema text, ref_names text[], ref_texts text[], normalize boolean) */
 Datum
@@ -87,4 +90,30 @@ dp_registry_schema_fields(PG_FUNCTION_ARGS)
 		dp_parsed_again(&err);
 	}
 	return (Datum) 0;
+}
+
+/*
+ * serialized_schema(schema text, ref_names text[], ref_texts text[])
+ *
+ * Protobuf only: what clients that ask for format=serialized get.
+ */
+Datum
+dp_registry_serialized_schema(PG_FUNCTION_ARGS)
+{
+	DpSchema   *schema = dp_parsed_schema(&dp_protobuf_kind, PG_GETARG_TEXT_PP(0),
+										  PG_GETARG_DATUM(1), PG_GETARG_DATUM(2));
+	DpBuf	   *out = dp_parsed_buffer();
+	DpError		err;
+
+	for (;;)
+	{
+		dp_buf_reset(out);
+		memset(&err, 0, sizeof(err));
+		if (dp_protobuf_serialized(schema, out, &err))
+			break;
+		dp_parsed_again(&err);
+	}
+	if (out->oom)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(out->data, out->len));
 }

@@ -7,12 +7,10 @@
  */
 #include "postgres.h"
 
+#include "avro/avro.h"
+#include "jsonschema/jsonschema.h"
+#include "protobuf/protobuf.h"
 #include "registry/registry.h"
-
-/* A language whose room is not built is one that nobody knows. */
-extern const DpSchemaKind dp_avro_kind __attribute__((weak));
-extern const DpSchemaKind dp_protobuf_kind __attribute__((weak));
-extern const DpSchemaKind dp_jsonschema_kind __attribute__((weak));
 
 const DpSchemaKind *
 dp_schema_kind_of(DpSchemaType type)

@@ -364,6 +364,13 @@ AS 'MODULE_PATHNAME', 'dp_registry_print_schema';
 COMMENT ON FUNCTION dataplat_internal.print_schema(text, text, text[], text[], boolean) IS
     'the text that says whether two schemas are the same, or its normal form; an error (42201) when it is no schema';
 
+CREATE OR REPLACE FUNCTION dataplat_internal.serialized_schema(schema text, ref_names text[], ref_texts text[])
+RETURNS text
+LANGUAGE c STABLE STRICT
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_registry_serialized_schema';
+COMMENT ON FUNCTION dataplat_internal.serialized_schema(text, text[], text[]) IS 'a Protobuf schema as a FileDescriptorProto in base64';
+
 CREATE OR REPLACE FUNCTION dataplat_internal.compare_schemas(schema_type text, old text, old_names text[], old_texts text[],
     new text, new_names text[], new_texts text[], lenient boolean, OUT type text, OUT path text, OUT message text, OUT compatible boolean)
 RETURNS SETOF record

@@ -98,23 +98,19 @@ COMMENT ON FUNCTION dataplat_internal.rest_arguments(jsonb) IS 'arguments of a f
 
 -- ------------------------------------------------------------------ answers
 
--- A schema's text in the form that is asked for: resolved (Avro, references
--- written out), serialized (Protobuf, a descriptor in base64), as it is stored.
+-- A schema's text in the form that is asked for: serialized (Protobuf, a
+-- descriptor in base64), else as it is stored.
 CREATE OR REPLACE FUNCTION dataplat_internal.formatted_schema(c dataplat.schema_content, format text)
 RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    x      record;
-    result text;
+    x record;
 BEGIN
-    IF c.schema_type = 'PROTOBUF' AND format = 'serialized'
-       AND to_regprocedure('dataplat_internal.protobuf_descriptor(text, text[], text[])') IS NOT NULL THEN
+    IF c.schema_type = 'PROTOBUF' AND format = 'serialized' THEN
         SELECT k.names, k.texts INTO x FROM dataplat_internal.closure_of(c.refs, ':' || c.context || ':') AS k;
-        EXECUTE 'SELECT pg_catalog.translate(pg_catalog.encode(dataplat_internal.protobuf_descriptor($1, $2, $3), ''base64''), E''\n'', '''')'
-           INTO result USING c.schema, x.names, x.texts;
-        RETURN result;
+        RETURN dataplat_internal.serialized_schema(c.schema, x.names, x.texts);
     END IF;
     RETURN c.schema;
 END;
