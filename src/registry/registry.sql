@@ -2,6 +2,9 @@
  * registry: names, errors, what is in force for a subject, and the closure of
  * references.  A subject is written as Confluent's registry does it,
  * :.context:subject, or without a context for the default one.
+ *
+ * The small functions are in PL/pgSQL because it keeps their plans; a SQL function
+ * that sets search_path is planned anew in each statement.
  */
 
 -- ------------------------------------------------------------------ errors
@@ -37,16 +40,20 @@ COMMENT ON FUNCTION dataplat_internal.registry_fail(int, text, text, text) IS 'r
 -- Context and name of a subject.  The qualified form of a subject of the default
 -- context is its bare name; a context by itself is ":.context:".
 CREATE OR REPLACE FUNCTION dataplat_internal.subject_parts(written text, OUT context text, OUT name text, OUT qualified text)
-LANGUAGE sql IMMUTABLE
+LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT p.context, p.name, CASE WHEN p.context = '.' AND p.name <> '' THEN p.name ELSE ':' || p.context || ':' || p.name END
-      FROM (SELECT CASE WHEN coalesce(written, '') = '' THEN '.'
-                        WHEN left(written, 2) = ':.' THEN split_part(substr(written, 2), ':', 1) ELSE '.' END AS context,
-                   CASE WHEN left(written, 2) <> ':.' THEN written
-                        WHEN strpos(substr(written, 2), ':') = 0 THEN ''
-                        ELSE substr(written, 2 + strpos(substr(written, 2), ':')) END AS name) AS n,
-           LATERAL (SELECT n.context, coalesce(n.name, '') AS name) AS p;
+DECLARE
+    colon int := strpos(substr(written, 2), ':');
+BEGIN
+    context := '.';
+    name := coalesce(written, '');
+    IF left(written, 2) = ':.' THEN
+        context := CASE WHEN colon = 0 THEN substr(written, 2) ELSE substr(written, 2, colon - 1) END;
+        name := CASE WHEN colon = 0 THEN '' ELSE substr(written, colon + 2) END;
+    END IF;
+    qualified := CASE WHEN context = '.' AND name <> '' THEN name ELSE ':' || context || ':' || name END;
+END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.subject_parts(text) IS 'context and name of a subject as written, and how it is stored; NULL means the default context';
 
@@ -128,51 +135,48 @@ COMMENT ON FUNCTION dataplat_internal.check_schema_type(text) IS 'AVRO, JSON or 
 -- A subject whose configuration names an alias stands for another one.
 CREATE OR REPLACE FUNCTION dataplat_internal.follow_alias(subject text)
 RETURNS text
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce((SELECT dataplat_internal.qualify_subject(c.alias, follow_alias.subject)
+BEGIN
+    RETURN (SELECT coalesce((SELECT dataplat_internal.qualify_subject(c.alias, follow_alias.subject)
                        FROM dataplat.registry_config AS c
-                      WHERE c.subject = follow_alias.subject AND c.alias <> '' AND right(c.subject, 1) <> ':'), follow_alias.subject);
+                      WHERE c.subject = follow_alias.subject AND c.alias <> '' AND right(c.subject, 1) <> ':'), follow_alias.subject));
+END;
 $$;
 
 -- A subject that is named inside another one's context.
 CREATE OR REPLACE FUNCTION dataplat_internal.qualify_subject(written text, parent text)
 RETURNS text
-LANGUAGE sql IMMUTABLE
+LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE WHEN left(written, 2) = ':.' THEN (SELECT p.qualified FROM dataplat_internal.subject_parts(written) AS p)
+BEGIN
+    RETURN (SELECT CASE WHEN left(written, 2) = ':.' THEN (SELECT p.qualified FROM dataplat_internal.subject_parts(written) AS p)
                 ELSE (SELECT CASE WHEN p.context = '.' THEN written ELSE ':' || p.context || ':' || written END
-                        FROM dataplat_internal.subject_parts(parent) AS p) END;
+                        FROM dataplat_internal.subject_parts(parent) AS p) END);
+END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.qualify_subject(text, text) IS 'stored form of a subject that stands in the context of another';
 
 -- ------------------------------------------------------------------ what is in force
 
--- A subject, its context, all contexts: where its configuration is looked for.
-CREATE OR REPLACE FUNCTION dataplat_internal.scopes_of(subject text)
-RETURNS TABLE (nth int, scope text)
-LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT s.nth, s.scope
-      FROM dataplat_internal.subject_parts(subject) AS p,
-           LATERAL (VALUES (1, p.qualified), (2, ':' || p.context || ':'), (3, ':.__GLOBAL:')) AS s (nth, scope);
-$$;
-COMMENT ON FUNCTION dataplat_internal.scopes_of(text) IS 'keys of registry_config and registry_mode that count for a subject, nearest first';
-
--- Field by field: a subject that only sets normalize keeps its context's level.
+-- Its own, its context's, that of all contexts: field by field, so that a subject
+-- that only sets normalize keeps its context's level.
 CREATE OR REPLACE FUNCTION dataplat_internal.config_in_scope(subject text)
 RETURNS dataplat.registry_config
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    hit   dataplat.registry_config;
-    c     dataplat.registry_config;
+    p   record;
+    hit dataplat.registry_config;
+    c   dataplat.registry_config;
 BEGIN
-    FOR c IN SELECT x.* FROM dataplat_internal.scopes_of(subject) AS s JOIN dataplat.registry_config AS x ON x.subject = s.scope ORDER BY s.nth LOOP
+    SELECT * INTO p FROM dataplat_internal.subject_parts(subject);
+    FOR c IN SELECT x.* FROM dataplat.registry_config AS x
+              WHERE x.subject IN (p.qualified, ':' || p.context || ':', ':.__GLOBAL:')
+              ORDER BY x.subject <> p.qualified, x.subject = ':.__GLOBAL:' LOOP
         hit.compatibility_level := coalesce(hit.compatibility_level, c.compatibility_level);
         hit.compatibility_policy := coalesce(hit.compatibility_policy, c.compatibility_policy);
         hit.compatibility_group := coalesce(hit.compatibility_group, c.compatibility_group);
@@ -184,7 +188,7 @@ BEGIN
         hit.override_metadata := coalesce(hit.override_metadata, c.override_metadata);
         hit.default_rule_set := coalesce(hit.default_rule_set, c.default_rule_set);
         hit.override_rule_set := coalesce(hit.override_rule_set, c.override_rule_set);
-        IF c.subject = (SELECT p.qualified FROM dataplat_internal.subject_parts(subject) AS p) THEN
+        IF c.subject = p.qualified THEN
             hit.alias := c.alias;
         END IF;
     END LOOP;
@@ -198,11 +202,17 @@ COMMENT ON FUNCTION dataplat_internal.config_in_scope(text) IS 'configuration th
 
 CREATE OR REPLACE FUNCTION dataplat_internal.mode_in_scope(subject text)
 RETURNS text
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce((SELECT m.mode FROM dataplat_internal.scopes_of(mode_in_scope.subject) AS s
-                       JOIN dataplat.registry_mode AS m ON m.subject = s.scope ORDER BY s.nth LIMIT 1), 'READWRITE');
+DECLARE
+    p record;
+BEGIN
+    SELECT * INTO p FROM dataplat_internal.subject_parts(subject);
+    RETURN coalesce((SELECT m.mode FROM dataplat.registry_mode AS m
+                      WHERE m.subject IN (p.qualified, ':' || p.context || ':', ':.__GLOBAL:')
+                      ORDER BY m.subject <> p.qualified, m.subject = ':.__GLOBAL:' LIMIT 1), 'READWRITE');
+END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.mode_in_scope(text) IS 'mode that counts for a subject';
 
@@ -393,44 +403,51 @@ COMMENT ON FUNCTION dataplat_internal.schema_fields(text, text, text[], text[]) 
 -- Sorted by code point, as Java sorts nearly all strings.
 CREATE OR REPLACE FUNCTION dataplat_internal.sorted_members(o jsonb, deep boolean)
 RETURNS text
-LANGUAGE sql IMMUTABLE
+LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce(string_agg(e.key || CASE WHEN deep THEN dataplat_internal.sorted_elements(e.value) ELSE e.value #>> '{}' END, '' ORDER BY e.key COLLATE "C"), '')
+BEGIN
+    RETURN (SELECT coalesce(string_agg(e.key || CASE WHEN deep THEN dataplat_internal.sorted_elements(e.value) ELSE e.value #>> '{}' END, '' ORDER BY e.key COLLATE "C"), '')
       FROM jsonb_each(CASE jsonb_typeof(o) WHEN 'object' THEN o ELSE '{}' END) AS e
-     WHERE e.value <> 'null';
+     WHERE e.value <> 'null');
+END;
 $$;
 
 CREATE OR REPLACE FUNCTION dataplat_internal.sorted_elements(a jsonb)
 RETURNS text
-LANGUAGE sql IMMUTABLE
+LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce(string_agg(x.e, '' ORDER BY x.e COLLATE "C"), '')
-      FROM (SELECT DISTINCT e #>> '{}' AS e FROM jsonb_array_elements(CASE jsonb_typeof(a) WHEN 'array' THEN a ELSE '[]' END) AS e) AS x;
+BEGIN
+    RETURN (SELECT coalesce(string_agg(x.e, '' ORDER BY x.e COLLATE "C"), '')
+      FROM (SELECT DISTINCT e #>> '{}' AS e FROM jsonb_array_elements(CASE jsonb_typeof(a) WHEN 'array' THEN a ELSE '[]' END) AS e) AS x);
+END;
 $$;
 
 CREATE OR REPLACE FUNCTION dataplat_internal.hashed_rules(rules jsonb)
 RETURNS bytea
-LANGUAGE sql IMMUTABLE
+LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce(string_agg(
+BEGIN
+    RETURN (SELECT coalesce(string_agg(
                convert_to(concat(r ->> 'name', r ->> 'doc', coalesce(r ->> 'kind', 'TRANSFORM'), coalesce(r ->> 'mode', 'WRITEREAD'), r ->> 'type',
                                  dataplat_internal.sorted_elements(r -> 'tags'), dataplat_internal.sorted_members(r -> 'params', false),
                                  r ->> 'expr', r ->> 'onSuccess', r ->> 'onFailure'), 'UTF8')
                || CASE WHEN r -> 'disabled' = 'true' THEN '\x01'::bytea ELSE ''::bytea END, ''::bytea ORDER BY x.nth), ''::bytea)
-      FROM jsonb_array_elements(CASE jsonb_typeof(rules) WHEN 'array' THEN rules ELSE '[]' END) WITH ORDINALITY AS x (r, nth);
+      FROM jsonb_array_elements(CASE jsonb_typeof(rules) WHEN 'array' THEN rules ELSE '[]' END) WITH ORDINALITY AS x (r, nth));
+END;
 $$;
 
 -- MD5 over text, references, metadata and rule set, by the rule that all
 -- registries of this kind follow, so that a GUID means the same everywhere.
 CREATE OR REPLACE FUNCTION dataplat_internal.schema_guid(schema text, refs jsonb, metadata jsonb, rule_set jsonb)
 RETURNS uuid
-LANGUAGE sql IMMUTABLE
+LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT md5(convert_to(schema, 'UTF8')
+BEGIN
+    RETURN (SELECT md5(convert_to(schema, 'UTF8')
         || coalesce((SELECT string_agg(convert_to((r ->> 'name') || (r ->> 'subject'), 'UTF8') || int4send((r ->> 'version')::int), ''::bytea ORDER BY x.nth)
                        FROM jsonb_array_elements(coalesce(refs, '[]')) WITH ORDINALITY AS x (r, nth)), ''::bytea)
         || CASE WHEN coalesce(metadata, 'null') = 'null' THEN ''::bytea
@@ -440,7 +457,8 @@ AS $$
         || CASE WHEN coalesce(rule_set, 'null') = 'null' THEN ''::bytea
                 ELSE '\x01'::bytea || dataplat_internal.hashed_rules(rule_set -> 'migrationRules')
                                    || dataplat_internal.hashed_rules(rule_set -> 'domainRules')
-                                   || dataplat_internal.hashed_rules(rule_set -> 'encodingRules') END)::uuid;
+                                   || dataplat_internal.hashed_rules(rule_set -> 'encodingRules') END)::uuid);
+END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.schema_guid(text, jsonb, jsonb, jsonb) IS 'GUID of a schema: MD5 of its text, references, metadata and rule set';
 COMMENT ON FUNCTION dataplat_internal.sorted_members(jsonb, boolean) IS 'members of an object for hashing, sorted; deep: their values are sets';

@@ -71,9 +71,11 @@ COMMENT ON FUNCTION dataplat_internal.require_version(text, text, boolean) IS 'a
 -- a context is looked for in the default one, then in all others.
 CREATE OR REPLACE FUNCTION dataplat_internal.content_by_id(id int, hint text)
 RETURNS SETOF dataplat.schema_content
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
+    RETURN QUERY
     SELECT c.*
       FROM dataplat_internal.subject_parts(hint) AS p, dataplat.schema_content AS c
      WHERE c.id = content_by_id.id
@@ -85,6 +87,7 @@ AS $$
                                           AND v.subject IN (p.qualified, ':' || c.context || ':' || p.name))) DESC,
               c.context = p.context DESC, c.context
      LIMIT 1;
+END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.content_by_id(int, text) IS 'the schema of an id in the context that a hint names';
 

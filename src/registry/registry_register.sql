@@ -173,9 +173,11 @@ COMMENT ON FUNCTION dataplat_internal.complete_draft(dataplat_internal.schema_dr
 -- The version of a subject that a printed draft is; no row when it is none.
 CREATE OR REPLACE FUNCTION dataplat_internal.version_of_draft(d dataplat_internal.schema_draft, with_deleted boolean)
 RETURNS SETOF dataplat.schema_version
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
+    RETURN QUERY
     SELECT v.*
       FROM dataplat.schema_content AS c
       JOIN dataplat.schema_version AS v ON v.context = c.context AND v.id = c.id
@@ -183,20 +185,24 @@ AS $$
        AND v.subject = d.subject AND (with_deleted OR NOT v.deleted)
      ORDER BY v.deleted, v.version DESC
      LIMIT 1;
+END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.version_of_draft(dataplat_internal.schema_draft, boolean) IS 'the newest version of its subject that has this content';
 
 CREATE OR REPLACE FUNCTION dataplat_internal.latest_content(subject text)
 RETURNS SETOF dataplat.schema_content
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
+    RETURN QUERY
     SELECT c.*
       FROM dataplat.schema_version AS v
       JOIN dataplat.schema_content AS c ON c.context = v.context AND c.id = v.id
      WHERE v.subject = latest_content.subject AND NOT v.deleted
      ORDER BY v.version DESC
      LIMIT 1;
+END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.latest_content(text) IS 'content of the latest version of a subject';
 
@@ -306,11 +312,13 @@ COMMENT ON FUNCTION dataplat_internal.store_content(name, dataplat_internal.sche
 -- Contexts whose turn a registration needs: its own, and those it refers to.
 CREATE OR REPLACE FUNCTION dataplat_internal.contexts_of_draft(d dataplat_internal.schema_draft)
 RETURNS text[]
-LANGUAGE sql IMMUTABLE
+LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT ARRAY[d.context] || ARRAY(SELECT p.context FROM jsonb_array_elements(d.refs) AS r,
-                                            LATERAL dataplat_internal.subject_parts(dataplat_internal.qualify_subject(r ->> 'subject', d.subject)) AS p);
+BEGIN
+    RETURN (SELECT ARRAY[d.context] || ARRAY(SELECT p.context FROM jsonb_array_elements(d.refs) AS r,
+                                            LATERAL dataplat_internal.subject_parts(dataplat_internal.qualify_subject(r ->> 'subject', d.subject)) AS p));
+END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.contexts_of_draft(dataplat_internal.schema_draft) IS 'contexts that must stand still while a schema is registered';
 

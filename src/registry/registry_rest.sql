@@ -54,22 +54,28 @@
 
 CREATE OR REPLACE FUNCTION dataplat_internal.rest_flag(a jsonb, name text)
 RETURNS boolean
-LANGUAGE sql IMMUTABLE
+LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT coalesce(lower(a ->> name) = 'true', false); $$;
+AS $$
+BEGIN
+    RETURN coalesce(lower(a ->> name) = 'true', false);
+END;
+$$;
 COMMENT ON FUNCTION dataplat_internal.rest_flag(jsonb, text) IS 'a parameter that is on or off';
 
 -- Part of a list; a limit of 0 or less is none.
 CREATE OR REPLACE FUNCTION dataplat_internal.rest_page(list jsonb, a jsonb)
 RETURNS jsonb
-LANGUAGE sql IMMUTABLE
+LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE WHEN p.first = 0 AND p.most <= 0 THEN coalesce(list, '[]')
+BEGIN
+    RETURN (SELECT CASE WHEN p.first = 0 AND p.most <= 0 THEN coalesce(list, '[]')
                 ELSE coalesce((SELECT jsonb_agg(e ORDER BY nth) FROM jsonb_array_elements(list) WITH ORDINALITY AS x (e, nth)
                                 WHERE nth > p.first AND (p.most <= 0 OR nth <= p.first + p.most)), '[]') END
       FROM (SELECT CASE WHEN a ->> 'offset' ~ '^\d{1,9}$' THEN (a ->> 'offset')::bigint ELSE 0 END,
-                   CASE WHEN a ->> 'limit' ~ '^\d{1,9}$' THEN (a ->> 'limit')::bigint ELSE -1 END) AS p (first, most);
+                   CASE WHEN a ->> 'limit' ~ '^\d{1,9}$' THEN (a ->> 'limit')::bigint ELSE -1 END) AS p (first, most));
+END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.rest_page(jsonb, jsonb) IS 'the part of a list that offset and limit ask for';
 
@@ -119,25 +125,29 @@ COMMENT ON FUNCTION dataplat_internal.formatted_schema(dataplat.schema_content, 
 
 CREATE OR REPLACE FUNCTION dataplat_internal.content_as_json(c dataplat.schema_content, format text)
 RETURNS jsonb
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT jsonb_build_object('guid', c.guid, 'schemaType', c.schema_type, 'schema', dataplat_internal.formatted_schema(c, format))
+BEGIN
+    RETURN (SELECT jsonb_build_object('guid', c.guid, 'schemaType', c.schema_type, 'schema', dataplat_internal.formatted_schema(c, format))
         || CASE WHEN c.refs = '[]' THEN '{}' ELSE jsonb_build_object('references', c.refs) END
         || CASE WHEN c.metadata IS NULL THEN '{}' ELSE jsonb_build_object('metadata', c.metadata) END
-        || CASE WHEN c.rule_set IS NULL THEN '{}' ELSE jsonb_build_object('ruleSet', c.rule_set) END;
+        || CASE WHEN c.rule_set IS NULL THEN '{}' ELSE jsonb_build_object('ruleSet', c.rule_set) END);
+END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.content_as_json(dataplat.schema_content, text) IS 'a schema as the REST API shows it';
 
 CREATE OR REPLACE FUNCTION dataplat_internal.version_as_json(v dataplat.schema_version, format text)
 RETURNS jsonb
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT jsonb_build_object('subject', v.subject, 'version', v.version, 'id', v.id, 'deleted', v.deleted,
+BEGIN
+    RETURN (SELECT jsonb_build_object('subject', v.subject, 'version', v.version, 'id', v.id, 'deleted', v.deleted,
                               'ts', floor(extract(epoch FROM coalesce(v.deleted_at, v.registered_at)) * 1000)::bigint)
         || dataplat_internal.content_as_json(c, format)
-      FROM dataplat.schema_content AS c WHERE c.context = v.context AND c.id = v.id;
+      FROM dataplat.schema_content AS c WHERE c.context = v.context AND c.id = v.id);
+END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.version_as_json(dataplat.schema_version, text) IS 'a version as the REST API shows it';
 
@@ -191,11 +201,13 @@ COMMENT ON FUNCTION dataplat_internal.rest_content(jsonb) IS 'the schema of the 
 -- Which versions a request sees: deletedOnly wins over deleted.
 CREATE OR REPLACE FUNCTION dataplat_internal.rest_sees(a jsonb, is_deleted boolean)
 RETURNS boolean
-LANGUAGE sql IMMUTABLE
+LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE WHEN dataplat_internal.rest_flag(a, 'deletedOnly') THEN is_deleted
-                WHEN dataplat_internal.rest_flag(a, 'deleted') THEN true ELSE NOT is_deleted END;
+BEGIN
+    RETURN (SELECT CASE WHEN dataplat_internal.rest_flag(a, 'deletedOnly') THEN is_deleted
+                WHEN dataplat_internal.rest_flag(a, 'deleted') THEN true ELSE NOT is_deleted END);
+END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.rest_sees(jsonb, boolean) IS 'does a request see what is deleted, or not deleted?';
 
@@ -345,10 +357,11 @@ COMMENT ON FUNCTION dataplat_internal.rest_delete_context(jsonb) IS 'forget a co
 -- The public function that a role needs EXECUTE on to have an operation done.
 CREATE OR REPLACE FUNCTION dataplat_internal.rest_right(operation text)
 RETURNS text
-LANGUAGE sql IMMUTABLE
+LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE operation
+BEGIN
+    RETURN (SELECT CASE operation
         WHEN 'subjects' THEN 'schema_subjects' WHEN 'schemas' THEN 'schema_subjects' WHEN 'contexts' THEN 'schema_subjects'
         WHEN 'versions' THEN 'schema_versions' WHEN 'version' THEN 'schema_versions' WHEN 'version_schema' THEN 'schema_versions'
         WHEN 'referencedby' THEN 'schema_versions' WHEN 'metadata' THEN 'schema_versions'
@@ -358,7 +371,8 @@ AS $$
         WHEN 'guid' THEN 'schema_by_guid' WHEN 'guid_ids' THEN 'schema_by_guid'
         WHEN 'get_config' THEN 'get_compatibility' WHEN 'set_config' THEN 'set_compatibility' WHEN 'delete_config' THEN 'set_compatibility'
         WHEN 'get_mode' THEN 'get_schema_mode' WHEN 'set_mode' THEN 'set_schema_mode' WHEN 'delete_mode' THEN 'set_schema_mode'
-        WHEN 'compatibility' THEN 'check_compatibility' END;
+        WHEN 'compatibility' THEN 'check_compatibility' END);
+END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.rest_right(text) IS 'function whose EXECUTE right an operation of the REST API asks for';
 
