@@ -9,7 +9,7 @@
 
 #include "formats/nodes.h"
 #include "formats/text.h"
-#include "protobuf/model.h"
+#include "protobuf/program.h"
 #include "protobuf/protobuf.h"
 
 static void
@@ -19,6 +19,7 @@ free_schema(DpSchema *base)
 
 	if (schema == NULL)
 		return;
+	dp_pb_program_free(schema->encoder);
 	dp_arena_free(&schema->arena);
 	free(schema->symbols);
 	free(schema);
@@ -113,7 +114,8 @@ load_imports(DpPbSchema *schema, const DpPbFile *file, DpPbFile **last,
 		if (loaded == NULL)
 			return false;
 		(*last)->next = loaded;
-		*last = loaded;
+		while ((*last)->next != NULL)
+			*last = (*last)->next;
 	}
 	return true;
 }
@@ -133,7 +135,9 @@ parse(const char *text, size_t len, const DpSchemaRef *refs, int nrefs, DpError 
 	schema->base.kind = &dp_protobuf_kind;
 	schema->root = schema->files = last = read_file(schema, NULL, text, len, err);
 	good = last != NULL;
-	for (DpPbFile *file = last; good && file != NULL; file = file->next)
+	while (good && last->next != NULL)
+		last = last->next;		/* a set brought its imports along */
+	for (DpPbFile *file = schema->root; good && file != NULL; file = file->next)
 		good = load_imports(schema, file, &last, refs, nrefs, err);
 	if (good && dp_pb_link(schema, err))
 		return &schema->base;

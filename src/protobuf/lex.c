@@ -341,6 +341,34 @@ unescape(const char **pp, const char *end, char **to)
 }
 
 bool
+dp_pb_unescape(DpPbSchema *schema, const char *text, size_t len, const char **result,
+			   uint32 *result_len, DpError *err)
+{
+	const char *end = text + len;
+	char	   *copy = dp_arena_alloc(&schema->arena, len + 1);
+	char	   *to = copy;
+
+	if (copy == NULL)
+		return dp_pb_no_memory(err);
+	while (text < end)
+	{
+		if (*text != '\\')
+			*to++ = *text++;
+		else
+		{
+			text++;
+			if (!unescape(&text, end, &to))
+				return dp_error_set(err, DP_SQLSTATE_INVALID_SCHEMA, DP_NO_POSITION,
+									"invalid escape in a string");
+		}
+	}
+	*to = '\0';
+	*result = copy;
+	*result_len = to - copy;
+	return true;
+}
+
+bool
 dp_pb_take_string(DpPbLexer *lex, const char **text, uint32 *len)
 {
 	char	   *all = NULL;

@@ -72,6 +72,10 @@ extern const char *dp_pb_take_name(DpPbLexer *lex, const char *what);
 /* One string, or several side by side, without their escapes. */
 extern bool dp_pb_take_string(DpPbLexer *lex, const char **text, uint32 *len);
 
+/* A text with escapes as the bytes it means. */
+extern bool dp_pb_unescape(DpPbSchema *schema, const char *text, size_t len, const char **result,
+						   uint32 *result_len, DpError *err);
+
 /* An integer, with sign when "negative" allows it. */
 extern bool dp_pb_take_integer(DpPbLexer *lex, const char *what, bool negative, int64 max, int64 *value);
 

@@ -141,30 +141,6 @@ unknown_type(Linker *l, const char *name, const DpPbPlace *place)
 	return false;
 }
 
-/* lowerCamelCase, as protoc makes it. */
-static char *
-make_json_name(Linker *l, const char *name)
-{
-	char	   *result = dp_pb_copy(l->schema, name, strlen(name), l->err);
-	char	   *to = result;
-	bool		up = false;
-
-	if (result == NULL)
-		return NULL;
-	for (const char *p = name; *p != '\0'; p++)
-	{
-		if (*p == '_')
-			up = true;
-		else
-		{
-			*to++ = up && *p >= 'a' && *p <= 'z' ? *p - ('a' - 'A') : *p;
-			up = false;
-		}
-	}
-	*to = '\0';
-	return result;
-}
-
 static bool
 is_packable(const DpPbField *field)
 {
@@ -203,6 +179,8 @@ link_field(Linker *l, DpPbField *field, const char *scope)
 			return unknown_type(l, field->type_name, &field->place);
 		field->message = symbol->message;
 		field->enumeration = symbol->enumeration;
+		if (field->type == DP_PB_GROUP && symbol->message != NULL)
+			symbol->message->is_group = true;
 		if (field->type == DP_PB_NAMED)
 			field->type = symbol->message != NULL ? DP_PB_MESSAGE : DP_PB_ENUM;
 		if ((field->type == DP_PB_ENUM) != (symbol->enumeration != NULL))
@@ -211,7 +189,7 @@ link_field(Linker *l, DpPbField *field, const char *scope)
 	if (field->json_option != NULL)
 		field->json_name = field->json_option->value.text;
 	else
-		field->json_name = make_json_name(l, field->name);
+		field->json_name = dp_pb_json_name(l->schema, field->name, l->err);
 	if (field->json_name == NULL)
 		return false;
 	if (!field->map_syntax && field->label == DP_PB_REPEATED && field->message != NULL &&

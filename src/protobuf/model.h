@@ -292,6 +292,8 @@ typedef struct DpPbSchema
 	uint32		nsymbols;
 	uint32		nmessages;
 	uint32		nenums;
+	struct DpPbProgram *encoder;	/* of the message that was encoded last */
+	const DpPbMessage *encoder_root;
 } DpPbSchema;
 
 /* ---------------------------------------------------------------- memory */
@@ -303,13 +305,19 @@ extern char *dp_pb_copy(DpPbSchema *schema, const char *text, size_t len, DpErro
 /* "a" and "b" with a dot in between; only "b" when "a" is empty or NULL. */
 extern char *dp_pb_join(DpPbSchema *schema, const char *a, const char *b, DpError *err);
 
+/* lowerCamelCase, as protoc makes it. */
+extern char *dp_pb_json_name(DpPbSchema *schema, const char *name, DpError *err);
+
 /* --------------------------------------------------------- text to model */
 
 /* Parse one file; its names are not linked yet. */
 extern DpPbFile *dp_pb_parse_file(DpPbSchema *schema, const char *path, const char *text,
 								  size_t len, DpError *err);
 
-/* The same from the bytes of a FileDescriptorProto. */
+/*
+ * The same from the bytes of a FileDescriptorProto, or of a FileDescriptorSet:
+ * then what the last file imports is behind it on the list.
+ */
 extern DpPbFile *dp_pb_read_descriptor(DpPbSchema *schema, const char *path, const char *bytes,
 									   size_t len, DpError *err);
 

@@ -96,6 +96,29 @@ dp_pb_join(DpPbSchema *schema, const char *a, const char *b, DpError *err)
 	return result;
 }
 
+char *
+dp_pb_json_name(DpPbSchema *schema, const char *name, DpError *err)
+{
+	char	   *result = dp_pb_copy(schema, name, strlen(name), err);
+	char	   *to = result;
+	bool		up = false;
+
+	if (result == NULL)
+		return NULL;
+	for (const char *p = name; *p != '\0'; p++)
+	{
+		if (*p == '_')
+			up = true;
+		else
+		{
+			*to++ = up && *p >= 'a' && *p <= 'z' ? *p - ('a' - 'A') : *p;
+			up = false;
+		}
+	}
+	*to = '\0';
+	return result;
+}
+
 const char *
 dp_pb_type_word(int type)
 {
