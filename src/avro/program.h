@@ -214,6 +214,19 @@ extern bool dp_avro_types_match(const DpAvroType *writer, const DpAvroType *read
 /* The branch of a reader's union for a writer's type, or -1. */
 extern int	dp_avro_best_branch(const DpAvroType *writer, const DpAvroType *reader);
 
+/* What a value is in JSON, as far as branches can be told apart by it. */
+typedef enum DpAvroJsonClass
+{
+	DP_CLASS_NULL,
+	DP_CLASS_BOOLEAN,
+	DP_CLASS_NUMBER,
+	DP_CLASS_STRING,
+	DP_CLASS_ARRAY,
+	DP_CLASS_OBJECT
+} DpAvroJsonClass;
+
+extern DpAvroJsonClass dp_avro_json_class(const DpAvroType *type);
+
 /*
  * In a union: must this branch be written as {"name": value}, because its
  * JSON alone does not say which branch it is?

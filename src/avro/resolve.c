@@ -156,43 +156,42 @@ dp_avro_best_branch(const DpAvroType *writer, const DpAvroType *reader)
 	return best;
 }
 
-/* What a value is in JSON, as far as branches can be told apart by it. */
-static int
-json_class(const DpAvroType *type)
+DpAvroJsonClass
+dp_avro_json_class(const DpAvroType *type)
 {
 	switch (type->tag)
 	{
 		case DP_AVRO_NULL:
-			return 0;
+			return DP_CLASS_NULL;
 		case DP_AVRO_BOOLEAN:
-			return 1;
+			return DP_CLASS_BOOLEAN;
 		case DP_AVRO_INT:
 		case DP_AVRO_LONG:
 		case DP_AVRO_FLOAT:
 		case DP_AVRO_DOUBLE:
-			return type->logical == DP_LOGICAL_NONE ? 2 : 3;
+			return type->logical == DP_LOGICAL_NONE ? DP_CLASS_NUMBER : DP_CLASS_STRING;
 		case DP_AVRO_BYTES:
 		case DP_AVRO_FIXED:
-			return type->logical == DP_LOGICAL_DECIMAL ? 2 : 3;
+			return type->logical == DP_LOGICAL_DECIMAL ? DP_CLASS_NUMBER : DP_CLASS_STRING;
 		case DP_AVRO_STRING:
 		case DP_AVRO_ENUM:
-			return 3;
+			return DP_CLASS_STRING;
 		case DP_AVRO_ARRAY:
-			return 4;
+			return DP_CLASS_ARRAY;
 		default:
-			return 5;
+			return DP_CLASS_OBJECT;
 	}
 }
 
 bool
 dp_avro_branch_is_wrapped(const DpAvroType *type, int branch)
 {
-	int			count[6] = {0};
+	int			count[DP_CLASS_OBJECT + 1] = {0};
 	bool		any = false;
-	int			mine = json_class(type->branches[branch]);
+	DpAvroJsonClass mine = dp_avro_json_class(type->branches[branch]);
 
 	for (int i = 0; i < type->nbranches; i++)
-		any |= ++count[json_class(type->branches[i])] > 1;
+		any |= ++count[dp_avro_json_class(type->branches[i])] > 1;
 	/* An object could be taken for a wrapped value. */
-	return count[mine] > 1 || (any && mine == 5);
+	return count[mine] > 1 || (any && mine == DP_CLASS_OBJECT);
 }

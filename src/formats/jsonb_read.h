@@ -1,0 +1,54 @@
+/*-------------------------------------------------------------------------
+ *
+ * jsonb_read.h
+ *	  The bytes of a jsonb, without the server.
+ *
+ * The server's own iterator allocates and throws, which engines that are
+ * fuzzed alone must not.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef DP_FORMATS_JSONB_READ_H
+#define DP_FORMATS_JSONB_READ_H
+
+#include "postgres.h"
+
+#include "common/buf.h"
+
+typedef enum DpJsonbKind
+{
+	DP_JSONB_NULL,
+	DP_JSONB_FALSE,
+	DP_JSONB_TRUE,
+	DP_JSONB_NUMBER,
+	DP_JSONB_STRING,
+	DP_JSONB_ARRAY,
+	DP_JSONB_OBJECT
+} DpJsonbKind;
+
+/* Points into the jsonb. */
+typedef struct DpJsonbItem
+{
+	DpJsonbKind kind;
+	uint32		len;			/* bytes of a string; elements; members */
+	const char *ptr;			/* of a string, a numeric, a container */
+} DpJsonbItem;
+
+/* The root of a whole jsonb varlena that is not compressed. */
+extern DpJsonbItem dp_jsonb_root(const char *jsonb);
+
+/* Element i of an array. */
+extern DpJsonbItem dp_jsonb_element(const DpJsonbItem *array, uint32 i);
+
+/* Key and value of member i, in jsonb's order. */
+extern DpJsonbItem dp_jsonb_key(const DpJsonbItem *object, uint32 i);
+extern DpJsonbItem dp_jsonb_value(const DpJsonbItem *object, uint32 i);
+
+/* The member of this name; false when there is none. */
+extern bool dp_jsonb_find(const DpJsonbItem *object, const char *key, uint32 keylen,
+						  DpJsonbItem *out);
+
+/* A number spelled in full, without exponent; a NUL behind it is not counted.  False: no memory. */
+extern bool dp_jsonb_number_text(const DpJsonbItem *number, DpBuf *text);
+
+#endif							/* DP_FORMATS_JSONB_READ_H */
