@@ -31,6 +31,7 @@
 
 #include "catalog/catalog.h"
 #include "ingest/breadcrumb.h"
+#include "ingest/hold.h"
 #include "ingest/ingest.h"
 #include "kafka/errors.h"
 #include "launcher/launcher.h"
@@ -650,7 +651,10 @@ dp_ingest_open(const char *source, int worker_no, int workers, bool (*stop) (voi
 	in->nstopped = 0;
 	for (int i = 0; i < in->nparts; i++)
 		in->nstopped += in->parts[i].stopped;
+	in->source->schema_mode = stop ? DP_SCHEMAS_WORKER : DP_SCHEMAS_SESSION;
 	in->batch = dp_batch_create(in->source, in->nparts);
+	if (dp_decoder_schemas(in->batch->decoder))
+		in->hold = dp_hold_create(in->consumer, in->nparts, in->source->batch_bytes);
 	take_first_batch_id(in);
 	MemoryContextSwitchTo(context);
 	start_fetching(in);
@@ -662,6 +666,8 @@ dp_ingest_open(const char *source, int worker_no, int workers, bool (*stop) (voi
 void
 dp_ingest_close(DpIngest *in)
 {
+	if (in->hold)
+		dp_hold_release(in->hold);
 	if (in->batch)
 		dp_batch_free(in->batch);
 	if (in->consumer)

@@ -39,7 +39,7 @@ struct DpArenaBlock
 };
 
 static const char *const stage_names[] = {
-	"key", "value", "headers", "insert", "size", "worker_crash"
+	"key", "value", "headers", "insert", "size", "worker_crash", "schema"
 };
 
 const char *
@@ -225,7 +225,8 @@ dp_batch_newest(const DpBatch *batch, int part, DpAnchor *anchor)
 }
 
 void
-dp_batch_add_failure(DpBatch *batch, int record, DpStage stage, const DpError *error)
+dp_batch_add_failure(DpBatch *batch, int record, DpStage stage, int32 schema_id,
+					 const DpError *error)
 {
 	DpFailure  *f;
 
@@ -237,14 +238,18 @@ dp_batch_add_failure(DpBatch *batch, int record, DpStage stage, const DpError *e
 	f = &batch->failures[batch->nfailures++];
 	f->record = record;
 	f->stage = stage;
+	f->schema_id = schema_id;
 	f->error = *error;
 }
 
 /* Account for the offset of a message: what lies between is a gap. */
 static DpBatchPart *
-account_offset(DpBatch *batch, const DpRecord *record)
+account_offset(DpBatch *batch, int index)
 {
+	const DpRecord *record = &batch->records[index];
 	DpBatchPart *part = &batch->parts[record->tp];
+
+	part->last = index;
 
 	if (record->offset > part->next)
 		part->gaps += record->offset - part->next;
@@ -262,56 +267,78 @@ account_offset(DpBatch *batch, const DpRecord *record)
 	return part;
 }
 
-void
+/* A message that ended its process twice is not looked at again. */
+static void
+refuse_poison(DpBatch *batch, int record)
+{
+	DpError		error;
+
+	dp_error_set(&error, "58000", DP_NO_POSITION, "the message ended its worker process twice");
+	dp_batch_add_failure(batch, record, DP_STAGE_WORKER_CRASH, 0, &error);
+	account_offset(batch, record)->dead_letters++;
+}
+
+static void
+account_decoded(DpBatch *batch, int record, DpDecodeResult result, DpStage stage,
+				const DpError *error)
+{
+	DpBatchPart *part = account_offset(batch, record);
+	int32		schema_id = dp_decoder_schema_id(batch->decoder);
+
+	switch (result)
+	{
+		case DP_DECODED_DEFERRED:
+			batch->rows[batch->nrows].tuple.t_data = NULL;
+			/* FALLTHROUGH */
+		case DP_DECODED_ROW:
+			batch->rows[batch->nrows].record = record;
+			batch->rows[batch->nrows++].schema_id = schema_id;
+			part->rows++;
+			break;
+		case DP_DECODED_FAILED:
+			if (batch->source->on_error != DP_ON_ERROR_SKIP)
+			{
+				dp_batch_add_failure(batch, record, stage, schema_id, error);
+				part->dead_letters++;
+				break;
+			}
+			/* FALLTHROUGH */
+		case DP_DECODED_FILTERED:
+			part->filtered++;
+			break;
+		case DP_DECODED_WAITING:
+			break;
+	}
+}
+
+bool
 dp_batch_add(DpBatch *batch, int record)
 {
 	DpRecord   *r = &batch->records[record];
 	const DpTopicPartition *tp = dp_decoder_partition(batch->decoder, r->tp);
-	DpBatchPart *part;
-	DpRow	   *row = &batch->rows[batch->nrows];
+	DpDecodeResult result;
 	DpStage		stage = DP_STAGE_VALUE;
 	DpError		error;
 	int64		duplicates = dp_decoder_duplicate_keys(batch->decoder);
 
-	if (batch->ingested_at == 0)
+	if (batch->ingested_at == 0 || !batch->dirty)
 		batch->ingested_at = batch->opened_at = GetCurrentTimestamp();
-	part = account_offset(batch, r);
-	part->last = record;
-	row->record = record;
-
 	if (dp_breadcrumb_is_poison(tp->topic, tp->partition, r->offset))
 	{
-		dp_error_set(&error, "58000", DP_NO_POSITION, "the message ended its worker process twice");
-		dp_batch_add_failure(batch, record, DP_STAGE_WORKER_CRASH, &error);
-		part->dead_letters++;
-		return;
+		refuse_poison(batch, record);
+		return true;
 	}
 	dp_breadcrumb_decoding(r->tp, r->offset);
 	DP_INJECT_POISON(r->value, r->len);
-	switch (dp_decode(batch->decoder, batch, r, tp->topic, false, &row->tuple, &stage, &error))
+	result = dp_decode(batch->decoder, batch, r, tp->topic, false,
+					   &batch->rows[batch->nrows].tuple, &stage, &error);
+	if (result != DP_DECODED_WAITING)
 	{
-		case DP_DECODED_DEFERRED:
-			row->tuple.t_data = NULL;
-			/* FALLTHROUGH */
-		case DP_DECODED_ROW:
-			batch->nrows++;
-			part->rows++;
-			break;
-		case DP_DECODED_FILTERED:
-			part->filtered++;
-			break;
-		case DP_DECODED_FAILED:
-			if (batch->source->on_error == DP_ON_ERROR_SKIP)
-				part->filtered++;
-			else
-			{
-				dp_batch_add_failure(batch, record, stage, &error);
-				part->dead_letters++;
-			}
-			break;
+		account_decoded(batch, record, result, stage, &error);
+		batch->parts[r->tp].duplicate_keys += dp_decoder_duplicate_keys(batch->decoder) - duplicates;
 	}
-	part->duplicate_keys += dp_decoder_duplicate_keys(batch->decoder) - duplicates;
 	dp_breadcrumb_clear();
+	return result != DP_DECODED_WAITING;
 }
 
 void

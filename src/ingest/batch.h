@@ -23,19 +23,22 @@ typedef enum DpStage
 	DP_STAGE_HEADERS,
 	DP_STAGE_INSERT,
 	DP_STAGE_SIZE,
-	DP_STAGE_WORKER_CRASH
+	DP_STAGE_WORKER_CRASH,
+	DP_STAGE_SCHEMA
 } DpStage;
 
 typedef struct DpRow
 {
 	HeapTupleData tuple;		/* t_data NULL: form it inside the transaction */
 	int			record;			/* index into the batch's records */
+	int32		schema_id;		/* 0 none */
 } DpRow;
 
 typedef struct DpFailure
 {
 	int			record;
 	DpStage		stage;
+	int32		schema_id;		/* 0 none */
 	DpError		error;
 } DpFailure;
 
@@ -108,14 +111,15 @@ extern void dp_batch_give_back(DpBatch *batch, size_t allocated, size_t used);
 /*
  * Take in a message that was just polled into records[record].  Decodes it
  * to a row, a failure or nothing, and accounts for its offset.  Does not
- * touch the database and does not throw for anything in the message.
+ * touch the database and does not throw for anything in the message.  Returns
+ * false, with nothing done, when its schema is not in memory yet.
  */
-extern void dp_batch_add(DpBatch *batch, int record);
+extern bool dp_batch_add(DpBatch *batch, int record);
 
 /* The partition has been read up to "offset", whether or not messages were there. */
 extern void dp_batch_note_eof(DpBatch *batch, int tp, int64 offset);
 
-extern void dp_batch_add_failure(DpBatch *batch, int record, DpStage stage,
+extern void dp_batch_add_failure(DpBatch *batch, int record, DpStage stage, int32 schema_id,
 								 const DpError *error);
 extern const char *dp_stage_name(DpStage stage);
 
@@ -139,7 +143,8 @@ typedef enum DpDecodeResult
 	DP_DECODED_ROW,
 	DP_DECODED_DEFERRED,		/* needs input functions: form it in the transaction */
 	DP_DECODED_FILTERED,
-	DP_DECODED_FAILED
+	DP_DECODED_FAILED,
+	DP_DECODED_WAITING			/* for its schema: see schemas.h */
 } DpDecodeResult;
 
 extern DpDecoder *dp_decoder_create(DpSource *source);
@@ -154,6 +159,12 @@ extern DpDecodeResult dp_decode(DpDecoder *decoder, DpBatch *batch,
 								const DpRecord *record, const char *topic,
 								bool in_transaction, HeapTuple tuple,
 								DpStage *stage, DpError *error);
+
+/* The schema of the message that was decoded last; 0 none. */
+extern int32 dp_decoder_schema_id(const DpDecoder *decoder);
+
+/* NULL when the source's messages have no registered schemas. */
+extern struct DpSchemas *dp_decoder_schemas(const DpDecoder *decoder);
 
 /* Keys that stood twice in an object of a document, since the decoder was made. */
 extern int64 dp_decoder_duplicate_keys(DpDecoder *decoder);

@@ -185,6 +185,7 @@ dp_store_dead_letter(PG_FUNCTION_ARGS)
 	}
 	s = dp_source_load(m.source);
 	s->batch_rows = 1;
+	s->schema_mode = DP_SCHEMAS_LOOK;
 	batch = dp_batch_create(s, 1);
 	dp_decoder_set_topics(batch->decoder, &m.tp, 1);
 	dp_decoder_set_headers(batch->decoder, m.headers);

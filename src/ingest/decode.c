@@ -24,6 +24,9 @@
 #include "formats/json.h"
 #include "formats/text.h"
 #include "ingest/batch.h"
+#include "ingest/envelope.h"
+#include "ingest/schemas.h"
+#include "registry/wire.h"
 #include "storage/form.h"
 
 /* More headers than this make a dead letter. */
@@ -39,6 +42,9 @@ struct DpDecoder
 	DpJsonDecoder *headers_json;
 	DpColumnProgram *program;
 	DpColumnValue *columns;
+	DpSchemas  *schemas;		/* NULL: the messages have none */
+	DpEnvelope *envelope;
+	int32		schema_id;		/* of the value decoded last; 0 none */
 	DpFormer   *former;
 	DpCell	   *cells;
 	DpHeader   *headers;
@@ -107,8 +113,11 @@ dp_decoder_create(DpSource *source)
 		d->program = dp_columns_compile(source->columns, source->ncolumns, &limits);
 		if (d->program == NULL)
 			ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-		d->columns = palloc0(sizeof(DpColumnValue) * Max(1, source->ncolumns));
+		/* one more for the fields without a column */
+		d->columns = palloc0(sizeof(DpColumnValue) * (source->ncolumns + 1));
 	}
+	d->schemas = dp_schemas_open(source);
+	d->envelope = dp_envelope_create();
 	d->former = dp_former_create(d->target->desc);
 	d->cells = palloc0(sizeof(DpCell) * natts);
 	for (int i = 0; i < natts; i++)
@@ -219,6 +228,9 @@ decode_single(DpDecoder *d, DpJsonDecoder *json, DpFormat format, DpField field,
 		case DP_FORMAT_BYTES:
 			set_raw(d, field, PointerGetDatum(data), len);
 			return true;
+		case DP_FORMAT_AVRO:
+		case DP_FORMAT_PROTOBUF:
+			break;				/* read by their plan */
 	}
 	return false;
 }
@@ -250,24 +262,28 @@ convert_deferred(DpDecoder *d, int column)
 	return value;
 }
 
-/* Typed columns; returns 1 done, 0 failed, -1 deferred. */
-static int
-decode_columns(DpDecoder *d, const DpRecord *r, bool in_transaction, DpError *error)
+/* The value that was decoded stands in an envelope: take it out, look at it. */
+static bool
+open_envelope(DpDecoder *d, DpError *error)
+{
+	int			attno = d->target->attno[DP_FIELD_VALUE];
+	const char *jb;
+
+	if (attno == 0)
+		return true;
+	jb = dp_envelope_open(d->envelope, DatumGetPointer(d->cells[attno - 1].value), error);
+	if (jb == NULL)
+		return false;
+	set_value(d, DP_FIELD_VALUE, PointerGetDatum(jb));
+	return true;
+}
+
+/* What to_columns() filled goes to the cells; false when it needs a transaction. */
+static bool
+take_columns(DpDecoder *d, bool in_transaction)
 {
 	DpSource   *s = d->source;
-	bool		ok;
 
-	if (r->value == NULL)
-	{
-		for (int i = 0; i < s->ncolumns; i++)
-			d->cells[s->column_attno[i] - 1].isnull = true;
-		return 1;
-	}
-	ok = s->format == DP_FORMAT_CSV
-		? dp_csv_to_columns(d->program, r->value, r->len, s->delimiter, d->columns, error)
-		: dp_json_to_columns(d->program, r->value, r->len, d->columns, error);
-	if (!ok)
-		return 0;
 	for (int i = 0; i < s->ncolumns; i++)
 	{
 		DpCell	   *cell = &d->cells[s->column_attno[i] - 1];
@@ -275,7 +291,7 @@ decode_columns(DpDecoder *d, const DpRecord *r, bool in_transaction, DpError *er
 		if (d->columns[i].deferred)
 		{
 			if (!in_transaction)
-				return -1;
+				return false;
 			cell->value = convert_deferred(d, i);
 			cell->isnull = false;
 			continue;
@@ -283,7 +299,52 @@ decode_columns(DpDecoder *d, const DpRecord *r, bool in_transaction, DpError *er
 		cell->value = d->columns[i].value;
 		cell->isnull = d->columns[i].isnull;
 	}
-	return 1;
+	return true;
+}
+
+static void
+set_no_columns(DpDecoder *d)
+{
+	for (int i = 0; d->source->typed && i < d->source->ncolumns; i++)
+		d->cells[d->source->column_attno[i] - 1].isnull = true;
+	set_null(d, DP_FIELD_VALUE);
+	set_null(d, DP_FIELD_RESCUED);
+}
+
+/*
+ * A value without a registered schema.  A document comes first: an envelope
+ * may have to be taken off before there are columns.
+ */
+static DpDecodeResult
+decode_plain_value(DpDecoder *d, const DpRecord *r, bool in_transaction, DpError *error)
+{
+	DpSource   *s = d->source;
+	const char *value = r->value;
+	size_t		len = r->len;
+
+	if (s->debezium && s->format == DP_FORMAT_JSON && s->typed &&
+		!dp_envelope_open_text(d->envelope, d->value_json, &value, &len, error))
+		return DP_DECODED_FAILED;
+	if (s->typed)
+	{
+		bool		ok = s->format == DP_FORMAT_CSV
+			? dp_csv_to_columns(d->program, value, len, s->delimiter, d->columns, error)
+			: dp_json_to_columns(d->program, value, len, d->columns, error);
+
+		if (!ok)
+			return DP_DECODED_FAILED;
+		if (!take_columns(d, in_transaction))
+			return DP_DECODED_DEFERRED;
+		set_null(d, DP_FIELD_RESCUED);
+	}
+	if (s->document)
+	{
+		if (!decode_single(d, d->value_json, s->format, DP_FIELD_VALUE, value, len, error))
+			return DP_DECODED_FAILED;
+		if (s->debezium && !open_envelope(d, error))
+			return DP_DECODED_FAILED;
+	}
+	return DP_DECODED_ROW;
 }
 
 /* The record's headers in the form that the formats room takes; returns how many it has. */
@@ -402,6 +463,169 @@ form_tuple(DpDecoder *d, DpBatch *batch, HeapTuple tuple)
 	dp_batch_give_back(batch, bound, tuple->t_len);
 }
 
+/* The header that names the schema, if the message has one. */
+static const char *
+schema_header(DpDecoder *d, const DpRecord *r, DpSide side, size_t *len)
+{
+	const char *name = dp_schema_header_name(side);
+	const char *found = NULL;
+	int			n;
+
+	*len = 0;
+	if (d->headers_given != (Datum) 0)
+	{
+		bytea	   *bytes = dp_wire_header(DatumGetJsonbP(d->headers_given), name);
+
+		if (bytes == NULL)
+			return NULL;
+		*len = VARSIZE_ANY_EXHDR(bytes);
+		return VARDATA_ANY(bytes);
+	}
+	if (r->handle == NULL)
+		return NULL;
+	n = dp_record_headers(r, d->record_headers, DP_MAX_HEADERS);
+	for (int i = 0; i < Min(n, DP_MAX_HEADERS); i++)
+		if (strcmp(d->record_headers[i].name, name) == 0 && d->record_headers[i].value)
+		{
+			found = d->record_headers[i].value;
+			*len = d->record_headers[i].size;
+		}
+	return found;
+}
+
+/* The plan for one side of a message; DP_DECODED_ROW with *plan NULL: it has no schema. */
+static DpDecodeResult
+find_plan(DpDecoder *d, const DpRecord *r, DpSide side, DpWireMessage *wire, DpPlan **plan,
+		  DpStage *stage, DpError *error)
+{
+	size_t		headerlen;
+	const char *header = schema_header(d, r, side, &headerlen);
+
+	*plan = NULL;
+	switch (dp_schemas_find(d->schemas, side, side == DP_SIDE_KEY ? r->key : r->value,
+							side == DP_SIDE_KEY ? r->keylen : r->len,
+							header, headerlen, wire, plan, error))
+	{
+		case DP_FOUND_PLAN:
+			if (side == DP_SIDE_VALUE)
+				d->schema_id = (*plan)->schema->id;
+			return DP_DECODED_ROW;
+		case DP_FOUND_NOTHING:
+			return DP_DECODED_ROW;
+		case DP_FOUND_WAIT:
+			return DP_DECODED_WAITING;
+		case DP_FOUND_UNKNOWN:
+			*stage = DP_STAGE_SCHEMA;
+			break;
+		case DP_FOUND_ERROR:
+			break;
+	}
+	if (side == DP_SIDE_VALUE && wire->framing == DP_FRAMING_PREFIX)
+		d->schema_id = wire->schema_id;
+	return DP_DECODED_FAILED;
+}
+
+static DpDecodeResult
+decode_key(DpDecoder *d, const DpRecord *r, DpStage *stage, DpError *error)
+{
+	DpWireMessage wire;
+	DpPlan	   *plan = NULL;
+	const char *jb;
+
+	if (dp_schemas_reads(d->schemas, DP_SIDE_KEY))
+	{
+		DpDecodeResult rc = find_plan(d, r, DP_SIDE_KEY, &wire, &plan, stage, error);
+
+		if (rc != DP_DECODED_ROW)
+			return rc;
+	}
+	if (plan == NULL)
+		return decode_single(d, d->key_json, d->source->key_format, DP_FIELD_KEY, r->key, r->keylen, error)
+			? DP_DECODED_ROW : DP_DECODED_FAILED;
+	jb = dp_plan_to_jsonb(plan, wire.body, wire.len, error);
+	if (jb == NULL)
+		return DP_DECODED_FAILED;
+	dp_drift_count_document(plan, jb);
+	set_value(d, DP_FIELD_KEY, PointerGetDatum(jb));
+	return DP_DECODED_ROW;
+}
+
+/* A value that its schema reads: columns, then the document. */
+static DpDecodeResult
+decode_by_plan(DpDecoder *d, DpPlan *plan, const DpWireMessage *wire, bool in_transaction,
+			   DpError *error)
+{
+	DpSource   *s = d->source;
+	const char *jb;
+
+	if (s->typed)
+	{
+		bool		rescues = d->target->attno[DP_FIELD_RESCUED] > 0;
+		DpColumnValue *rescued = &d->columns[s->ncolumns];
+
+		rescued->isnull = true;
+		if (!dp_plan_to_columns(plan, wire->body, wire->len, d->columns, error))
+			return DP_DECODED_FAILED;
+		if (!take_columns(d, in_transaction))
+			return DP_DECODED_DEFERRED;
+		if (rescues && !rescued->isnull)
+			set_value(d, DP_FIELD_RESCUED, rescued->value);
+		else
+			set_null(d, DP_FIELD_RESCUED);
+		dp_drift_count_columns(plan, d->columns, rescues && !rescued->isnull);
+	}
+	if (s->document)
+	{
+		jb = dp_plan_to_jsonb(plan, wire->body, wire->len, error);
+		if (jb == NULL)
+			return DP_DECODED_FAILED;
+		if (!s->typed)
+			dp_drift_count_document(plan, jb);
+		set_value(d, DP_FIELD_VALUE, PointerGetDatum(jb));
+		if (s->debezium && !open_envelope(d, error))
+			return DP_DECODED_FAILED;
+	}
+	return DP_DECODED_ROW;
+}
+
+static DpDecodeResult
+decode_value(DpDecoder *d, const DpRecord *r, bool in_transaction, DpStage *stage, DpError *error)
+{
+	DpWireMessage wire;
+	DpPlan	   *plan = NULL;
+
+	d->schema_id = 0;
+	set_null(d, DP_FIELD_SCHEMA_ID);
+	if (r->value == NULL)
+	{
+		set_no_columns(d);
+		return DP_DECODED_ROW;
+	}
+	if (dp_schemas_reads(d->schemas, DP_SIDE_VALUE))
+	{
+		DpDecodeResult rc = find_plan(d, r, DP_SIDE_VALUE, &wire, &plan, stage, error);
+
+		if (rc != DP_DECODED_ROW)
+			return rc;
+	}
+	if (plan == NULL)
+		return decode_plain_value(d, r, in_transaction, error);
+	set_value(d, DP_FIELD_SCHEMA_ID, Int32GetDatum(d->schema_id));
+	return decode_by_plan(d, plan, &wire, in_transaction, error);
+}
+
+int32
+dp_decoder_schema_id(const DpDecoder *decoder)
+{
+	return decoder->schema_id;
+}
+
+DpSchemas *
+dp_decoder_schemas(const DpDecoder *decoder)
+{
+	return decoder->schemas;
+}
+
 int64
 dp_decoder_duplicate_keys(DpDecoder *decoder)
 {
@@ -413,8 +637,9 @@ dp_decode(DpDecoder *d, DpBatch *batch, const DpRecord *r, const char *topic,
 		  bool in_transaction, HeapTuple tuple, DpStage *stage, DpError *error)
 {
 	DpSource   *s = d->source;
-	int			rc;
+	DpDecodeResult rc;
 
+	d->schema_id = 0;
 	*stage = DP_STAGE_SIZE;
 	if (r->len + r->keylen > (size_t) dp_max_message_bytes * 1024)
 	{
@@ -434,29 +659,17 @@ dp_decode(DpDecoder *d, DpBatch *batch, const DpRecord *r, const char *topic,
 	}
 	if (r->key == NULL || d->target->attno[DP_FIELD_KEY] == 0)
 		set_null(d, DP_FIELD_KEY);
-	else if (!decode_single(d, d->key_json, s->key_format, DP_FIELD_KEY, r->key, r->keylen, error))
-		return DP_DECODED_FAILED;
+	else if ((rc = decode_key(d, r, stage, error)) != DP_DECODED_ROW)
+		return rc;
 
 	*stage = DP_STAGE_HEADERS;
 	if (!decode_header_column(d, r, error))
 		return DP_DECODED_FAILED;
 
 	*stage = DP_STAGE_VALUE;
-	if (s->typed)
-	{
-		rc = decode_columns(d, r, in_transaction, error);
-		if (rc == 0)
-			return DP_DECODED_FAILED;
-		if (rc < 0)
-			return DP_DECODED_DEFERRED;
-	}
-	if (s->document)
-	{
-		if (r->value == NULL)
-			set_null(d, DP_FIELD_VALUE);
-		else if (!decode_single(d, d->value_json, s->format, DP_FIELD_VALUE, r->value, r->len, error))
-			return DP_DECODED_FAILED;
-	}
+	rc = decode_value(d, r, in_transaction, stage, error);
+	if (rc != DP_DECODED_ROW)
+		return rc;
 	set_metadata(d, batch, r);
 	form_tuple(d, batch, tuple);
 	return DP_DECODED_ROW;

@@ -38,6 +38,7 @@
 
 #include "catalog/catalog.h"
 #include "ingest/ingest.h"
+#include "ingest/schemas.h"
 #include "ingest/session.h"
 #include "ingest/store.h"
 
@@ -274,6 +275,7 @@ absorb(DpIngest *in, int n, const int64 *to, bool *done)
 	DpBatch    *batch = in->batch;
 	int			first = batch->nrecords;
 	int			finished = 0;
+	bool		broken = false;
 
 	for (int i = first; i < first + n; i++)
 	{
@@ -281,7 +283,7 @@ absorb(DpIngest *in, int n, const int64 *to, bool *done)
 		bool		keep = r.kind == DP_RECORD_MESSAGE && !done[r.tp] &&
 			r.offset >= batch->parts[r.tp].next;
 
-		if (r.kind == DP_RECORD_EOF && !done[r.tp])
+		if (r.kind == DP_RECORD_EOF && !done[r.tp] && !broken)
 		{
 			dp_batch_note_eof(batch, r.tp, to ? Min(r.offset, to[r.tp]) : r.offset);
 			done[r.tp] = true;
@@ -291,7 +293,7 @@ absorb(DpIngest *in, int n, const int64 *to, bool *done)
 			ereport(ERROR,
 					(errcode(ERRCODE_FDW_ERROR),
 					 errmsg("could not read from Kafka: %s", dp_kafka_error_text(r.error))));
-		if (keep && to && r.offset >= to[r.tp])
+		if (keep && to && r.offset >= to[r.tp] && !broken)
 		{
 			dp_batch_note_eof(batch, r.tp, to[r.tp]);
 			done[r.tp] = true;
@@ -306,14 +308,40 @@ absorb(DpIngest *in, int n, const int64 *to, bool *done)
 			continue;
 		}
 		batch->records[batch->nrecords] = r;
-		dp_batch_add(batch, batch->nrecords++);
+		if (broken || !dp_batch_add(batch, batch->nrecords))
+		{
+			/* a new schema changed the definition: read again from here */
+			dp_consumer_release(&r, 1);
+			broken = true;
+		}
+		else
+			batch->nrecords++;
 	}
 	return finished;
 }
 
+/* Has a new schema changed the source?  Throws when it says that a person must look. */
+static bool
+definition_changed(const DpIngest *in)
+{
+	const DpSchemas *schemas = dp_decoder_schemas(in->batch->decoder);
+
+	if (schemas && schemas->stop)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("%s", schemas->stop_reason),
+				 errhint("alter_source(..., schema_evolution => ...) says what a new schema may do.")));
+	if (schemas && schemas->locked)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("the target of source \"%s\" is locked, and a new schema wants to change it",
+						in->source->name)));
+	return schemas && schemas->reload;
+}
+
 /*
- * Read until all partitions are done or max messages were taken.  Returns
- * the number of messages.
+ * Read until all partitions are done or max messages were taken, or a new
+ * schema changed the definition.  Returns the number of messages.
  */
 static int64
 read_until(DpIngest *in, const int64 *to, int64 max, const char *kind)
@@ -351,6 +379,8 @@ read_until(DpIngest *in, const int64 *to, int64 max, const char *kind)
 		open -= absorb(in, n, to, done);
 		total += in->batch->nrecords - before;
 		dp_progress_update(total);
+		if (definition_changed(in))
+			break;
 		if (dp_batch_is_full(in->batch))
 			store_here(in->source, in->batch, in->owner_epoch, kind, generations);
 	}
@@ -376,14 +406,20 @@ dp_ingest_once(PG_FUNCTION_ARGS)
 	int64		max = PG_ARGISNULL(1) ? PG_INT64_MAX : PG_GETARG_INT32(1);
 	Oid			save_userid;
 	int			save_context;
-	DpIngest   *in;
-	int64		n;
+	int64		n = 0;
+	bool		again = true;
 
 	dp_enter_source(name, &save_userid, &save_context);
-	in = dp_ingest_open(name, 0, 1, NULL);
-	refuse_running(in->source);
-	n = read_until(in, NULL, max, "live");
-	dp_ingest_close(in);
+	while (again)
+	{
+		DpIngest   *in = dp_ingest_open(name, 0, 1, NULL);
+
+		refuse_running(in->source);
+		n += read_until(in, NULL, max - n, "live");
+		dp_drift_store(dp_decoder_schemas(in->batch->decoder));
+		again = definition_changed(in);
+		dp_ingest_close(in);
+	}
 	dp_leave_source(save_userid, save_context);
 	PG_RETURN_INT64(n);
 }
@@ -530,6 +566,7 @@ dp_ingest_range(PG_FUNCTION_ARGS)
 
 	dp_enter_source(name, &save_userid, &save_context);
 	in.source = dp_source_load(name);
+	in.source->schema_mode = DP_SCHEMAS_LOOK;
 	in.context = CurrentMemoryContext;
 	SPI_connect();
 	SPI_execute_with_args("SELECT r ->> 'topic', (r ->> 'partition')::int, (r ->> 'from')::bigint, (r ->> 'to')::bigint"
@@ -725,6 +762,7 @@ dp_test_source(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	dp_enter_source(name, &save_userid, &save_context);
 	s = dp_source_load(name);
+	s->schema_mode = DP_SCHEMAS_LOOK;
 	s->batch_rows = Max(Min(want, s->batch_rows), 1) * 2 + 100;
 	consumer = dp_consumer_create(s->settings, "dataplat-test", DP_SESSION_FETCH_MEMORY);
 	topics = find_topics(dp_consumer_client(consumer), s->server, s->topic, &ntopics);
@@ -756,7 +794,7 @@ dp_test_source(PG_FUNCTION_ARGS)
 			continue;
 		}
 		batch->records[batch->nrecords] = r;
-		dp_batch_add(batch, batch->nrecords++);
+		(void) dp_batch_add(batch, batch->nrecords++);
 	}
 	for (int i = 0; i < batch->nrows; i++)
 	{

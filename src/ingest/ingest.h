@@ -53,6 +53,7 @@ typedef struct DpIngest
 	DpSource   *source;
 	DpConsumer *consumer;
 	DpBatch    *batch;
+	struct DpHold *hold;		/* messages that wait for their schema; NULL: none ever does */
 	int64		owner_epoch;
 	int			worker_no;
 	int			nparts;

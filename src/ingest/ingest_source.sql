@@ -25,7 +25,7 @@ BEGIN
           FROM pg_attribute AS a
          WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND a.attidentity = ''
            AND a.attname NOT IN ('value', '_topic', '_partition', '_offset', '_timestamp', '_key', '_headers', '_schema_id', '_batch_id',
-                                 '_ingested_at', '_raw', '_raw_key', '_tombstone');
+                                 '_ingested_at', '_raw', '_raw_key', '_tombstone', '_rescued');
     ELSIF s.format = 'csv' THEN
         SELECT jsonb_agg(jsonb_build_object('name', h.field, 'type', 'text', 'field', h.field, 'not_null', false) ORDER BY h.nth) INTO found
           FROM jsonb_array_elements_text(s.options -> 'header') WITH ORDINALITY AS h (field, nth);

@@ -14,6 +14,7 @@
 
 #include "ingest/brakes.h"
 #include "ingest/ingest.h"
+#include "ingest/schemas.h"
 #include "ingest/worker.h"
 #include "launcher/launcher.h"
 
@@ -110,6 +111,11 @@ dp_ingest_init(void)
 	DefineCustomIntVariable("dataplat.metadata_interval",
 							"How often topics and offsets are compared with the broker.", NULL,
 							&dp_metadata_interval, 30, 1, 3600,
+							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("dataplat.schema_wait",
+							"How long messages wait for a schema that the registry does not know.",
+							"Then they go to the dead letters. While the registry does not answer they wait without limit.",
+							&dp_schema_wait, 60, 0, 24 * 3600,
 							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
 	dp_brakes_init();
 	dp_job_kind_register(&ingest_kind);

@@ -33,7 +33,13 @@
 	" (SELECT pg_catalog.array_agg(h ORDER BY i) FROM pg_catalog.jsonb_array_elements_text(" \
 	"   CASE WHEN pg_catalog.jsonb_typeof(s.options -> 'header') = 'array' THEN s.options -> 'header' END)" \
 	"   WITH ORDINALITY AS e(h, i))," \
-	" COALESCE((s.options ->> 'drop_tombstones')::boolean, false)" \
+	" COALESCE((s.options ->> 'drop_tombstones')::boolean, false)," \
+	" s.registry, s.value_subject, s.options ->> 'key_subject', COALESCE(s.options ->> 'framing', 'auto')," \
+	" COALESCE((s.options ->> 'value_schema_version')::int, 0)," \
+	" COALESCE((s.options ->> 'key_schema_version')::int, 0)," \
+	" (SELECT pg_catalog.array_agg(i.m::int ORDER BY i.nth) FROM pg_catalog.jsonb_array_elements_text(" \
+	"   CASE WHEN pg_catalog.jsonb_typeof(s.options -> 'message_indexes') = 'array' THEN s.options -> 'message_indexes' END)" \
+	"   WITH ORDINALITY AS i(m, nth))" \
 	" FROM dataplat.source AS s WHERE s.name = $1"
 
 #define COLUMNS_QUERY \
@@ -68,10 +74,14 @@ parse_format(const char *name)
 		return DP_FORMAT_BYTES;
 	if (strcmp(name, "csv") == 0)
 		return DP_FORMAT_CSV;
+	if (strcmp(name, "avro") == 0)
+		return DP_FORMAT_AVRO;
+	if (strcmp(name, "protobuf") == 0)
+		return DP_FORMAT_PROTOBUF;
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("format \"%s\" cannot be decoded", name),
-			 errhint("Formats are json, text, bytes and csv.")));
+			 errhint("Formats are json, text, bytes, csv, avro and protobuf.")));
 }
 
 static void
@@ -95,6 +105,49 @@ read_csv_header(DpSource *s, int col)
 }
 
 static void
+read_indexes(DpSourceSide *side, int col)
+{
+	bool		isnull;
+	Datum		d = get_datum(col, &isnull);
+	Datum	   *elems;
+	int			n;
+
+	if (isnull)
+		return;
+	deconstruct_array(DatumGetArrayTypeP(d), INT4OID, 4, true, TYPALIGN_INT, &elems, NULL, &n);
+	side->nindexes = Min(n, DP_MAX_MESSAGE_INDEXES);
+	for (int i = 0; i < side->nindexes; i++)
+		side->indexes[i] = DatumGetInt32(elems[i]);
+}
+
+/* Plain JSON stays plain unless something says that it has a schema. */
+static void
+read_sides(DpSource *s)
+{
+	bool		isnull;
+	DpSourceSide *value = &s->sides[DP_SIDE_VALUE];
+	DpSourceSide *key = &s->sides[DP_SIDE_KEY];
+	char	   *framing = get_text(27, s->context);
+
+	s->registry = get_text(24, s->context);
+	value->subject = get_text(25, s->context);
+	key->subject = get_text(26, s->context);
+	value->version = DatumGetInt32(get_datum(28, &isnull));
+	key->version = DatumGetInt32(get_datum(29, &isnull));
+	read_indexes(value, 30);
+	value->registered = s->format == DP_FORMAT_AVRO || s->format == DP_FORMAT_PROTOBUF ||
+		(s->format == DP_FORMAT_JSON &&
+		 (s->registry || value->subject || strcmp(framing, "registry") == 0));
+	key->registered = s->key_format == DP_FORMAT_AVRO || s->key_format == DP_FORMAT_PROTOBUF ||
+		(s->key_format == DP_FORMAT_JSON && key->subject);
+	value->unframed = key->unframed = strcmp(framing, "none") == 0;
+	if (value->unframed && value->subject == NULL)
+		value->subject = MemoryContextStrdup(s->context, psprintf("%s-value", s->topic));
+	if (key->unframed && key->subject == NULL)
+		key->subject = MemoryContextStrdup(s->context, psprintf("%s-key", s->topic));
+}
+
+static void
 read_row(DpSource *s)
 {
 	bool		isnull;
@@ -114,6 +167,7 @@ read_row(DpSource *s)
 	s->document = strcmp(layout, "columns") != 0;
 	s->typed = strcmp(layout, "document") != 0;
 	s->upsert = strcmp(envelope, "upsert") == 0;
+	s->debezium = strcmp(envelope, "debezium") == 0;
 	s->on_error = strcmp(on_error, "stop") == 0 ? DP_ON_ERROR_STOP :
 		strcmp(on_error, "skip") == 0 ? DP_ON_ERROR_SKIP : DP_ON_ERROR_DEAD_LETTER;
 	s->start_from = get_text(11, s->context);
@@ -135,6 +189,7 @@ read_row(DpSource *s)
 	s->delimiter = delimiter[0] ? delimiter[0] : ',';
 	read_csv_header(s, 22);
 	s->drop_tombstones = DatumGetBool(get_datum(23, &isnull));
+	read_sides(s);
 	s->several_topics = s->topic[0] == '/' || strchr(s->topic, ',') != NULL;
 }
 

@@ -10,6 +10,7 @@
 
 #include "formats/columns.h"
 #include "kafka/settings.h"
+#include "registry/registry.h"
 #include "storage/target.h"
 
 typedef enum DpFormat
@@ -17,7 +18,9 @@ typedef enum DpFormat
 	DP_FORMAT_JSON,
 	DP_FORMAT_TEXT,
 	DP_FORMAT_BYTES,
-	DP_FORMAT_CSV
+	DP_FORMAT_CSV,
+	DP_FORMAT_AVRO,
+	DP_FORMAT_PROTOBUF
 } DpFormat;
 
 typedef enum DpOnError
@@ -26,6 +29,31 @@ typedef enum DpOnError
 	DP_ON_ERROR_STOP,
 	DP_ON_ERROR_SKIP
 } DpOnError;
+
+typedef enum DpSide
+{
+	DP_SIDE_VALUE,
+	DP_SIDE_KEY
+} DpSide;
+
+/* Where the schemas of values, or of keys, come from. */
+typedef struct DpSourceSide
+{
+	bool		registered;		/* messages are read by registered schemas */
+	bool		unframed;		/* none names its schema, whatever it begins with */
+	char	   *subject;		/* for messages that name none; may be NULL */
+	int			version;		/* of the subject; 0 = the latest */
+	int			nindexes;		/* Protobuf: which message of the schema they are */
+	int			indexes[DP_MAX_MESSAGE_INDEXES];
+} DpSourceSide;
+
+/* How a process may look for schemas. */
+typedef enum DpSchemaMode
+{
+	DP_SCHEMAS_WORKER,			/* never waits; messages are put aside */
+	DP_SCHEMAS_SESSION,			/* in the caller's transaction, changing the target as told */
+	DP_SCHEMAS_LOOK				/* the same, changing nothing */
+} DpSchemaMode;
 
 /* GUCs of the room */
 extern int	dp_fetch_memory;	/* kB, for each worker */
@@ -52,6 +80,10 @@ typedef struct DpSource
 	bool		document;		/* there is a value column */
 	bool		typed;			/* there are typed columns */
 	bool		upsert;			/* envelope upsert: tombstones are rows */
+	bool		debezium;		/* envelope debezium: values are unwrapped and checked */
+	DpSourceSide sides[2];		/* by DpSide */
+	DpSchemaMode schema_mode;
+	char	   *registry;		/* NULL: that of this database */
 	DpOnError	on_error;
 	char	   *start_from;
 	int			workers;

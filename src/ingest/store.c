@@ -70,13 +70,13 @@
 
 #define DEAD_LETTER_QUERY \
 	"INSERT INTO dataplat.dead_letter AS d (source, topic, partition, message_offset, message_timestamp, key, value," \
-	" headers, stage, sqlstate, message, detail, fingerprint, value_bytes, truncated, batch_id)" \
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)" \
+	" headers, stage, sqlstate, message, detail, fingerprint, value_bytes, truncated, batch_id, schema_id)" \
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)" \
 	" ON CONFLICT (source, topic, partition, message_offset) DO UPDATE" \
 	" SET attempts = d.attempts + 1, state = 'open', stage = EXCLUDED.stage, sqlstate = EXCLUDED.sqlstate," \
 	" message = EXCLUDED.message, detail = EXCLUDED.detail, fingerprint = EXCLUDED.fingerprint," \
 	" batch_id = EXCLUDED.batch_id, resolved_at = NULL, resolved_by = NULL, resolved_batch_id = NULL"
-#define DEAD_LETTER_NARGS 16
+#define DEAD_LETTER_NARGS 17
 
 /* Parts and failures as one attempt changes them; the batch stays as it was. */
 typedef struct Attempt
@@ -220,7 +220,7 @@ refuse_row(Attempt *a, int row, const ErrorData *edata)
 		snprintf(error.detail, sizeof(error.detail), "Constraint \"%s\".", edata->constraint_name);
 	else if (edata->column_name)
 		snprintf(error.detail, sizeof(error.detail), "Column \"%s\".", edata->column_name);
-	dp_batch_add_failure(batch, record, DP_STAGE_INSERT, &error);
+	dp_batch_add_failure(batch, record, DP_STAGE_INSERT, batch->rows[row].schema_id, &error);
 }
 
 static void
@@ -272,7 +272,7 @@ store_dead_letter(DpStore *store, const DpFailure *f)
 	static SPIPlanPtr plan = NULL;
 	static const Oid types[DEAD_LETTER_NARGS] = {
 		TEXTOID, TEXTOID, INT4OID, INT8OID, TIMESTAMPTZOID, BYTEAOID, BYTEAOID, JSONBOID,
-		TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, BOOLOID, INT8OID
+		TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, BOOLOID, INT8OID, INT4OID
 	};
 	DpBatch    *batch = store->batch;
 	DpRecord   *r = &batch->records[f->record];
@@ -318,6 +318,9 @@ store_dead_letter(DpStore *store, const DpFailure *f)
 	values[13] = Int64GetDatum((int64) r->len);
 	values[14] = BoolGetDatum(truncated);
 	values[15] = Int64GetDatum(batch->batch_id);
+	values[16] = Int32GetDatum(f->schema_id);
+	if (f->schema_id == 0)
+		nulls[16] = 'n';
 	if (SPI_execute_plan(keep_plan(&plan, DEAD_LETTER_QUERY, DEAD_LETTER_NARGS, types),
 						 values, nulls, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "could not store a dead letter");

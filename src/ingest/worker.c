@@ -33,7 +33,9 @@
 #include "common/inject.h"
 #include "ingest/breadcrumb.h"
 #include "ingest/budget.h"
+#include "ingest/hold.h"
 #include "ingest/ingest.h"
+#include "ingest/schemas.h"
 #include "ingest/store.h"
 #include "ingest/worker.h"
 #include "kafka/errors.h"
@@ -81,6 +83,9 @@ typedef struct Loop
 	double		tokens;			/* of the rate limit */
 	TimestampTz tokens_at;
 	DpBudget	budget;
+	TimestampTz tend_at;		/* when to ask again for schemas */
+	bool		hold_more;		/* messages that waited did not fit into the batch */
+	const char *schema_problem; /* why the registry does not answer */
 	int64		suspect_left;	/* messages to take one by one after a crash */
 	bool		reopen;
 	bool		leave;
@@ -124,6 +129,27 @@ any_waiting_lso(DpIngest *in, TimestampTz now)
 	return false;
 }
 
+/* Some partitions wait for a schema; the others go on. */
+static void
+report_hold(Loop *loop)
+{
+	DpIngest   *in = loop->in;
+	DpSchemas  *schemas = dp_decoder_schemas(in->batch->decoder);
+	DpPartition *p = &in->parts[dp_hold_first(in->hold)];
+	char	   *what = psprintf("partition %d of topic \"%s\" waits for %s", p->partition, p->topic,
+								schemas->waits_for ? schemas->waits_for : "a schema");
+
+	if (schemas->locked)
+		dp_job_report(DP_STATE_BLOCKED_LOCK, "the target is locked by another session, and a new schema wants to change it",
+					  "See pg_blocking_pids() of the worker; it is tried again.");
+	else if (loop->schema_problem)
+		dp_job_report(DP_STATE_RETRYING, psprintf("%s: %s", what, loop->schema_problem),
+					  "The registry is asked again; partitions whose schemas are known go on.");
+	else
+		dp_job_report(DP_STATE_RETRYING, what,
+					  "When the registry does not know it within dataplat.schema_wait, the messages go to the dead letters.");
+}
+
 /* Say what we are doing.  Called about once a second and when it changes. */
 static void
 report_state(Loop *loop, TimestampTz now)
@@ -148,6 +174,8 @@ report_state(Loop *loop, TimestampTz now)
 					  "See dataplat.data_loss_event; accept_data_loss() says how to go on.");
 	else if ((brake = dp_ingest_brake_reason(in->source)) != NULL)
 		dp_job_report(DP_STATE_PAUSED, brake, "Fetching goes on by itself when the reason is gone.");
+	else if (in->hold && !dp_hold_is_empty(in->hold))
+		report_hold(loop);
 	else if (loop->suspect_left > 0)
 		dp_job_report(DP_STATE_SUSPECT, "an earlier worker died while it stored messages; they are taken one by one", NULL);
 	else if (any_waiting_lso(in, now))
@@ -477,6 +505,29 @@ handle_error(Loop *loop, const DpRecord *r)
 		loop->trouble_since = GetCurrentTimestamp();
 }
 
+/* Into the batch, or behind those that wait for a schema. */
+static void
+take_message(Loop *loop, const DpRecord *r)
+{
+	DpIngest   *in = loop->in;
+	DpBatch    *batch = in->batch;
+
+	if (in->hold && dp_hold_has(in->hold, r->tp))
+	{
+		dp_hold_add(in->hold, r);
+		return;
+	}
+	batch->records[batch->nrecords] = *r;
+	if (dp_batch_add(batch, batch->nrecords))
+		batch->nrecords++;
+	else
+	{
+		dp_hold_add(in->hold, r);
+		loop->tend_at = 0;
+	}
+	in->parts[r->tp].at_end = false;
+}
+
 /* Take in what was polled; events do not stay in the batch. */
 static int
 take_records(Loop *loop, int n)
@@ -493,8 +544,11 @@ take_records(Loop *loop, int n)
 		if (r.kind == DP_RECORD_EOF)
 		{
 			DpPartition *p = &in->parts[r.tp];
+			bool		waits = in->hold && dp_hold_has(in->hold, r.tp);
 
-			p->at_end = true;
+			/* behind what waits it is no end yet */
+			p->at_end = !waits;
+			drop = !waits;
 			if (p->verify)
 			{
 				/* nothing stands where the anchor was */
@@ -502,7 +556,7 @@ take_records(Loop *loop, int n)
 
 				(void) dp_ingest_check_anchor(in, &end);
 			}
-			if (!p->stopped)
+			if (!p->stopped && !waits)
 				dp_batch_note_eof(batch, r.tp, r.offset);
 		}
 		else if (r.kind == DP_RECORD_ERROR)
@@ -519,11 +573,7 @@ take_records(Loop *loop, int n)
 		if (drop)
 			dp_consumer_release(&r, 1);
 		else
-		{
-			in->parts[r.tp].at_end = false;
-			batch->records[batch->nrecords] = r;
-			dp_batch_add(batch, batch->nrecords++);
-		}
+			take_message(loop, &r);
 	}
 	return batch->nrecords - first;
 }
@@ -618,7 +668,7 @@ cut_at_first_failure(Loop *loop)
 		dp_consumer_release(batch->records + keep, n - keep);
 		batch->nrecords = keep;
 		for (int i = 0; i < keep; i++)
-			dp_batch_add(batch, i);
+			(void) dp_batch_add(batch, i);	/* their schemas are known */
 	}
 	loop->reopen = true;		/* and fetch the bad one again, first this time */
 }
@@ -663,6 +713,8 @@ wait_time(Loop *loop)
 	}
 	if (s->rate_limit > 0)
 		ms = Min(ms, 50);
+	if (loop->in->hold && !dp_hold_is_empty(loop->in->hold))
+		ms = Min(ms, Max(1, (long) ((loop->tend_at - GetCurrentTimestamp()) / 1000)));
 	return ms;
 }
 
@@ -678,6 +730,52 @@ wait_for_work(Loop *loop)
 	if (rc & WL_LATCH_SET)
 		ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
+}
+
+/* A new schema changed the definition, or a person must decide. */
+static void
+obey_schemas(Loop *loop, DpSchemas *schemas)
+{
+	if (loop->in->batch->dirty)
+	{
+		cut_at_first_failure(loop);
+		store_batch(loop);
+	}
+	if (schemas->stop)
+		dp_job_fail(schemas->stop_reason, "See dataplat.source_status.");
+	loop->reopen = true;
+}
+
+/* Ask for the schemas that messages wait for, and let those go that may. */
+static void
+tend_schemas(Loop *loop)
+{
+	DpIngest   *in = loop->in;
+	DpSchemas  *schemas = dp_decoder_schemas(in->batch->decoder);
+	TimestampTz now;
+	bool		again = loop->hold_more;
+	long		wait_ms;
+
+	if (schemas == NULL)
+		return;
+	dp_drift_report(schemas, false);
+	if (dp_hold_is_empty(in->hold))
+		return;
+	now = GetCurrentTimestamp();
+	if (now >= loop->tend_at)
+	{
+		const char *problem;
+
+		again |= dp_schemas_tend(schemas, &wait_ms, &problem);
+		if ((problem == NULL) != (loop->schema_problem == NULL))
+			loop->last_report = 0;
+		loop->schema_problem = problem;
+		loop->tend_at = TimestampTzPlusMilliseconds(now, wait_ms);
+	}
+	if (schemas->stop || schemas->reload)
+		obey_schemas(loop, schemas);
+	else if (again)
+		loop->hold_more = dp_hold_retry(in->hold, in->batch);
 }
 
 /* What is done about once a second, and the check of the topics less often. */
@@ -713,6 +811,9 @@ run_loop(Loop *loop)
 												  ALLOCSET_DEFAULT_SIZES);
 
 	loop->reopen = false;
+	loop->tend_at = 0;
+	loop->hold_more = false;
+	loop->schema_problem = NULL;
 	loop->last_report = 0;
 	loop->last_verify = GetCurrentTimestamp();
 	loop->last_message = GetCurrentTimestamp();
@@ -731,6 +832,8 @@ run_loop(Loop *loop)
 		if (loop->leave || loop->reopen)
 			break;
 		housekeeping(loop);
+		if (!loop->reopen)
+			tend_schemas(loop);
 		if (loop->reopen)
 			break;
 		if (dp_ingest_brake_reason(in->source) == NULL)
@@ -743,6 +846,7 @@ run_loop(Loop *loop)
 		else if (!more && !loop->reopen)
 			wait_for_work(loop);
 	}
+	dp_drift_report(dp_decoder_schemas(in->batch->decoder), true);
 }
 
 void

@@ -257,6 +257,20 @@ dp_consumer_assign(DpConsumer *consumer, const DpTopicPartition *partitions, int
 				 errmsg("could not assign Kafka partitions: %s", rd_kafka_err2str(err))));
 }
 
+void
+dp_consumer_pause(DpConsumer *consumer, int tp, bool pause)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+
+	rd_kafka_topic_partition_list_add(list, consumer->assigned[tp].topic,
+									  consumer->assigned[tp].partition);
+	if (pause)
+		(void) rd_kafka_pause_partitions(consumer->client->rk, list);
+	else
+		(void) rd_kafka_resume_partitions(consumer->client->rk, list);
+	rd_kafka_topic_partition_list_destroy(list);
+}
+
 /* Index of a message's partition in the assignment, or -1. */
 static int
 find_tp(DpConsumer *consumer, rd_kafka_topic_t *rkt, int32_t partition)

@@ -79,6 +79,12 @@ extern void dp_consumer_release(DpRecord *records, int n);
 /* Fill at most "max" headers; returns how many the message has. */
 extern int	dp_record_headers(const DpRecord *record, DpRecordHeader *headers, int max);
 
+/*
+ * Stop fetching a partition of the assignment for a while, or go on after the
+ * last record that was polled.  Records that are here already still come.
+ */
+extern void dp_consumer_pause(DpConsumer *consumer, int tp, bool pause);
+
 /* Readable when records arrived after a poll that found none. */
 extern int	dp_consumer_fd(DpConsumer *consumer);
 

@@ -76,7 +76,8 @@ AS $$
                 (11, 'value', dataplat_internal.document_type(format), false, true, 'value', 'the message', layout IN ('document', 'both')),
                 (12, '_raw', 'bytea', false, true, 'include', 'bytes of the message as they came', 'raw' = ANY (include)),
                 (13, '_raw_key', 'bytea', false, true, 'include', 'bytes of the key as they came', 'raw_key' = ANY (include)),
-                (14, '_tombstone', 'boolean', false, true, 'include', 'true when the message has no value', 'tombstone' = ANY (include))
+                (14, '_tombstone', 'boolean', false, true, 'include', 'true when the message has no value', 'tombstone' = ANY (include)),
+                (15, '_rescued', 'jsonb', false, true, 'include', 'fields of the message that have no column', 'rescued' = ANY (include))
                 ) AS v (place, name, type, not_null, needed, kind, note, wanted)
              WHERE v.wanted
             UNION ALL
@@ -542,7 +543,7 @@ BEGIN
             RAISE EXCEPTION 'column name "%" is empty, too long or used twice', item ->> 'name' USING ERRCODE = 'invalid_parameter_value';
         END IF;
         IF item ->> 'name' IN ('value', '_topic', '_partition', '_offset', '_timestamp', '_key', '_headers', '_schema_id', '_batch_id',
-                               '_ingested_at', '_raw', '_raw_key', '_tombstone', 'tableoid', 'xmin', 'xmax', 'cmin', 'cmax', 'ctid') THEN
+                               '_ingested_at', '_raw', '_raw_key', '_tombstone', '_rescued', 'tableoid', 'xmin', 'xmax', 'cmin', 'cmax', 'ctid') THEN
             RAISE EXCEPTION 'column name "%" is taken by a bronze column', item ->> 'name'
                 USING ERRCODE = 'invalid_parameter_value',
                       HINT = 'Give the column another name and say with "field" which member it reads.';
@@ -658,7 +659,7 @@ AS $$
     ), named AS (
         SELECT f.*, CASE WHEN f.field = '' THEN 'field'
                          WHEN f.field IN ('value', '_topic', '_partition', '_offset', '_timestamp', '_key', '_headers', '_schema_id',
-                                          '_batch_id', '_ingested_at', '_raw', '_raw_key', '_tombstone', 'tableoid', 'xmin', 'xmax',
+                                          '_batch_id', '_ingested_at', '_raw', '_raw_key', '_tombstone', '_rescued', 'tableoid', 'xmin', 'xmax',
                                           'cmin', 'cmax', 'ctid') THEN f.field || '_field'
                          ELSE left(f.field, 15 + 48 * (octet_length(f.field) < 64)::int) END AS name
           FROM field AS f

@@ -41,7 +41,7 @@
 const char *const dp_field_names[DP_FIELD_COUNT] = {
 	"_topic", "_partition", "_offset", "_timestamp", "_key", "_headers",
 	"_schema_id", "_batch_id", "_ingested_at", "value", "_raw", "_raw_key",
-	"_tombstone"
+	"_tombstone", "_rescued"
 };
 
 const char *

@@ -29,10 +29,11 @@ typedef enum DpField
 	DP_FIELD_VALUE,
 	DP_FIELD_RAW,
 	DP_FIELD_RAW_KEY,
-	DP_FIELD_TOMBSTONE
+	DP_FIELD_TOMBSTONE,
+	DP_FIELD_RESCUED
 } DpField;
 
-#define DP_FIELD_COUNT (DP_FIELD_TOMBSTONE + 1)
+#define DP_FIELD_COUNT (DP_FIELD_RESCUED + 1)
 
 extern const char *const dp_field_names[DP_FIELD_COUNT];
 
