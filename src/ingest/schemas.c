@@ -90,8 +90,27 @@ free_schemas(void *arg)
 	for (int i = 0; i < s->nplans; i++)
 		if (s->plans[i]->reader)
 			s->plans[i]->reader->free(s->plans[i]->reader);
-	if (s->registry)
-		dp_schema_source_close(s->registry);
+	/* the registry's context is a child of ours */
+}
+
+/* A transaction for what needs one, unless the caller has one. */
+static bool
+begin_if_none(void)
+{
+	if (IsTransactionState())
+		return false;
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	return true;
+}
+
+static void
+end_transaction(MemoryContext context)
+{
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(context);
 }
 
 DpSchemas *
@@ -101,6 +120,7 @@ dp_schemas_open(DpSource *source)
 	MemoryContext old;
 	DpSchemas  *s;
 	MemoryContextCallback *callback;
+	bool		ours;
 
 	if (!source->sides[DP_SIDE_VALUE].registered && !source->sides[DP_SIDE_KEY].registered)
 		return NULL;
@@ -112,7 +132,10 @@ dp_schemas_open(DpSource *source)
 	s->source = source;
 	s->maxplans = 16;
 	s->plans = palloc(sizeof(DpPlan *) * s->maxplans);
-	s->registry = dp_schema_source_open(source->registry, context);
+	ours = begin_if_none();
+	s->registry = dp_schema_source_open(source->registry, source->owner, context);
+	if (ours)
+		end_transaction(context);
 	callback = palloc0(sizeof(MemoryContextCallback));
 	callback->func = free_schemas;
 	callback->arg = s;
@@ -329,6 +352,9 @@ look_for(DpSchemas *s, DpSide side, const DpSchemaKey *key, const char *subject,
 			return DP_FOUND_PLAN;
 		case DP_SCHEMA_UNKNOWN:
 			return not_known(s, key, subject, err);
+		case DP_SCHEMA_UNUSABLE:
+			*err = *dp_schema_source_error(s->registry);
+			return DP_FOUND_ERROR;
 		case DP_SCHEMA_ASKED:
 			break;
 	}
@@ -420,13 +446,9 @@ find_subject(DpSchemas *s, DpSide side)
 	memcpy(wire.indexes, have->indexes, sizeof(int) * have->nindexes);
 	if (find_plan(s, side, &key, have->subject, &wire))
 		return false;
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
+	(void) begin_if_none();
 	schema = dp_schema_source_latest(s->registry, have->subject, DP_SUBJECT_TIMEOUT_MS);
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-	MemoryContextSwitchTo(context);
+	end_transaction(context);
 	if (schema == NULL)
 		return false;
 	(void) make_plan(s, side, &key, have->subject, &wire, schema);
@@ -445,13 +467,9 @@ meet_new_schemas(DpSchemas *s)
 
 		if (plan->verdict != DP_MET_NEW && plan->verdict != DP_MET_LATER)
 			continue;
-		SetCurrentStatementStartTimestamp();
-		StartTransactionCommand();
-		PushActiveSnapshot(GetTransactionSnapshot());
+		(void) begin_if_none();
 		plan->verdict = dp_schema_meet(s, plan);
-		PopActiveSnapshot();
-		CommitTransactionCommand();
-		MemoryContextSwitchTo(context);
+		end_transaction(context);
 		left |= plan->verdict == DP_MET_LATER;
 	}
 	s->unmet = left;
