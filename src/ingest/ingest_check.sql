@@ -124,25 +124,17 @@ BEGIN
     PERFORM dataplat_internal.check_choice('on_error', s.on_error, '{dead_letter,stop,skip}');
     PERFORM dataplat_internal.check_choice('schema_evolution', s.schema_evolution, '{fail,ignore,add_columns,widen,propose}');
     FOREACH one IN ARRAY s.include LOOP
-        PERFORM dataplat_internal.check_choice('include', one, '{raw,raw_key,tombstone}');
+        PERFORM dataplat_internal.check_choice('include', one, '{raw,raw_key,tombstone,rescued}');
     END LOOP;
     PERFORM dataplat_internal.check_topic(s.topic);
     PERFORM dataplat_internal.check_position(s.start_from);
     PERFORM dataplat_internal.check_source_limits(s);
     PERFORM dataplat_internal.check_source_options(s);
 
-    IF s.format IN ('avro', 'protobuf') OR s.key_format IN ('avro', 'protobuf') OR s.envelope = 'debezium'
-       OR s.registry IS NOT NULL OR s.value_subject IS NOT NULL OR s.schema_evolution IN ('add_columns', 'widen', 'propose') THEN
-        RAISE EXCEPTION '% needs the schema registry, which this version does not have yet',
-              CASE WHEN 'avro' IN (s.format, s.key_format) THEN 'format avro' WHEN 'protobuf' IN (s.format, s.key_format) THEN 'format protobuf'
-                   WHEN s.envelope = 'debezium' THEN 'envelope debezium' WHEN s.registry IS NOT NULL THEN 'argument registry'
-                   WHEN s.value_subject IS NOT NULL THEN 'argument value_subject' ELSE 'schema_evolution ' || s.schema_evolution END
-            USING ERRCODE = 'feature_not_supported',
-                  HINT = 'Read the topic with format bytes, or include raw, to keep the messages until then.';
-    END IF;
-    IF s.layout <> 'document' AND s.format NOT IN ('json', 'csv') THEN
+    PERFORM dataplat_internal.check_source_schema(s);
+    IF s.layout <> 'document' AND s.format NOT IN ('json', 'csv', 'avro', 'protobuf') THEN
         RAISE EXCEPTION 'layout % needs a format with fields', s.layout
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'Use format json or csv, or layout document.';
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Use format json, csv, avro or protobuf, or layout document.';
     END IF;
     IF s.envelope = 'upsert' AND (s.options ->> 'drop_tombstones')::boolean THEN
         RAISE EXCEPTION 'envelope upsert needs its tombstones'
@@ -155,6 +147,60 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.check_source(dataplat.source) IS 'fail on a definition that could never work';
+
+-- Does the value of its messages have a registered schema?
+CREATE OR REPLACE FUNCTION dataplat_internal.has_schema(s dataplat.source)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT s.format IN ('avro', 'protobuf')
+        OR (s.format = 'json' AND (s.registry IS NOT NULL OR s.value_subject IS NOT NULL OR s.options ->> 'framing' = 'registry'));
+$$;
+COMMENT ON FUNCTION dataplat_internal.has_schema(dataplat.source) IS 'messages are read by registered schemas';
+REVOKE ALL ON FUNCTION dataplat_internal.has_schema(dataplat.source) FROM PUBLIC;
+
+-- What concerns registered schemas.
+CREATE OR REPLACE FUNCTION dataplat_internal.check_source_schema(s dataplat.source)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF s.registry IS NOT NULL AND NOT EXISTS (
+        SELECT FROM pg_foreign_server AS f JOIN pg_foreign_data_wrapper AS w ON w.oid = f.srvfdw
+         WHERE f.srvname = s.registry AND w.fdwname = 'dataplat_registry') THEN
+        RAISE EXCEPTION 'schema registry "%" does not exist', s.registry
+            USING ERRCODE = 'undefined_object',
+                  HINT = 'CREATE SERVER name FOREIGN DATA WRAPPER dataplat_registry OPTIONS (url ''http://host:8081''); or leave it out: then it is the registry of this database.';
+    END IF;
+    IF s.value_subject IS NOT NULL AND s.format NOT IN ('json', 'avro', 'protobuf') THEN
+        RAISE EXCEPTION 'format % has no schemas', s.format
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'value_subject is for format json, avro and protobuf.';
+    END IF;
+    IF s.options ? 'key_subject' AND s.key_format NOT IN ('json', 'avro', 'protobuf') THEN
+        RAISE EXCEPTION 'key_format % has no schemas', s.key_format
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'key_subject is for key_format json, avro and protobuf.';
+    END IF;
+    IF s.options ->> 'framing' = 'none' AND dataplat_internal.is_several(s.topic) AND s.value_subject IS NULL THEN
+        RAISE EXCEPTION 'messages of several topics without framing need value_subject' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF s.schema_evolution IN ('add_columns', 'widen', 'propose') AND (s.layout = 'document' OR NOT dataplat_internal.has_schema(s)) THEN
+        RAISE EXCEPTION 'schema_evolution % needs columns and registered schemas', s.schema_evolution
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'It is for layout columns or both, of format avro, protobuf, or json with registry or value_subject.';
+    END IF;
+    IF 'rescued' = ANY (s.include) AND (s.layout = 'document' OR NOT dataplat_internal.has_schema(s)) THEN
+        RAISE EXCEPTION 'include rescued needs columns and registered schemas'
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'It is for layout columns or both, of format avro, protobuf, or json with registry or value_subject.';
+    END IF;
+    IF s.envelope = 'debezium' AND s.format NOT IN ('json', 'avro') THEN
+        RAISE EXCEPTION 'envelope debezium is for format json and avro' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.check_source_schema(dataplat.source) IS 'fail on arguments about schemas that could never work';
 
 CREATE OR REPLACE FUNCTION dataplat_internal.check_source_limits(s dataplat.source)
 RETURNS void
@@ -196,16 +242,22 @@ BEGIN
         RAISE EXCEPTION 'invalid options' USING ERRCODE = 'invalid_parameter_value', HINT = 'Options are a JSON object.';
     END IF;
     FOR item IN SELECT o.key, o.value, jsonb_typeof(o.value) AS type, o.value #>> '{}' AS word FROM jsonb_each(s.options) AS o LOOP
-        PERFORM dataplat_internal.check_choice('option', item.key, '{delimiter,header,drop_tombstones,allow_nonatomic}');
+        PERFORM dataplat_internal.check_choice('option', item.key, '{delimiter,header,drop_tombstones,allow_nonatomic,framing,key_subject,subject_strategy,record_name,message_indexes}');
         fits := CASE item.key
                     WHEN 'delimiter' THEN item.type = 'string' AND item.word ~ '^[^"\r\n]$' AND octet_length(item.word) = 1
                     WHEN 'header' THEN item.type = 'array' AND NOT EXISTS (SELECT FROM jsonb_array_elements(
                                            CASE item.type WHEN 'array' THEN item.value ELSE '[]' END) AS h WHERE jsonb_typeof(h) <> 'string')
+                    WHEN 'framing' THEN item.word IN ('auto', 'none', 'registry')
+                    WHEN 'subject_strategy' THEN item.word IN ('TopicNameStrategy', 'RecordNameStrategy', 'TopicRecordNameStrategy')
+                    WHEN 'key_subject' THEN item.type = 'string' AND item.word <> ''
+                    WHEN 'record_name' THEN item.type = 'string' AND item.word <> ''
+                    WHEN 'message_indexes' THEN item.type = 'array' AND item.word ~ '^\[\d{1,6}(, \d{1,6}){0,31}\]$'
                     ELSE item.type = 'boolean' END;
         IF NOT fits THEN
             RAISE EXCEPTION 'invalid option % "%"', item.key, item.word
                 USING ERRCODE = 'invalid_parameter_value',
-                      HINT = 'delimiter: one ASCII character; header: an array of names; drop_tombstones, allow_nonatomic: true or false.';
+                      HINT = 'delimiter: one ASCII character; header: an array of names; drop_tombstones, allow_nonatomic: true or false; framing: auto, none or registry; '
+                             'subject_strategy: TopicNameStrategy, RecordNameStrategy or TopicRecordNameStrategy; key_subject, record_name: names; message_indexes: an array of numbers.';
         END IF;
         IF item.key IN ('delimiter', 'header') AND 'csv' NOT IN (s.format, s.key_format) THEN
             RAISE EXCEPTION 'option % is for format csv', item.key USING ERRCODE = 'invalid_parameter_value';

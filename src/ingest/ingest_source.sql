@@ -8,11 +8,62 @@
 
 -- ------------------------------------------------------------------ create, alter, drop
 
+-- The subject that the naming strategy gives to the values of a source.
+CREATE OR REPLACE FUNCTION dataplat_internal.value_subject_of(s dataplat.source)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(s.value_subject, CASE coalesce(s.options ->> 'subject_strategy', 'TopicNameStrategy')
+        WHEN 'TopicNameStrategy' THEN CASE WHEN NOT dataplat_internal.is_several(s.topic) THEN s.topic || '-value' END
+        WHEN 'RecordNameStrategy' THEN s.options ->> 'record_name'
+        WHEN 'TopicRecordNameStrategy' THEN CASE WHEN NOT dataplat_internal.is_several(s.topic) THEN s.topic || '-' || (s.options ->> 'record_name') END END);
+$$;
+COMMENT ON FUNCTION dataplat_internal.value_subject_of(dataplat.source) IS 'value_subject, or the one that the naming strategy gives';
+
+CREATE OR REPLACE FUNCTION dataplat_internal.subject_fields(registry text, acting_for name, subject text, message_indexes int[],
+    OUT schema_id int, OUT guid uuid, OUT schema_type text, OUT full_name text, OUT fields jsonb)
+LANGUAGE c CALLED ON NULL INPUT VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_subject_fields';
+COMMENT ON FUNCTION dataplat_internal.subject_fields(text, name, text, int[]) IS
+    'the latest version of a subject and its fields: [{"name", "type", "nullable", "has_default", "doc"}]; NULLs when there is none';
+REVOKE ALL ON FUNCTION dataplat_internal.subject_fields(text, name, text, int[]) FROM PUBLIC;
+
+-- The registered schema of a source's values, when the subject is known.
+CREATE OR REPLACE FUNCTION dataplat_internal.declared_schema(s dataplat.source,
+    OUT schema_id int, OUT guid uuid, OUT schema_type text, OUT full_name text, OUT fields jsonb)
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT f.*
+      FROM dataplat_internal.subject_fields(s.registry, s.owner, dataplat_internal.value_subject_of(s),
+               ARRAY(SELECT i::int FROM jsonb_array_elements_text(coalesce(s.options -> 'message_indexes', '[]')) AS i)) AS f
+     WHERE dataplat_internal.value_subject_of(s) IS NOT NULL;
+$$;
+COMMENT ON FUNCTION dataplat_internal.declared_schema(dataplat.source) IS 'the latest version of the subject of a source''s values';
+REVOKE ALL ON FUNCTION dataplat_internal.declared_schema(dataplat.source) FROM PUBLIC;
+
+-- Fields of a schema as columns.  All accept NULL: a later version may leave a field out, and a tombstone has none.
+CREATE OR REPLACE FUNCTION dataplat_internal.columns_of_fields(fields jsonb)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_agg(jsonb_build_object('name', left(f ->> 'name', 60) || CASE WHEN f ->> 'name' IN ('value', '_topic', '_partition', '_offset', '_timestamp',
+                         '_key', '_headers', '_schema_id', '_batch_id', '_ingested_at', '_raw', '_raw_key', '_tombstone', '_rescued', 'tableoid', 'xmin', 'xmax',
+                         'cmin', 'cmax', 'ctid') THEN '_' ELSE '' END,
+                     'type', f ->> 'type', 'field', f ->> 'name', 'not_null', false) ORDER BY nth)
+      FROM jsonb_array_elements(fields) WITH ORDINALITY AS e (f, nth);
+$$;
+COMMENT ON FUNCTION dataplat_internal.columns_of_fields(jsonb) IS 'columns for the fields of a schema';
+REVOKE ALL ON FUNCTION dataplat_internal.columns_of_fields(jsonb) FROM PUBLIC;
+
 -- Columns for layout columns when the user names none: those of the target
 -- when it is there, the CSV header, or a guess from a sample.
 CREATE OR REPLACE FUNCTION dataplat_internal.default_columns(s dataplat.source, sample jsonb)
 RETURNS jsonb
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -26,6 +77,15 @@ BEGIN
          WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND a.attidentity = ''
            AND a.attname NOT IN ('value', '_topic', '_partition', '_offset', '_timestamp', '_key', '_headers', '_schema_id', '_batch_id',
                                  '_ingested_at', '_raw', '_raw_key', '_tombstone', '_rescued');
+    ELSIF dataplat_internal.has_schema(s) THEN
+        SELECT dataplat_internal.columns_of_fields(d.fields) INTO found FROM dataplat_internal.declared_schema(s) AS d;
+        IF found IS NULL THEN
+            RAISE EXCEPTION 'cannot tell the columns of source "%"', s.name
+                USING ERRCODE = 'invalid_parameter_value',
+                      DETAIL = coalesce(format('The registry has no subject "%s" whose schema has fields.', dataplat_internal.value_subject_of(s)),
+                                        'No subject is known for these topics.'),
+                      HINT = 'Register the schema first, say value_subject => ''...'', or name the columns.';
+        END IF;
     ELSIF s.format = 'csv' THEN
         SELECT jsonb_agg(jsonb_build_object('name', h.field, 'type', 'text', 'field', h.field, 'not_null', false) ORDER BY h.nth) INTO found
           FROM jsonb_array_elements_text(s.options -> 'header') WITH ORDINALITY AS h (field, nth);
@@ -117,6 +177,7 @@ AS $$
 DECLARE
     s        dataplat.source;
     relation regclass;
+    declared boolean;
 BEGIN
     s := dataplat_internal.source_from_arguments(NULL::dataplat.source, a);
     s.owner := caller;
@@ -129,6 +190,11 @@ BEGIN
         RAISE EXCEPTION 'source "%" already exists', s.name
             USING ERRCODE = 'duplicate_object', HINT = 'Change it with dataplat.alter_source(), or choose another name.';
     END IF;
+    IF s.registry IS NOT NULL AND NOT has_server_privilege(caller, s.registry, 'USAGE') THEN
+        RAISE EXCEPTION 'permission denied for foreign server %', s.registry
+            USING ERRCODE = 'insufficient_privilege', HINT = format('GRANT USAGE ON FOREIGN SERVER %I TO %I.', s.registry, caller);
+    END IF;
+    declared := s.layout <> 'document' AND s.columns IS NULL AND dataplat_internal.has_schema(s) AND to_regclass(s.target) IS NULL;
     IF s.layout <> 'document' AND s.columns IS NULL THEN
         s.columns := dataplat_internal.default_columns(s, a -> 'sample');
     END IF;
@@ -143,6 +209,14 @@ BEGIN
         s.paused_at := now();
     END IF;
     INSERT INTO dataplat.source SELECT s.*;
+    IF declared THEN
+        PERFORM dataplat_internal.note_source_schema(s.name, 'value', d.schema_id,
+                    coalesce((SELECT string_agg(i, '.' ORDER BY nth) FROM jsonb_array_elements_text(s.options -> 'message_indexes') WITH ORDINALITY AS e (i, nth)),
+                             CASE d.schema_type WHEN 'PROTOBUF' THEN '0' ELSE '' END),
+                    d.guid, d.schema_type, d.full_name, d.fields, '[]', 'declared')
+           FROM dataplat_internal.declared_schema(s) AS d
+          WHERE d.schema_id IS NOT NULL;
+    END IF;
     PERFORM dataplat_internal.note_source_event(caller, s.name, 'create', to_jsonb(s));
     PERFORM dataplat_internal.wake_scheduler();
     RETURN to_jsonb(relation::oid::text);
@@ -341,7 +415,7 @@ AS $$
 DECLARE
     sample jsonb;
 BEGIN
-    IF layout IN ('columns', 'both') AND format = 'json' AND columns IS NULL
+    IF layout IN ('columns', 'both') AND format = 'json' AND columns IS NULL AND registry IS NULL AND value_subject IS NULL
        AND to_regclass(coalesce(target, pg_catalog.format('bronze.%I', name))) IS NULL THEN
         SELECT jsonb_agg(p.value::jsonb) INTO sample
           FROM dataplat.peek_topic(server, topic, rows => 200) AS p
@@ -469,7 +543,7 @@ BEGIN
         SELECT p.oid::regprocedure FROM pg_catalog.pg_proc AS p
          WHERE p.pronamespace IN ('dataplat'::regnamespace, 'dataplat_internal'::regnamespace)
            AND (p.proname LIKE 'command%' OR p.proname LIKE '%source%' OR p.proname LIKE '%partition%' OR p.proname LIKE '%column%'
-                OR p.proname LIKE '%bronze%' OR p.proname LIKE 'check\_%' OR p.proname IN ('execute_as', 'table_name_parts', 'document_type',
+                OR p.proname LIKE '%bronze%' OR p.proname LIKE 'check\_%' OR p.proname IN ('value_subject_of', 'execute_as', 'table_name_parts', 'document_type',
                    'apply_retention', 'canonical_type', 'is_several', 'is_member', 'prepare_target', 'move_offset', 'forget_settled_loss',
                    'accept_data_loss'))
     LOOP
