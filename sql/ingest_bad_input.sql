@@ -40,12 +40,16 @@ SELECT dataplat.create_source('bad', 'bad_shop', 't', options => '[]', paused =>
 SELECT dataplat.create_source('bad', 'bad_shop', 't', target => 'a.b.c', paused => true);
 SELECT dataplat.create_source('bad', 'bad_shop', 't', target => 'a."', paused => true);
 
--- What comes with the schema registry.
-SELECT dataplat.create_source('bad', 'bad_shop', 't', format => 'avro', paused => true);
-SELECT dataplat.create_source('bad', 'bad_shop', 't', key_format => 'protobuf', paused => true);
-SELECT dataplat.create_source('bad', 'bad_shop', 't', envelope => 'debezium', paused => true);
+-- Registered schemas.
+SELECT dataplat.create_source('bad', 'bad_shop', 't', format => 'avro', envelope => 'debezium', options => '{"framing": "yes"}', paused => true);
+SELECT dataplat.create_source('bad', 'bad_shop', 't', format => 'text', value_subject => 't-value', paused => true);
+SELECT dataplat.create_source('bad', 'bad_shop', 't', format => 'csv', envelope => 'debezium', paused => true);
 SELECT dataplat.create_source('bad', 'bad_shop', 't', registry => 'reg', paused => true);
 SELECT dataplat.create_source('bad', 'bad_shop', 't', schema_evolution => 'widen', paused => true);
+SELECT dataplat.create_source('bad', 'bad_shop', 't', format => 'avro', include => '{rescued}', paused => true);
+SELECT dataplat.create_source('bad', 'bad_shop', 't', format => 'avro', layout => 'columns', paused => true);
+SELECT dataplat.create_source('bad', 'bad_shop', 'a,b', format => 'avro', options => '{"framing": "none"}', paused => true);
+SELECT dataplat.create_source('bad', 'bad_shop', 't', options => '{"key_subject": "k"}', paused => true);
 
 -- Columns.  No text of the user's reaches a statement but a type that the server has parsed.
 SELECT dataplat.create_source('bad', 'bad_shop', 't', columns => 'id int', paused => true);

@@ -593,6 +593,7 @@ decode_value(DpDecoder *d, const DpRecord *r, bool in_transaction, DpStage *stag
 {
 	DpWireMessage wire;
 	DpPlan	   *plan = NULL;
+	DpDecodeResult rc;
 
 	d->schema_id = 0;
 	set_null(d, DP_FIELD_SCHEMA_ID);
@@ -603,15 +604,18 @@ decode_value(DpDecoder *d, const DpRecord *r, bool in_transaction, DpStage *stag
 	}
 	if (dp_schemas_reads(d->schemas, DP_SIDE_VALUE))
 	{
-		DpDecodeResult rc = find_plan(d, r, DP_SIDE_VALUE, &wire, &plan, stage, error);
-
+		rc = find_plan(d, r, DP_SIDE_VALUE, &wire, &plan, stage, error);
 		if (rc != DP_DECODED_ROW)
 			return rc;
 	}
 	if (plan == NULL)
 		return decode_plain_value(d, r, in_transaction, error);
 	set_value(d, DP_FIELD_SCHEMA_ID, Int32GetDatum(d->schema_id));
-	return decode_by_plan(d, plan, &wire, in_transaction, error);
+	error->position = DP_NO_POSITION;
+	rc = decode_by_plan(d, plan, &wire, in_transaction, error);
+	if (rc == DP_DECODED_FAILED && error->position != DP_NO_POSITION)
+		error->position += wire.body - r->value;	/* of the message, not of the body */
+	return rc;
 }
 
 int32

@@ -88,8 +88,14 @@ free_schemas(void *arg)
 	DpSchemas  *s = arg;
 
 	for (int i = 0; i < s->nplans; i++)
-		if (s->plans[i]->reader)
-			s->plans[i]->reader->free(s->plans[i]->reader);
+	{
+		DpPlan	   *plan = s->plans[i];
+
+		if (plan->document && plan->document != plan->reader)
+			plan->document->free(plan->document);
+		if (plan->reader)
+			plan->reader->free(plan->reader);
+	}
 	/* the registry's context is a child of ours */
 }
 
@@ -179,24 +185,27 @@ find_plan(DpSchemas *s, DpSide side, const DpSchemaKey *key, const char *subject
 	return NULL;
 }
 
-/* The reader, compiled for the target's columns when the layout has any. */
+/* The readers, compiled for the target's columns when the layout has any. */
 static void
-make_reader(DpSchemas *s, DpPlan *plan)
+make_readers(DpSchemas *s, DpPlan *plan)
 {
 	DpSource   *source = s->source;
+	const DpRegisteredSchema *schema = plan->schema;
+	bool		typed = plan->side == DP_SIDE_VALUE && source->typed;
 	DpReaderOptions options = {0};
 
 	options.path.indexes = plan->indexes;
 	options.path.n = plan->nindexes;
 	options.limits.max_depth = dp_max_json_depth;
 	options.limits.max_exponent = dp_max_json_exponent;
-	if (plan->side == DP_SIDE_VALUE && source->typed)
-	{
-		options.columns = source->columns;
-		options.ncolumns = source->ncolumns;
-		options.rescue = source->target != NULL && source->target->attno[DP_FIELD_RESCUED] > 0;
-	}
-	plan->reader = plan->schema->kind->reader(plan->schema->schema, &options, &plan->error);
+	plan->document = schema->kind->reader(schema->schema, &options, &plan->error);
+	plan->reader = plan->document;
+	if (plan->document == NULL || !typed)
+		return;
+	options.columns = source->columns;
+	options.ncolumns = source->ncolumns;
+	options.rescue = source->target->attno[DP_FIELD_RESCUED] > 0;
+	plan->reader = schema->kind->reader(schema->schema, &options, &plan->error);
 }
 
 /* Is the schema of the language that the side's format says? */
@@ -231,7 +240,7 @@ make_plan(DpSchemas *s, DpSide side, const DpSchemaKey *key, const char *subject
 	memcpy(plan->indexes, wire->indexes, sizeof(int) * wire->nindexes);
 	plan->schema = schema;
 	if (check_language(s, plan))
-		make_reader(s, plan);
+		make_readers(s, plan);
 	if (plan->reader)
 		dp_drift_prepare(s, plan);
 	/* what cannot be read changes nothing */
@@ -523,7 +532,7 @@ dp_plan_to_jsonb(const DpPlan *plan, const char *body, size_t len, DpError *err)
 	do
 	{
 		err->sqlstate[0] = '\0';
-		jb = plan->reader->to_jsonb(plan->reader, body, len, &outlen, err);
+		jb = plan->document->to_jsonb(plan->document, body, len, &outlen, err);
 	} while (jb == NULL && was_interrupted(err));
 	return jb;
 }

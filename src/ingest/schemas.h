@@ -36,7 +36,8 @@ typedef struct DpPlan
 	int			indexes[DP_MAX_MESSAGE_INDEXES];
 	const DpRegisteredSchema *schema;
 	DpSchemaVerdict	verdict;
-	DpMessageReader *reader;	/* NULL and error: messages of it cannot be read */
+	DpMessageReader *reader;	/* to columns; of a document, to jsonb; NULL and error: it cannot be read */
+	DpMessageReader *document;	/* to jsonb, beside columns: readers reuse their memory */
 	DpError		error;
 
 	/* since the last report to the drift view; see drift.c */

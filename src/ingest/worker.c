@@ -512,8 +512,11 @@ take_message(Loop *loop, const DpRecord *r)
 	DpIngest   *in = loop->in;
 	DpBatch    *batch = in->batch;
 
+	in->parts[r->tp].at_end = false;
 	if (in->hold && dp_hold_has(in->hold, r->tp))
 	{
+		if (r->kind == DP_RECORD_MESSAGE)
+			in->parts[r->tp].stable = Max(in->parts[r->tp].stable, r->offset + 1);
 		dp_hold_add(in->hold, r);
 		return;
 	}
@@ -522,10 +525,10 @@ take_message(Loop *loop, const DpRecord *r)
 		batch->nrecords++;
 	else
 	{
+		in->parts[r->tp].stable = Max(in->parts[r->tp].stable, r->offset + 1);
 		dp_hold_add(in->hold, r);
 		loop->tend_at = 0;
 	}
-	in->parts[r->tp].at_end = false;
 }
 
 /* Take in what was polled; events do not stay in the batch. */
@@ -776,6 +779,9 @@ tend_schemas(Loop *loop)
 		obey_schemas(loop, schemas);
 	else if (again)
 		loop->hold_more = dp_hold_retry(in->hold, in->batch);
+	/* a schema that was found is met next */
+	if (schemas->unmet && !schemas->locked)
+		loop->tend_at = 0;
 }
 
 /* What is done about once a second, and the check of the topics less often. */
