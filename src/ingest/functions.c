@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * functions.c
- *	  Ingest from a session: positions, one batch by hand, replay, a try.
+ *	  Ingest from a session: positions, one batch by hand, replay.
  *
  * These run the worker's own code in the caller's transaction.  They check
  * the caller's rights on the source first and then work as the extension does
@@ -45,21 +45,15 @@
 /* How long a broker may take to answer, milliseconds. */
 #define DP_ANSWER_TIMEOUT_MS 5000
 
-/* A session that waits for messages gives up after this, milliseconds. */
-#define DP_READ_TIMEOUT_MS 10000
-
-#define DP_SESSION_FETCH_MEMORY (64 * 1024 * 1024)
-
 PG_FUNCTION_INFO_V1(dp_resolve_positions);
 PG_FUNCTION_INFO_V1(dp_topic_watermarks);
 PG_FUNCTION_INFO_V1(dp_source_write_path);
 PG_FUNCTION_INFO_V1(dp_ingest_once);
 PG_FUNCTION_INFO_V1(dp_ingest_range);
-PG_FUNCTION_INFO_V1(dp_test_source);
 
 /* Ask a server about topics, for the functions that only look. */
-static DpTopicInfo *
-find_topics(DpKafkaClient *client, const char *server, const char *pattern, int *n)
+DpTopicInfo *
+dp_find_topics(DpKafkaClient *client, const char *server, const char *pattern, int *n)
 {
 	int			err;
 	DpTopicInfo *topics = dp_kafka_topics(client, pattern, DP_ANSWER_TIMEOUT_MS, NULL, n, &err);
@@ -102,7 +96,7 @@ dp_resolve_positions(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	client = ask_client(server, PG_GETARG_NAME(3), "read_committed");
-	topics = find_topics(client, server, topic, &ntopics);
+	topics = dp_find_topics(client, server, topic, &ntopics);
 	found = dp_resolve_position(client, topics, ntopics, position, NULL, &n);
 	for (int i = 0; i < n; i++)
 	{
@@ -138,7 +132,7 @@ dp_topic_watermarks(PG_FUNCTION_ARGS)
 		DpKafkaClient *client = ask_client(server, PG_GETARG_NAME(2), levels[level]);
 
 		if (topics == NULL)
-			topics = find_topics(client, server, pattern, &ntopics);
+			topics = dp_find_topics(client, server, pattern, &ntopics);
 		if (level == 0)
 			ends[2] = dp_resolve_position(client, topics, ntopics, "earliest", NULL, &n);
 		ends[level] = dp_resolve_position(client, topics, ntopics, "latest", NULL, &n);
@@ -217,8 +211,8 @@ dp_leave_source(Oid save_userid, int save_context)
 }
 
 /* Wait for messages, at most until the deadline; false when it passed. */
-static bool
-wait_for_messages(DpConsumer *consumer, TimestampTz deadline)
+bool
+dp_wait_for_messages(DpConsumer *consumer, TimestampTz deadline)
 {
 	long		left = (long) ((deadline - GetCurrentTimestamp()) / 1000);
 
@@ -369,7 +363,7 @@ read_until(DpIngest *in, const int64 *to, int64 max, const char *kind)
 
 		if (n == 0)
 		{
-			if (!wait_for_messages(in->consumer, deadline))
+			if (!dp_wait_for_messages(in->consumer, deadline))
 				ereport(ERROR,
 						(errcode(ERRCODE_FDW_UNABLE_TO_ESTABLISH_CONNECTION),
 						 errmsg("the broker sent nothing for %d seconds", DP_READ_TIMEOUT_MS / 1000)));
@@ -625,190 +619,4 @@ dp_ingest_range(PG_FUNCTION_ARGS)
 	dp_consumer_destroy(in.consumer);
 	dp_leave_source(save_userid, save_context);
 	PG_RETURN_INT64(total);
-}
-
-/*-------------------------------------------------------------------------
- * Trying
- *-------------------------------------------------------------------------
- */
-/*
- * A formed row of the target as a jsonb object, NULLs left out.  As the owner:
- * output functions and casts to json may be the user's code.
- */
-static Datum
-row_as_jsonb(DpSource *s, HeapTuple tuple)
-{
-	MemoryContext context = CurrentMemoryContext;
-	EphemeralNamedRelation enr = palloc0(sizeof(EphemeralNamedRelationData));
-	Tuplestorestate *store = tuplestore_begin_heap(false, false, work_mem);
-	Datum		result = (Datum) 0;
-	bool		isnull;
-	Oid			save_userid;
-	int			save_context;
-
-	GetUserIdAndSecContext(&save_userid, &save_context);
-	SetUserIdAndSecContext(s->owner, save_context | SECURITY_RESTRICTED_OPERATION);
-	tuplestore_puttuple(store, tuple);
-	enr->md.name = "dataplat_row";
-	enr->md.reliddesc = s->target->relid;
-	enr->md.enrtype = ENR_NAMED_TUPLESTORE;
-	enr->md.enrtuples = 1;
-	enr->reldata = store;
-	SPI_connect();
-	if (SPI_register_relation(enr) != SPI_OK_REL_REGISTER ||
-		SPI_execute("SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.to_jsonb(r.*)) - '_batch_id' - '_ingested_at'"
-					" FROM dataplat_row AS r", true, 1) != SPI_OK_SELECT || SPI_processed != 1)
-		elog(ERROR, "could not show a row");
-	result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-	if (!isnull)
-	{
-		MemoryContext spi = MemoryContextSwitchTo(context);
-
-		result = PointerGetDatum(PG_DETOAST_DATUM_COPY(result));
-		MemoryContextSwitchTo(spi);
-	}
-	SPI_finish();
-	SetUserIdAndSecContext(save_userid, save_context);
-	tuplestore_end(store);
-	return isnull ? (Datum) 0 : result;
-}
-
-static void
-put_try(ReturnSetInfo *rsinfo, DpSource *s, DpBatch *batch, int record,
-		HeapTuple tuple, const DpFailure *failure)
-{
-	const DpRecord *r = &batch->records[record];
-	const DpTopicPartition *tp = dp_decoder_partition(batch->decoder, r->tp);
-	Datum		values[7];
-	bool		nulls[7] = {0};
-
-	values[0] = CStringGetTextDatum(tp->topic);
-	values[1] = Int32GetDatum(tp->partition);
-	values[2] = Int64GetDatum(r->offset);
-	values[3] = BoolGetDatum(failure == NULL);
-	nulls[4] = nulls[5] = nulls[6] = true;
-	if (failure)
-	{
-		values[5] = CStringGetTextDatum(failure->error.sqlstate);
-		values[6] = CStringGetTextDatum(psprintf("%s: %s", dp_stage_name(failure->stage), failure->error.message));
-		nulls[5] = nulls[6] = false;
-	}
-	else if (tuple)
-	{
-		values[4] = row_as_jsonb(s, tuple);
-		nulls[4] = values[4] == (Datum) 0;
-	}
-	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-}
-
-/* Show a row whose columns need the server's input functions, or what these say. */
-static void
-put_deferred_try(ReturnSetInfo *rsinfo, DpSource *s, DpBatch *batch, DpRow *row)
-{
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	DpRecord   *r = &batch->records[row->record];
-	DpFailure	failure = {.record = row->record};
-	volatile bool ok = false;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		ok = dp_decode(batch->decoder, batch, r, dp_decoder_partition(batch->decoder, r->tp)->topic,
-					   true, &row->tuple, &failure.stage, &failure.error) == DP_DECODED_ROW;
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *edata;
-
-		MemoryContextSwitchTo(context);
-		edata = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		CurrentResourceOwner = owner;
-		if (!dp_is_data_error(edata->sqlerrcode))
-			ReThrowError(edata);
-		failure.stage = DP_STAGE_INSERT;
-		dp_error_set(&failure.error, unpack_sql_state(edata->sqlerrcode), DP_NO_POSITION, "%s", edata->message);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	put_try(rsinfo, s, batch, row->record, ok ? &row->tuple : NULL, ok ? NULL : &failure);
-}
-
-/* (source, rows) -> setof (topic, partition, message_offset, ok, contents, sqlstate, message) */
-PGDLLEXPORT Datum
-dp_test_source(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	int			want = Max(PG_GETARG_INT32(1), 0);
-	Oid			save_userid;
-	int			save_context;
-	DpSource   *s;
-	DpConsumer *consumer;
-	DpBatch    *batch;
-	DpTopicInfo *topics;
-	DpTopicPartition *from,
-			   *end;
-	int			ntopics,
-				n,
-				open;
-	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), DP_READ_TIMEOUT_MS);
-
-	InitMaterializedSRF(fcinfo, 0);
-	dp_enter_source(name, &save_userid, &save_context);
-	s = dp_source_load(name);
-	s->schema_mode = DP_SCHEMAS_LOOK;
-	s->batch_rows = Max(Min(want, s->batch_rows), 1) * 2 + 100;
-	consumer = dp_consumer_create(s->settings, "dataplat-test", DP_SESSION_FETCH_MEMORY);
-	topics = find_topics(dp_consumer_client(consumer), s->server, s->topic, &ntopics);
-	from = dp_resolve_position(dp_consumer_client(consumer), topics, ntopics, "earliest", NULL, &n);
-	end = dp_resolve_position(dp_consumer_client(consumer), topics, ntopics, "latest", NULL, &n);
-	for (int i = 0; i < n; i++)
-		from[i].offset = Max(from[i].offset, end[i].offset - want);
-	batch = dp_batch_create(s, n);
-	dp_decoder_set_topics(batch->decoder, from, n);
-	for (int i = 0; i < n; i++)
-		batch->parts[i].next = from[i].offset;
-	dp_batch_reset(batch, 0);
-	dp_consumer_assign(consumer, from, n);
-	open = n;
-	while (open > 0 && batch->nrecords < want)
-	{
-		DpRecord	r;
-
-		if (dp_consumer_poll(consumer, &r, 1) == 0)
-		{
-			if (!wait_for_messages(consumer, deadline))
-				break;
-			continue;
-		}
-		if (r.kind != DP_RECORD_MESSAGE)
-		{
-			open -= r.kind == DP_RECORD_EOF;
-			dp_consumer_release(&r, 1);
-			continue;
-		}
-		batch->records[batch->nrecords] = r;
-		(void) dp_batch_add(batch, batch->nrecords++);
-	}
-	for (int i = 0; i < batch->nrows; i++)
-	{
-		DpRow	   *row = &batch->rows[i];
-
-		if (row->tuple.t_data)
-			put_try(rsinfo, s, batch, row->record, &row->tuple, NULL);
-		else
-			put_deferred_try(rsinfo, s, batch, row);
-	}
-	for (int i = 0; i < batch->nfailures; i++)
-		put_try(rsinfo, s, batch, batch->failures[i].record, NULL, &batch->failures[i]);
-	dp_batch_free(batch);
-	dp_consumer_destroy(consumer);
-	dp_leave_source(save_userid, save_context);
-	return (Datum) 0;
 }

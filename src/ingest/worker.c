@@ -38,6 +38,7 @@
 #include "ingest/schemas.h"
 #include "ingest/store.h"
 #include "ingest/worker.h"
+#include "ingest/worker_int.h"
 #include "kafka/errors.h"
 #include "launcher/launcher.h"
 #include "telemetry/partition_stats.h"
@@ -65,31 +66,6 @@
 
 /* Further behind than this is catching_up, messages. */
 #define DP_CATCHING_UP_LAG 10000
-
-/* Waits between tries to store a batch that the server refused, milliseconds. */
-#define DP_STORE_RETRY_MIN_MS 200
-#define DP_STORE_RETRY_MAX_MS 10000
-
-typedef struct Loop
-{
-	const DpJob *job;
-	DpIngest   *in;
-	TimestampTz last_message;
-	TimestampTz last_report;
-	TimestampTz last_verify;
-	TimestampTz last_beacon;
-	TimestampTz trouble_since;	/* client error seen, not yet cured */
-	double		mean_bytes;		/* of lately polled messages */
-	double		tokens;			/* of the rate limit */
-	TimestampTz tokens_at;
-	DpBudget	budget;
-	TimestampTz tend_at;		/* when to ask again for schemas */
-	bool		hold_more;		/* messages that waited did not fit into the batch */
-	const char *schema_problem; /* why the registry does not answer */
-	int64		suspect_left;	/* messages to take one by one after a crash */
-	bool		reopen;
-	bool		leave;
-} Loop;
 
 static int64
 total_lag(DpIngest *in, int64 *unstable)
@@ -131,7 +107,7 @@ any_waiting_lso(DpIngest *in, TimestampTz now)
 
 /* Some partitions wait for a schema; the others go on. */
 static void
-report_hold(Loop *loop)
+report_hold(DpLoop *loop)
 {
 	DpIngest   *in = loop->in;
 	DpSchemas  *schemas = dp_decoder_schemas(in->batch->decoder);
@@ -152,7 +128,7 @@ report_hold(Loop *loop)
 
 /* Say what we are doing.  Called about once a second and when it changes. */
 static void
-report_state(Loop *loop, TimestampTz now)
+report_state(DpLoop *loop, TimestampTz now)
 {
 	DpIngest   *in = loop->in;
 	int64		unstable;
@@ -213,7 +189,7 @@ dp_run_update(const char *sql, int nargs, Oid *types, Datum *values)
 
 /* Another server with our identity is at work, and it began before us. */
 static void
-fence(Loop *loop)
+fence(DpLoop *loop)
 {
 	static const char *const reason = "another server with the same identity reads this source";
 	static const char *const hint = "If this one is the copy: dataplat.adopt('fork'). If it is to go on: stop the other, then resume_source().";
@@ -237,7 +213,7 @@ fence(Loop *loop)
 
 /* Publish watermarks and tell the group how far we are. */
 static void
-report_progress(Loop *loop)
+report_progress(DpLoop *loop)
 {
 	DpIngest   *in = loop->in;
 	DpTopicPartition *tell = palloc(sizeof(DpTopicPartition) * Max(in->nparts, 1));
@@ -292,185 +268,6 @@ report_progress(Loop *loop)
 		fence(loop);
 }
 
-/* Pause the source itself: this worker and its siblings leave. */
-static void
-pause_for_budget(Loop *loop, const char *reason)
-{
-	Oid			types[2] = {TEXTOID, TEXTOID};
-	Datum		values[2];
-
-	values[0] = CStringGetTextDatum(loop->in->source->name);
-	values[1] = CStringGetTextDatum(reason);
-	dp_run_update("WITH paused AS (UPDATE dataplat.source AS s SET paused = true, pause_reason = $2,"
-			   " paused_by = 'error budget', paused_at = pg_catalog.now() WHERE s.name = $1 AND NOT s.paused"
-			   " RETURNING s.name)"
-			   " INSERT INTO dataplat.source_event (source, kind, detail)"
-			   " SELECT p.name, 'pause', pg_catalog.jsonb_build_object('reason', $2, 'by', 'error budget')"
-			   " FROM paused AS p", 2, types, values);
-	ereport(WARNING,
-			(errcode(ERRCODE_DATA_EXCEPTION),
-			 errmsg("source \"%s\" is paused: %s", loop->in->source->name, reason),
-			 errhint("Look at dataplat.dead_letter_summary, mend the cause, then resume_source().")));
-	dp_job_report(DP_STATE_PAUSED, reason, "Look at dataplat.dead_letter_summary, mend the cause, then resume_source().");
-	loop->leave = true;
-}
-
-static void
-record_failure(DpIngest *in, const char *sqlstate, const char *reason, const char *hint)
-{
-	Oid			types[4] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID};
-	Datum		values[4];
-
-	values[0] = CStringGetTextDatum(in->source->name);
-	values[1] = CStringGetTextDatum(sqlstate);
-	values[2] = CStringGetTextDatum(reason);
-	values[3] = CStringGetTextDatum(hint);
-	dp_run_update("INSERT INTO dataplat_internal.source_failure (source, sqlstate, reason, hint)"
-			   " VALUES ($1, $2, $3, $4) ON CONFLICT (source) DO UPDATE"
-			   " SET sqlstate = EXCLUDED.sqlstate, reason = EXCLUDED.reason, hint = EXCLUDED.hint,"
-			   " since = pg_catalog.now()", 4, types, values);
-}
-
-/*-------------------------------------------------------------------------
- * Storing
- *-------------------------------------------------------------------------
- */
-static void
-make_partition(DpIngest *in)
-{
-	Oid			types[1] = {TEXTOID};
-	Datum		values[1];
-
-	values[0] = CStringGetTextDatum(in->source->target_name);
-	dp_run_update("SELECT dataplat_internal.ensure_partitions($1)", 1, types, values);
-}
-
-/* Wait between two tries; false when we should leave or start over. */
-static bool
-wait_before_retry(Loop *loop, int *wait_ms)
-{
-	dp_job_wait(*wait_ms);
-	*wait_ms = Min(*wait_ms * 2, DP_STORE_RETRY_MAX_MS);
-	if (dp_job_stop_requested())
-		loop->leave = true;
-	else if (dp_job_config_changed())
-		loop->reopen = true;
-	return !loop->leave && !loop->reopen;
-}
-
-static void
-note_stored(Loop *loop, DpStore *store)
-{
-	DpIngest   *in = loop->in;
-	DpBatch    *batch = in->batch;
-	int64		errors = batch->nfailures;
-	char	   *why;
-
-	if (loop->suspect_left > 0)
-		loop->suspect_left -= batch->nrecords;
-	for (int i = 0; i < in->nparts; i++)
-	{
-		DpPartition *p = &in->parts[i];
-
-		p->next_offset = batch->parts[i].next;
-		if (batch->parts[i].duplicate_keys > 0)
-			dp_partition_stats_add_duplicates(p->stats, batch->parts[i].duplicate_keys);
-		if (dp_batch_newest(batch, i, &p->newest) && !p->sentinel)
-			p->anchor = p->newest;
-	}
-	dp_budget_add(&loop->budget, batch->nrecords, errors);
-	pgstat_report_stat(false);
-	dp_job_healthy();
-	why = errors > 0 ? dp_budget_exceeded(&loop->budget, in->source, 0, 0) : NULL;
-	dp_batch_reset(batch, store->next_batch_id);
-	if (why)
-		pause_for_budget(loop, why);
-}
-
-/* on_error stop: the first bad message ends the batch before it. */
-static bool
-stop_at_failure(Loop *loop)
-{
-	DpIngest   *in = loop->in;
-	DpBatch    *batch = in->batch;
-	DpFailure  *f = &batch->failures[0];
-	DpRecord   *r = &batch->records[f->record];
-	const DpTopicPartition *tp = dp_decoder_partition(batch->decoder, r->tp);
-	char	   *reason = psprintf("topic \"%s\" partition %d offset " INT64_FORMAT ": %s",
-								  tp->topic, tp->partition, r->offset, f->error.message);
-
-	record_failure(in, f->error.sqlstate, reason,
-				   "Mend the message's cause or set on_error to dead_letter, then resume_source().");
-	dp_job_fail(reason, "Mend the message's cause or set on_error to dead_letter, then resume_source().");
-	return false;
-}
-
-/* Commit the batch, however long the server needs. */
-static void
-store_batch(Loop *loop)
-{
-	DpIngest   *in = loop->in;
-	DpStore		store = {0};
-	int		   *generations = palloc(sizeof(int) * Max(in->nparts, 1));
-	int			wait_ms = DP_STORE_RETRY_MIN_MS;
-
-	if (in->source->on_error == DP_ON_ERROR_STOP && in->batch->nfailures > 0 &&
-		in->batch->failures[0].record == 0)
-		stop_at_failure(loop);
-	for (int i = 0; i < in->nparts; i++)
-	{
-		generations[i] = in->parts[i].generation;
-		if (in->parts[i].sentinel)
-			in->batch->anchors[i] = in->parts[i].anchor;
-		else
-			(void) dp_batch_newest(in->batch, i, &in->batch->anchors[i]);
-	}
-	store.source = in->source;
-	store.batch = in->batch;
-	store.owner_epoch = in->owner_epoch;
-	store.kind = "live";
-	store.generations = generations;
-	DP_INJECT("k3");
-	for (;;)
-	{
-		switch (dp_store_batch(&store))
-		{
-			case DP_STORE_DONE:
-				note_stored(loop, &store);
-				pfree(generations);
-				return;
-			case DP_STORE_FENCED:
-				loop->reopen = true;
-				return;
-			case DP_STORE_NO_PARTITION:
-				make_partition(in);
-				if (!wait_before_retry(loop, &wait_ms))
-					return;
-				break;
-			case DP_STORE_TARGET_ERROR:
-				dp_job_report_error(store.sqlstate, store.message);
-				record_failure(in, store.sqlstate, store.message,
-							   "Bring the target back into shape, then resume_source(); no message is lost meanwhile.");
-				dp_job_fail(store.message, "Bring the target back into shape, then resume_source(); no message is lost meanwhile.");
-				return;
-			case DP_STORE_SERVER_ERROR:
-				dp_job_report_error(store.sqlstate, store.message);
-				if (strcmp(store.sqlstate, "55P03") == 0)
-					dp_job_report(DP_STATE_BLOCKED_LOCK, "the target is locked by another session",
-								  "See pg_blocking_pids() of the worker; the batch is kept and tried again.");
-				else
-					dp_job_report(DP_STATE_RETRYING, store.message, "The batch is kept and tried again.");
-				if (wait_ms == DP_STORE_RETRY_MIN_MS)
-					ereport(LOG,
-							(errmsg("source \"%s\" could not store a batch and will try again: %s",
-									in->source->name, store.message)));
-				if (!wait_before_retry(loop, &wait_ms))
-					return;
-				break;
-		}
-	}
-}
-
 /*-------------------------------------------------------------------------
  * Polling
  *-------------------------------------------------------------------------
@@ -478,7 +275,7 @@ store_batch(Loop *loop)
 
 /* How many messages the rate limit lets through now. */
 static int
-rate_allowance(Loop *loop, int want)
+rate_allowance(DpLoop *loop, int want)
 {
 	int			limit = loop->in->source->rate_limit;
 	TimestampTz now;
@@ -493,7 +290,7 @@ rate_allowance(Loop *loop, int want)
 }
 
 static void
-handle_error(Loop *loop, const DpRecord *r)
+handle_error(DpLoop *loop, const DpRecord *r)
 {
 	const DpKafkaErrorInfo *info = dp_kafka_error_info(r->error);
 
@@ -507,7 +304,7 @@ handle_error(Loop *loop, const DpRecord *r)
 
 /* Into the batch, or behind those that wait for a schema. */
 static void
-take_message(Loop *loop, const DpRecord *r)
+take_message(DpLoop *loop, const DpRecord *r)
 {
 	DpIngest   *in = loop->in;
 	DpBatch    *batch = in->batch;
@@ -533,7 +330,7 @@ take_message(Loop *loop, const DpRecord *r)
 
 /* Take in what was polled; events do not stay in the batch. */
 static int
-take_records(Loop *loop, int n)
+take_records(DpLoop *loop, int n)
 {
 	DpIngest   *in = loop->in;
 	DpBatch    *batch = in->batch;
@@ -586,7 +383,7 @@ take_records(Loop *loop, int n)
  * poll must not take a thousand messages of ten megabytes.
  */
 static int
-room_for(Loop *loop)
+room_for(DpLoop *loop)
 {
 	DpBatch    *batch = loop->in->batch;
 	double		left = (double) (loop->in->source->batch_bytes - batch->bytes);
@@ -596,7 +393,7 @@ room_for(Loop *loop)
 
 /* Fill the batch with what is there; true when there may be more. */
 static bool
-poll_batch(Loop *loop)
+poll_batch(DpLoop *loop)
 {
 	DpIngest   *in = loop->in;
 	DpBatch    *batch = in->batch;
@@ -642,7 +439,7 @@ poll_batch(Loop *loop)
 
 /* on_error stop: commit what came before the bad message, keep the rest out. */
 static void
-cut_at_first_failure(Loop *loop)
+cut_at_first_failure(DpLoop *loop)
 {
 	DpBatch    *batch = loop->in->batch;
 	int			keep;
@@ -677,7 +474,7 @@ cut_at_first_failure(Loop *loop)
 }
 
 static bool
-batch_is_due(Loop *loop, bool more)
+batch_is_due(DpLoop *loop, bool more)
 {
 	DpBatch    *batch = loop->in->batch;
 	int			delay = loop->in->source->batch_delay_ms;
@@ -691,7 +488,7 @@ batch_is_due(Loop *loop, bool more)
 
 /* Between two looks at things that are not messages: longer when nothing comes. */
 static int
-report_interval(Loop *loop, TimestampTz now)
+report_interval(DpLoop *loop, TimestampTz now)
 {
 	bool		calm = loop->trouble_since == 0 && !loop->in->foreign &&
 		dp_kafka_client_error(dp_consumer_client(loop->in->consumer), NULL) == NULL &&
@@ -702,7 +499,7 @@ report_interval(Loop *loop, TimestampTz now)
 }
 
 static long
-wait_time(Loop *loop)
+wait_time(DpLoop *loop)
 {
 	DpSource   *s = loop->in->source;
 	long		ms = report_interval(loop, GetCurrentTimestamp());
@@ -722,7 +519,7 @@ wait_time(Loop *loop)
 }
 
 static void
-wait_for_work(Loop *loop)
+wait_for_work(DpLoop *loop)
 {
 	int			rc;
 
@@ -737,12 +534,12 @@ wait_for_work(Loop *loop)
 
 /* A new schema changed the definition, or a person must decide. */
 static void
-obey_schemas(Loop *loop, DpSchemas *schemas)
+obey_schemas(DpLoop *loop, DpSchemas *schemas)
 {
 	if (loop->in->batch->dirty)
 	{
 		cut_at_first_failure(loop);
-		store_batch(loop);
+		dp_worker_store(loop);
 	}
 	if (schemas->stop)
 		dp_job_fail(schemas->stop_reason, "See dataplat.source_status.");
@@ -751,7 +548,7 @@ obey_schemas(Loop *loop, DpSchemas *schemas)
 
 /* Ask for the schemas that messages wait for, and let those go that may. */
 static void
-tend_schemas(Loop *loop)
+tend_schemas(DpLoop *loop)
 {
 	DpIngest   *in = loop->in;
 	DpSchemas  *schemas = dp_decoder_schemas(in->batch->decoder);
@@ -786,7 +583,7 @@ tend_schemas(Loop *loop)
 
 /* What is done about once a second, and the check of the topics less often. */
 static void
-housekeeping(Loop *loop)
+housekeeping(DpLoop *loop)
 {
 	DpIngest   *in = loop->in;
 	TimestampTz now = GetCurrentTimestamp();
@@ -810,7 +607,7 @@ housekeeping(Loop *loop)
 }
 
 static void
-run_loop(Loop *loop)
+run_loop(DpLoop *loop)
 {
 	DpIngest   *in = loop->in;
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "dataplat ingest loop",
@@ -847,7 +644,7 @@ run_loop(Loop *loop)
 		if (batch_is_due(loop, more))
 		{
 			cut_at_first_failure(loop);
-			store_batch(loop);
+			dp_worker_store(loop);
 		}
 		else if (!more && !loop->reopen)
 			wait_for_work(loop);
@@ -858,7 +655,7 @@ run_loop(Loop *loop)
 void
 dp_ingest_worker_main(const DpJob *job)
 {
-	Loop		loop = {0};
+	DpLoop		loop = {0};
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "dataplat ingest worker",
 												  ALLOCSET_DEFAULT_SIZES);
 
