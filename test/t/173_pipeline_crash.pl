@@ -81,7 +81,8 @@ wait_until($node, q{SELECT count(*) = 2 FROM pg_stat_activity AS a WHERE a.backe
 is($node->safe_psql('postgres', q{SELECT count(*) FROM dataplat.pipeline AS p WHERE NOT dataplat.wait_for_pipeline(p.name, '1 minute')}), '0', 'everything comes down');
 is($node->safe_psql('postgres', q{SELECT string_agg(concat_ws('|', v.missing, v.extra, v.different), ' ') FROM dataplat.pipeline AS p
 	CROSS JOIN LATERAL dataplat.verify_pipeline(p.name) AS v}), join(' ', ('0|0|0') x 4), 'all targets are what their queries say');
-is($node->safe_psql('postgres', q{SELECT count(*) FROM dataplat.pipeline_run AS r WHERE r.kind = 'full' AND r.reason <> 'first run'}), '0',
+is($node->safe_psql('postgres', q{SELECT string_agg(concat_ws(': ', r.pipeline, r.reason), ', ') FROM dataplat.pipeline_run AS r
+	WHERE r.kind = 'full' AND r.reason <> 'first run'}), '',
 	'and none was computed afresh for it');
 unlike(PostgreSQL::Test::Utils::slurp_file($node->logfile), qr/PANIC|TRAP|signal 11/, 'nothing worse than the kills');
 $node->stop;
