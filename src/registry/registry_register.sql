@@ -357,7 +357,8 @@ BEGIN
 
     SELECT coalesce(max(v.version), 0) + 1 INTO next_version FROM dataplat.schema_version AS v WHERE v.subject = q;
     SELECT * INTO before FROM dataplat_internal.latest_content(q);
-    IF d.schema IS NULL AND (mode <> 'READWRITE' OR before.id IS NULL) THEN
+    -- Without a text it is the latest schema with other metadata or rules.
+    IF d.schema IS NULL AND (mode <> 'READWRITE' OR before.id IS NULL OR coalesce(d.metadata, d.rule_set) IS NULL) THEN
         PERFORM dataplat_internal.registry_fail(42201, 'empty schema');
     ELSIF d.schema IS NULL THEN
         d.schema := before.schema;
