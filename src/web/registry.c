@@ -16,6 +16,7 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
@@ -244,6 +245,8 @@ take_body(const DpWebRequest *request)
 		dp_web_raise(422, "the request has no body");
 	if (strlen(request->body) != request->len)
 		dp_web_raise(400, "the body is no JSON: it has a byte 0");
+	if (!pg_verify_mbstr(PG_UTF8, request->body, (int) request->len, true))
+		dp_web_raise(400, "the body is no JSON: it is not encoded in UTF-8");
 	body = parse_body(request->body);
 	if (JB_ROOT_IS_SCALAR(body) && strcmp(JsonbToCString(NULL, &body->root, 0), "\"\"") == 0)
 		body = parse_body("{}");
