@@ -314,8 +314,6 @@ configure_address(const DpListen *at, const Profile *profile)
 	const char *problem = NULL;
 	int			fd;
 
-	if (d != NULL && strcmp(d->fingerprint, profile->fingerprint) == 0)
-		return NULL;
 	if (!at->loopback && dp_web_require_tls && profile->cert == NULL)
 	{
 		if (d != NULL)
@@ -323,6 +321,8 @@ configure_address(const DpListen *at, const Profile *profile)
 		return psprintf("%s is not loopback and needs TLS: set dataplat.web_tls_cert_file, or turn dataplat.web_require_tls off",
 						at->name);
 	}
+	if (d != NULL && strcmp(d->fingerprint, profile->fingerprint) == 0)
+		return NULL;
 	fd = d != NULL ? dup(d->fd) : dp_listen_open(at);
 	if (fd < 0)
 	{
