@@ -151,6 +151,9 @@ check-incremental:
 check-registry:
 	@REGISTRY_SECONDS=$(or $(SECONDS),60) T=190_registry_load test/kit/run.sh tap
 
+check-clients:
+	@test/clients/run.sh
+
 coverage:
 	@test/kit/coverage.sh
 
@@ -181,6 +184,7 @@ help:
 #h make check-chaos     the long fault runs
 #h make check-incremental  is incremental always equal to full (ROUNDS=, SEED=, ONLY=, KEEP_GOING=1)
 #h make check-registry  32 connections register schemas at once (SECONDS=60)
+#h make check-clients   registry clients in Python, Go and Node against the HTTP worker (ONLY=)
 #h make coverage        line coverage of src/
 #h make bench           the speed table (ROUNDS=, ROWS=, ONLY=, BROKER=)
 #h make bench-sustained ten gigabytes without a pause (GB=)
@@ -192,5 +196,5 @@ help:
 FORCE:
 
 .PHONY: FORCE release-snapshot demo demo-stop test installcheck bench bench-sustained check-lint check-versions check-fresh \
-	check-fuzz check-chaos check-incremental check-registry coverage format reference help \
+	check-fuzz check-chaos check-incremental check-registry check-clients coverage format reference help \
 	$(addprefix test-,$(ALL_SUITES) lint) $(addprefix installcheck-,$(ALL_SUITES))

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # prereqs.sh SET...: make sure that what a target needs is on this machine.
 #
-# Sets: build, contrib, test, kafka, bench, lint, format, versions, coverage, fresh, fuzz.
+# Sets: build, contrib, test, kafka, bench, lint, format, versions, coverage, fresh, fuzz, clients.
 # Nothing happens when all is there, so a machine without root or network is
 # fine as long as someone has installed the packages before.
 set -euo pipefail
@@ -36,6 +36,7 @@ need() {
 			cmd:openssl	openssl
 			cmd:ps	procps
 			cmd:python3	python3
+			/usr/lib/python3*/venv/__init__.py	python3-venv
 			cmd:nm	binutils
 		E
 		;;
@@ -64,6 +65,13 @@ need() {
 			cmd:python3	python3
 			/usr/lib/python3*/venv/__init__.py	python3-venv
 			cmd:clang-14	clang-14
+		E
+		;;
+		clients) cat <<-'E'
+			cmd:python3	python3
+			/usr/lib/python3*/venv/__init__.py	python3-venv
+			cmd:node	nodejs
+			cmd:npm	npm
 		E
 		;;
 		coverage) printf 'cmd:gcovr\tgcovr\n' ;;
