@@ -19,9 +19,9 @@ import (
 )
 
 const (
-	order    = `{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"long"}]}`
-	withNote = `{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"long"},{"name":"note","type":["null","string"],"default":null}]}`
-	withMust = `{"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"long"},{"name":"must","type":"string"}]}`
+	order    = `{"type":"record","name":"GoOrder","namespace":"shop","fields":[{"name":"id","type":"long"}]}`
+	withNote = `{"type":"record","name":"GoOrder","namespace":"shop","fields":[{"name":"id","type":"long"},{"name":"note","type":["null","string"],"default":null}]}`
+	withMust = `{"type":"record","name":"GoOrder","namespace":"shop","fields":[{"name":"id","type":"long"},{"name":"must","type":"string"}]}`
 	proto    = "syntax = \"proto3\";\npackage shop;\n\nmessage Event {\n  int64 id = 1;\n  string note = 2;\n}\n"
 	badProto = "syntax = \"proto3\";\npackage shop;\n\nmessage Event {\n  string id = 1;\n  string note = 2;\n}\n"
 	jsons    = `{"type":"object","properties":{"id":{"type":"integer"}},"required":["id"],"additionalProperties":false}`
