@@ -34,6 +34,26 @@ typedef struct FieldList
 	DpPlan	   *plan;
 } FieldList;
 
+/* The name of a member in a document: Protobuf's JSON has order_id as orderId. */
+static char *
+member_name(const DpPlan *plan, const char *name)
+{
+	char	   *result = pstrdup(name);
+	char	   *to = result;
+	bool		up = false;
+
+	if (plan->schema->kind->type != DP_SCHEMA_PROTOBUF)
+		return result;
+	for (; *name; name++)
+	{
+		if (*name != '_')
+			*to++ = up ? pg_ascii_toupper((unsigned char) *name) : *name;
+		up = *name == '_';
+	}
+	*to = '\0';
+	return result;
+}
+
 static bool
 note_field(void *arg, const DpSchemaField *field)
 {
@@ -44,7 +64,7 @@ note_field(void *arg, const DpSchemaField *field)
 
 	if (f == DP_DRIFT_MAX_FIELDS)
 		return false;
-	plan->fields[f] = pstrdup(field->name);
+	plan->fields[f] = member_name(plan, field->name);
 	plan->columns[f] = -1;
 	for (int c = 0; c < source->ncolumns; c++)
 		if (source->columns[c].field && strcmp(source->columns[c].field, field->name) == 0)

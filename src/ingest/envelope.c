@@ -92,7 +92,8 @@ is_debezium(JsonbContainer *object)
 		return true;
 	if (member(object, "ts_ms", &room) && JsonContainerSize(object) <= 2)
 		return true;
-	return member(object, "schema", &room) && JsonContainerSize(object) <= 2;
+	return getKeyJsonValueFromContainer(object, "payload", strlen("payload"), &room) &&
+		JsonContainerSize(object) <= 2;
 }
 
 static char *

@@ -20,6 +20,7 @@
 
 #include "ingest/schemas.h"
 
+/* The parse state keeps pointers, and a field lives for one call only. */
 static void
 push_string(JsonbParseState **state, const char *name, const char *string)
 {
@@ -31,7 +32,7 @@ push_string(JsonbParseState **state, const char *name, const char *string)
 	(void) pushJsonbValue(state, WJB_KEY, &key);
 	if (string)
 	{
-		value.val.string.val = (char *) string;
+		value.val.string.val = pstrdup(string);
 		value.val.string.len = strlen(string);
 	}
 	(void) pushJsonbValue(state, WJB_VALUE, &value);
