@@ -61,8 +61,10 @@ SELECT regexp_replace(reason, '\d+', 'N') AS reason, hint FROM dataplat.source_s
 SELECT count(*) FROM (SELECT dataplat.reject_schema_change(c.change_id, 'too wide') FROM dataplat.schema_change AS c WHERE c.source IN ('se_propose', 'se_rescue') AND c.state = 'proposed' OFFSET 0) AS a;
 SELECT dataplat.wait_for_source('se_propose');
 SELECT d.source, d.message_offset, d.sqlstate FROM dataplat.dead_letter AS d WHERE d.source = 'se_propose' ORDER BY 1, 2;
+\set VERBOSITY sqlstate
 SELECT dataplat.approve_schema_change(min(change_id)) FROM dataplat.schema_change WHERE source = 'se_propose';
 SELECT dataplat.approve_schema_change(-1);
+\set VERBOSITY terse
 
 -- A field that is gone, and one that changed altogether.
 UPDATE se.schema SET id = dataplat.register_schema('se-value', text) WHERE v > 3;
@@ -84,7 +86,7 @@ DELETE FROM dataplat.schema_change WHERE source LIKE 'se\_%';
 DELETE FROM dataplat.dead_letter WHERE source LIKE 'se\_%';
 DELETE FROM dataplat.batch WHERE source LIKE 'se\_%';
 DELETE FROM dataplat.source_event WHERE source LIKE 'se\_%';
-SELECT array_length(dataplat.delete_subject('se-value', false), 1);
+SELECT array_length(dataplat.delete_subject('se-value', false), 1), array_length(dataplat.delete_subject('se-value', true), 1);
 DROP SCHEMA se CASCADE;
 DROP SERVER se_shop;
 SELECT dataplat.stop_dev_broker();

@@ -89,7 +89,7 @@ SELECT count(dataplat.drop_source(name, drop_target => true)::text) FROM datapla
 DELETE FROM dataplat.dead_letter WHERE source LIKE 'sf\_%';
 DELETE FROM dataplat.batch WHERE source LIKE 'sf\_%';
 DELETE FROM dataplat.source_event WHERE source LIKE 'sf\_%';
-SELECT count(dataplat.delete_subject(s, false)) FROM unnest('{sf_avro-value,sf_proto-value,sf_json-value,sf_raw-value,sf_keys-key}'::text[]) AS s;
+SELECT count(dataplat.delete_subject(s, p)) FROM (VALUES (false), (true)) AS x (p), unnest('{sf_avro-value,sf_proto-value,sf_json-value,sf_raw-value,sf_keys-key}'::text[]) AS s;
 DROP SCHEMA sf CASCADE;
 DROP SERVER sf_shop;
 SELECT dataplat.stop_dev_broker();
