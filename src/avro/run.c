@@ -237,12 +237,20 @@ dp_avro_run(DpAvroReader *r, uint32 pc, DpError *err)
 	const char *end = r->end;
 	DpAvroFrame *frame = r->frames;
 	DpAvroFrame *last_frame = r->frames + d->limits.max_depth + 1;
-	DpNode	   *top = d->stack.items + d->stack.len;
-	DpNode	   *limit = d->stack.items + d->stack.cap;
+	DpNode	   *top = d->stack.items ? d->stack.items + d->stack.len : NULL;
+	DpNode	   *limit = d->stack.items ? d->stack.items + d->stack.cap : NULL;
 	static const DpAvroIns next = {DP_OP_NEXT};
 	const char *why;
 	int64		v;
 
+	/* a pointer to start from */
+	if (unlikely(d->stack.items == NULL))
+	{
+		if (!dp_nodes_grow(&d->stack, ROOM))
+			return dp_out_of_memory(err);
+		top = d->stack.items;
+		limit = top + d->stack.cap;
+	}
 	MAKE_ROOM(ROOM);
 	for (;;)
 	{

@@ -377,7 +377,7 @@ static bool
 node_long_decimal(DpAvroReader *r, DpNode *node, int scale, const char *s, size_t len, DpError *err)
 {
 	int			n = (len + 3) / 4;
-	int			room = n * 10;
+	int			room = n * 10 + 9;	/* digits come by nine */
 	uint32	   *words;
 	char	   *digits;
 	char	   *text;

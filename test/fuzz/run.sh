@@ -6,22 +6,25 @@ cd "$(dirname "$0")/../.."
 
 seconds=${1:-60}
 shift || true
-names=${*:-json csv headers columns}
+names=${*:-$(cd test/fuzz && ls ./*_fuzz.c | sed 's|^./||; s|_fuzz.c$||')}
 clang=${CLANG:-$(command -v clang-14 || command -v clang)}
 include=$(${PG_CONFIG:-pg_config} --includedir-server)
 work=${FUZZ_DIR:-$(mktemp -d)}
-sources=(src/common/error.c)
-for file in src/formats/*.c; do
-	case $file in *_sql.c) ;; *) sources+=("$file") ;; esac
-done
+# How floats are spelled is the server's, in libraries of its own.
+libraries=$(${PG_CONFIG:-pg_config} --pkglibdir)
 
 for name in $names; do
+	# A program of a room above formats is named after it: avro_decode.
+	sources=(src/common/error.c)
+	for file in src/formats/*.c "src/${name%%_*}"/*.c; do
+		case $file in *_sql.c | *'*'*) ;; *) sources+=("$file") ;; esac
+	done
 	# Server headers name gcc's printf check, which clang does not know.
 	"$clang" -g -O1 -Wall -Wextra -Werror -Wno-ignored-attributes \
 		-Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 		-Isrc -Itest/fuzz -I"$include" -o "$work/$name" \
-		"test/fuzz/${name}_fuzz.c" "${sources[@]}"
+		"test/fuzz/${name}_fuzz.c" "${sources[@]}" "$libraries/libpgcommon.a" "$libraries/libpgport.a" -lm -lz
 	mkdir -p "$work/$name.corpus"
 	log=$work/$name.log
 	if [ "$seconds" = 0 ]; then
