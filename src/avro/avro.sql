@@ -27,3 +27,10 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'dp_avro_encode_sql';
 COMMENT ON FUNCTION dataplat.avro_encode(jsonb, text) IS 'the bytes of an Avro message, from what avro_decode() makes of one';
+
+CREATE OR REPLACE FUNCTION dataplat.decode_avro_file(file bytea)
+RETURNS SETOF jsonb
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_avro_decode_file_sql';
+COMMENT ON FUNCTION dataplat.decode_avro_file(bytea) IS 'the values of an Avro object container file (codecs null and deflate)';

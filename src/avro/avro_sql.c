@@ -11,23 +11,27 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 
 #include "avro/avro.h"
+#include "avro/container.h"
 #include "formats/sql.h"
 
 PG_FUNCTION_INFO_V1(dp_avro_canonical_sql);
 PG_FUNCTION_INFO_V1(dp_avro_fingerprint_sql);
 PG_FUNCTION_INFO_V1(dp_avro_decode_sql);
 PG_FUNCTION_INFO_V1(dp_avro_encode_sql);
+PG_FUNCTION_INFO_V1(dp_avro_decode_file_sql);
 
 extern PGDLLEXPORT Datum dp_avro_canonical_sql(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum dp_avro_fingerprint_sql(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum dp_avro_decode_sql(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum dp_avro_encode_sql(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum dp_avro_decode_file_sql(PG_FUNCTION_ARGS);
 
 /* Single-object encoding: two bytes of magic, then the writer's fingerprint. */
 #define SINGLE_OBJECT_MAGIC "\xC3\x01"
@@ -304,4 +308,50 @@ dp_avro_encode_sql(PG_FUNCTION_ARGS)
 	if (state->out.len > 0)
 		memcpy(VARDATA(result), state->out.data, state->out.len);
 	PG_RETURN_BYTEA_P(result);
+}
+
+static void
+close_file(void *arg)
+{
+	dp_avro_file_close(arg);
+}
+
+Datum
+dp_avro_decode_file_sql(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	bytea	   *source = PG_GETARG_BYTEA_PP(0);
+	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "dataplat avro file",
+											   ALLOCSET_DEFAULT_SIZES);
+	DpAvroFile *file = MemoryContextAllocZero(work, sizeof(DpAvroFile));
+	MemoryContextCallback *callback = MemoryContextAllocZero(work, sizeof(*callback));
+	DpError		err;
+
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	callback->func = close_file;
+	callback->arg = file;
+	MemoryContextRegisterResetCallback(work, callback);
+	while (!dp_avro_file_open(file, VARDATA_ANY(source), VARSIZE_ANY_EXHDR(source), &err))
+	{
+		dp_avro_file_close(file);
+		memset(file, 0, sizeof(*file));
+		raise_or_retry(&err);
+	}
+	for (;;)
+	{
+		size_t		len;
+		const char *jsonb = dp_avro_file_next(file, &len, &err);
+		Datum		value = PointerGetDatum(jsonb);
+		bool		isnull = false;
+
+		CHECK_FOR_INTERRUPTS();
+		if (jsonb != NULL)
+			tuplestore_putvalues(result->setResult, result->setDesc, &value, &isnull);
+		else if (err.sqlstate[0] == '\0')
+			break;
+		else
+			raise_or_retry(&err);
+	}
+	MemoryContextDelete(work);
+	return (Datum) 0;
 }

@@ -201,7 +201,7 @@ static bool
 out_of_range(const DpAvroReader *r, const DpAvroColumnIns *ins, const char *sqlstate, const char *p,
 			 DpError *err)
 {
-	return dp_error_set(err, sqlstate, p - r->d->text.data,
+	return dp_error_set(err, sqlstate, p - r->start,
 						"value of field \"%s\" is out of range for its column",
 						r->columns[ins->column].shown);
 }
@@ -403,7 +403,7 @@ read_field(DpAvroReader *r, const DpAvroColumnIns *ins, DpColumnValue *out, cons
 				size_t		bad = 0;
 
 				(void) dp_utf8_verify(p, v, &bad);
-				return dp_error_set(err, "22021", p + bad - r->d->text.data,
+				return dp_error_set(err, "22021", p + bad - r->start,
 									p[bad] == '\0' ? "text contains a zero byte" : "text is not valid UTF-8");
 			}
 			return ins->op == DP_COLUMN_TEXT ? string_datum(r, p, v, out, err) :
@@ -495,7 +495,7 @@ run_columns(DpAvroReader *r, const DpAvroColumnCode *code, DpColumnValue *values
 				{
 					if (err->sqlstate[0] != '\0')
 						return false;
-					return dp_error_set(err, DP_SQLSTATE_BAD_MESSAGE, r->at - r->d->text.data,
+					return dp_error_set(err, DP_SQLSTATE_BAD_MESSAGE, r->at - r->start,
 										"invalid Avro message: %s", why);
 				}
 				break;

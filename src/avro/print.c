@@ -219,6 +219,9 @@ put_heading(Printer *w, const DpAvroType *type)
 		dp_avro_put(w->out, "{\"name\":");
 		put_text(w, type->name.full);
 		put_member(w, "type", tag);
+		/* or it would be read as one of the namespace around */
+		if (w->form == FORM_NORMAL && type->name.space[0] == '\0' && w->space[0] != '\0')
+			put_member(w, "namespace", "");
 		return;
 	}
 	dp_avro_put(w->out, "{\"type\":");

@@ -183,6 +183,7 @@ typedef struct DpAvroReader
 	int			nroots;
 	bool		root_is_union;
 	/* of the message being read */
+	const char *start;
 	const char *at;
 	const char *end;
 	int64		items;			/* values that may still come */
@@ -198,6 +199,9 @@ extern bool dp_avro_compile_columns(DpAvroReader *r, const DpAvroSchema *writer,
 
 /* Make r->at the beginning of a padded, writable copy of the message. */
 extern bool dp_avro_begin(DpAvroReader *r, const char *src, size_t len, DpError *err);
+
+/* The same for bytes that are padded already and stay where they are; not for columns. */
+extern void dp_avro_begin_at(DpAvroReader *r, const char *src, size_t len);
 
 /* Run the code from "pc" to its STOP; values are pushed on d->stack. */
 extern bool dp_avro_run(DpAvroReader *r, uint32 pc, DpError *err);

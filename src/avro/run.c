@@ -76,16 +76,42 @@ bake(DpAvroReader *r)
 	}
 }
 
+/* Forget the last message. */
+static void
+prepare(DpAvroReader *r)
+{
+	DpShapes   *shapes = &r->d->shapes;
+	bool		stale = shapes->len <= DP_SHAPE_ROOT + 1 || shapes->misses >= DP_SHAPE_MAX_MISSES;
+
+	dp_nodes_begin(r->d);
+	dp_arena_reset(&r->values);
+	if (stale)
+		bake(r);
+}
+
+static void
+set_message(DpAvroReader *r, const char *src, size_t len)
+{
+	r->d->text.len = len;
+	r->start = r->at = src;
+	r->end = src + len;
+	r->items = Min(DP_MESSAGE_MAX_ITEMS, FREE_ITEMS + (int64) len * ITEMS_PER_BYTE);
+	r->tick = 0;
+}
+
+void
+dp_avro_begin_at(DpAvroReader *r, const char *src, size_t len)
+{
+	prepare(r);
+	set_message(r, src, len);
+}
+
 bool
 dp_avro_begin(DpAvroReader *r, const char *src, size_t len, DpError *err)
 {
 	DpJsonDecoder *d = r->d;
-	bool		stale = d->shapes.len <= DP_SHAPE_ROOT + 1 || d->shapes.misses >= DP_SHAPE_MAX_MISSES;
 
-	dp_nodes_begin(d);
-	dp_arena_reset(&r->values);
-	if (stale)
-		bake(r);
+	prepare(r);
 	if (len > d->limits.max_bytes)
 		return dp_error_set(err, DP_SQLSTATE_LIMIT, DP_NO_POSITION,
 							"message is longer than the limit of %zu bytes", d->limits.max_bytes);
@@ -94,11 +120,7 @@ dp_avro_begin(DpAvroReader *r, const char *src, size_t len, DpError *err)
 	if (len > 0)
 		memcpy(d->text.data, src, len);
 	memset(d->text.data + len, 0, DP_TEXT_PADDING);
-	d->text.len = len;
-	r->at = d->text.data;
-	r->end = r->at + len;
-	r->items = Min(DP_MESSAGE_MAX_ITEMS, FREE_ITEMS + (int64) len * ITEMS_PER_BYTE);
-	r->tick = 0;
+	set_message(r, d->text.data, len);
 	return true;
 }
 
@@ -107,7 +129,7 @@ dp_avro_finish(const DpAvroReader *r, DpError *err)
 {
 	if (r->at == r->end)
 		return true;
-	return dp_error_set(err, DP_SQLSTATE_BAD_MESSAGE, r->at - r->d->text.data,
+	return dp_error_set(err, DP_SQLSTATE_BAD_MESSAGE, r->at - r->start,
 						"%zu bytes follow the Avro value", (size_t) (r->end - r->at));
 }
 
@@ -589,15 +611,15 @@ bad_text:
 		size_t		at = 0;
 
 		(void) dp_utf8_verify(p, v, &at);
-		return dp_error_set(err, "22021", end == r->end ? (size_t) (p + at - d->text.data) : DP_NO_POSITION,
+		return dp_error_set(err, "22021", end == r->end ? (size_t) (p + at - r->start) : DP_NO_POSITION,
 							p[at] == '\0' ? "text contains a zero byte" : "text is not valid UTF-8");
 	}
 bad:
 	return dp_error_set(err, DP_SQLSTATE_BAD_MESSAGE,
-						p != NULL && end == r->end ? (size_t) (Min(p, end) - d->text.data) : DP_NO_POSITION,
+						p != NULL && end == r->end ? (size_t) (Min(p, end) - r->start) : DP_NO_POSITION,
 						"invalid Avro message: %s", why);
 too_deep:
-	return dp_error_set(err, "54001", end == r->end ? (size_t) (p - d->text.data) : DP_NO_POSITION,
+	return dp_error_set(err, "54001", end == r->end ? (size_t) (p - r->start) : DP_NO_POSITION,
 						"message is nested deeper than the limit of %d levels", d->limits.max_depth);
 too_large:
 	return dp_error_set(err, DP_SQLSTATE_LIMIT, DP_NO_POSITION,

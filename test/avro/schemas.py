@@ -85,13 +85,16 @@ class Maker:
             branches.append("null")
             seen.add("null")
         for _ in range(r.randint(1, 3)):
+            before = dict(self.known)
             t = self.schema(depth - 1, in_union=True)
             key = t if isinstance(t, str) else t["name"] if "name" in t else t["type"]
             if key not in seen:
                 seen.add(key)
                 branches.append(t)
-        if r.random() < 0.3:
-            r.shuffle(branches)
+            else:
+                self.known = before
+        if branches and branches[0] == "null" and r.random() < 0.3:
+            branches = branches[1:] + branches[:1]
         return branches
 
     def record(self, depth):

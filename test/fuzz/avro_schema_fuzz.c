@@ -7,6 +7,8 @@
  *
  *-------------------------------------------------------------------------
  */
+#define _GNU_SOURCE 1
+
 #include "fuzz.h"
 
 #include "avro/avro.h"
@@ -26,7 +28,10 @@ see_difference(void *arg, const DpDifference *difference)
 	return true;
 }
 
-/* What is printed parses, and prints the same. */
+/*
+ * What is printed parses, and prints the same.  Not where a type without a
+ * namespace is mentioned inside one: Avro has no way to write that.
+ */
 static void
 check_print(const DpSchema *schema, bool normalize)
 {
@@ -35,7 +40,8 @@ check_print(const DpSchema *schema, bool normalize)
 	DpSchema   *again;
 	DpError		err;
 
-	if (dp_avro_kind.print(schema, normalize, &once, &err))
+	if (dp_avro_kind.print(schema, normalize, &once, &err) &&
+		memmem(once.data, once.len, "\"namespace\":\"\"", strlen("\"namespace\":\"\"")) == NULL)
 	{
 		again = dp_avro_kind.parse(once.data, once.len, NULL, 0, &err);
 		FUZZ_REQUIRE(again != NULL);
