@@ -1,6 +1,6 @@
-# Workers and the whole server die at any point of a run, while two sessions
-# write; afterwards each target is what its query says, and nothing is needed
-# for that.
+# Workers and the whole server die at any point of a run, a rebuild, a backfill
+# and a rotation of change logs, while two sessions write; afterwards each
+# target is what its query says, and nothing is needed for that.
 use strict;
 use warnings;
 
@@ -9,9 +9,10 @@ use DataplatIngest;
 use Test::More;
 use Time::HiRes qw(usleep);
 
-my $ROUNDS = $ENV{DATAPLAT_CRASH_ROUNDS} // 12;
+my $ROUNDS = $ENV{DATAPLAT_CRASH_ROUNDS} // 9;
 my $SEED = $ENV{DATAPLAT_CRASH_SEED} // 1;
-my $node = dataplat_node('main', conf => "dataplat.pipeline_workers = 2\ndataplat.restart_backoff_min = '100ms'\n");
+my $node = dataplat_node('main', conf => "dataplat.pipeline_workers = 2\ndataplat.restart_backoff_min = '100ms'\n"
+	  . "dataplat.rebuild_chunk_rows = 25\ndataplat.change_log_segment_size = '8kB'\n");
 
 note("seed $SEED, $ROUNDS rounds");
 srand($SEED);
@@ -52,14 +53,18 @@ sub start_burst
 	return $b;
 }
 
-my @points = qw(p1 p2 p3 p4);
+my @points = qw(p1 p2 p3 p4 changelog_before_switch changelog_after_switch changelog_before_truncate changelog_after_truncate);
+my @work = (q{SELECT dataplat.rebuild_pipeline('silver')}, q{SELECT dataplat.backfill_pipeline('silver', '100', '400')}, 'SELECT 1');
 my $kills = 0;
+my $rebuilding = 0;
 for my $round (1 .. $ROUNDS)
 {
-	my $point = $points[ $round % 4 ];
+	my $point = $points[ $round % @points ];
 	my $whole = $round % 3 == 0;
 
 	inject($node, $point, 'kill9', skip => int(rand(4))) unless $whole;
+	# refused while the last one goes on
+	$node->psql('postgres', $work[ int(rand(@work)) ]);
 	my @bursts = map { start_burst(10 * $round + $_) } 1 .. 2;
 	if ($whole)
 	{
@@ -73,10 +78,13 @@ for my $round (1 .. $ROUNDS)
 		eval { $b->{run}->finish };
 	}
 	$kills++ if !$whole && grep { $_->{err} =~ /terminat|closed|lost|recovery/ } @bursts;
+	wait_until($node, 'SELECT true', undef);
+	$rebuilding++ if $node->safe_psql('postgres', 'SELECT count(*) FROM dataplat_internal.pipeline_rebuild') > 0;
 }
 # points that were not reached must not fire in the checks
 wait_until($node, "SELECT public.inject_set('$_', 'none', 0, 0)", undef) for @points;
 cmp_ok($kills, '>=', $ROUNDS / 3, "at least a third of $ROUNDS rounds ended in a crash ($kills)");
+cmp_ok($rebuilding, '>', 0, "$rebuilding of them in the middle of a rebuild or a backfill");
 wait_until($node, q{SELECT count(*) = 2 FROM pg_stat_activity AS a WHERE a.backend_type = 'dataplat pipeline worker'}, 'the workers are back by themselves');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM dataplat.pipeline AS p WHERE NOT dataplat.wait_for_pipeline(p.name, '1 minute')}), '0', 'everything comes down');
 is($node->safe_psql('postgres', q{SELECT string_agg(concat_ws('|', v.missing, v.extra, v.different), ' ') FROM dataplat.pipeline AS p
