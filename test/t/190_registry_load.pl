@@ -54,7 +54,7 @@ COMMIT;
 \\set s random(1, 2)
 \\set c random(0, 2)
 $now
-SELECT register(':.ctx:s' || :s, :now * 3 + :c);
+SELECT register(':.ctx:' || 's' || :s, :now * 3 + :c);
 } ],
 	delete => [ 1, qq{
 \\set s random(1, 2)
