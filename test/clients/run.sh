@@ -62,7 +62,7 @@ as psql -Xq -c 'CREATE EXTENSION dataplat' -c "CREATE ROLE client LOGIN PASSWORD
 for try in $(seq 600); do
 	! python3 -c "import urllib.request; urllib.request.urlopen('http://127.0.0.1:$port/readyz')" 2>/dev/null || break
 	[ "$try" != 600 ] || { echo "the HTTP worker does not answer" >&2; exit 1; }
-	sleep 0.1
+	sleep 0.1 # lint: sleeps on purpose
 done
 
 failed=0

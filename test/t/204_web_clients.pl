@@ -23,9 +23,20 @@ $node->safe_psql('postgres', q{
 	GRANT USAGE ON SCHEMA dataplat TO producer;
 });
 # The rights that docs/web.md names, and no more.
-$node->safe_psql('postgres', "GRANT EXECUTE ON FUNCTION dataplat.$_ TO producer")
-  foreach qw(schema_subjects schema_versions schema_by_id schema_by_guid lookup_schema register_schema check_compatibility
-  delete_schema_version delete_subject get_compatibility get_schema_mode set_compatibility set_schema_mode);
+$node->safe_psql('postgres', q{
+	DO $$
+	DECLARE f regprocedure;
+	BEGIN
+		FOR f IN SELECT p.oid FROM pg_proc AS p
+				  WHERE p.pronamespace = 'dataplat'::regnamespace
+					AND p.proname IN ('schema_subjects', 'schema_versions', 'schema_by_id', 'schema_by_guid', 'lookup_schema', 'register_schema',
+						'check_compatibility', 'delete_schema_version', 'delete_subject', 'get_compatibility', 'get_schema_mode', 'set_compatibility', 'set_schema_mode')
+		LOOP
+			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO producer', f);
+		END LOOP;
+	END
+	$$;
+});
 my $port = web_start($node);
 my $broker = $node->safe_psql('postgres', q{SELECT dataplat.start_dev_broker('{"py-avro": 1, "py-json": 1, "py-protobuf": 1}')});
 
