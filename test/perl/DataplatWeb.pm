@@ -122,7 +122,7 @@ sub http_read
 		return undef unless more($s);
 	}
 	$r{body} = substr(*$s->{dataplat_buffer}, 0, $length, '');
-	$r{json} = eval { JSON::PP->new->allow_nonref->decode($r{body}) };
+	$r{json} = eval { JSON::PP->new->utf8->allow_nonref->decode($r{body}) };
 	return \%r;
 }
 

@@ -81,7 +81,8 @@ my $guid = $r->{json}{guid};
 like($guid, qr/^[0-9a-f-]{36}$/, 'with a GUID');
 is(ask('POST', '/subjects/s/versions', { schema => $v1 })->{json}{version}, 1, 'again: the same version');
 is(ask('POST', '/subjects/other/versions', { schema => $v1 })->{json}{id}, 1, 'elsewhere: the same id');
-is(ask('POST', '/subjects/s/versions?normalize=true', { schema => $v2 })->{json}{version}, 2, 'the next version');
+is(ask('POST', '/subjects/s/versions', { schema => $v2 })->{json}{version}, 2, 'the next version');
+is(ask('POST', '/subjects/s', { schema => $v2 =~ s/,/ , /gr })->{json}{version}, 2, 'spaces do not matter');
 answers('POST', '/subjects/s/versions', { schema => $bad }, '409 40901');
 answers('POST', '/subjects/s/versions', $_->[0], $_->[1], 'register ' . $json->encode($_->[0]))
   foreach [ {}, '422 42201' ], [ { schema => '' }, '422 42201' ], [ { schema => '{' }, '422 42201' ], [ { schema => $v1, schemaType => 'THRIFT' }, '422 42201' ],
