@@ -33,9 +33,6 @@
 /* A worker asks for the latest version of a subject in a transaction: not for long. */
 #define DP_SUBJECT_TIMEOUT_MS 2000
 
-/* How soon to look again for a schema that is not there, milliseconds. */
-#define DP_SCHEMA_RETRY_MS 1000
-
 /* Schemas that were missing and since when; it outlives a new start of the loop. */
 #define DP_MAX_MISSING 64
 
@@ -488,19 +485,28 @@ bool
 dp_schemas_tend(DpSchemas *s, long *wait_ms, const char **problem)
 {
 	bool		retry = false;
+	long		ms = DP_SCHEMA_RETRY_MS;
 
 	*problem = NULL;
 	*wait_ms = DP_SCHEMA_RETRY_MS;
 	if (s->asked)
 	{
-		long		ms = DP_SCHEMA_RETRY_MS;
-
 		s->asked = false;
+		s->waiting = true;
 		retry |= find_subject(s, DP_SIDE_VALUE);
 		retry |= find_subject(s, DP_SIDE_KEY);
-		retry |= dp_schema_source_work(s->registry, &ms, problem);
-		*wait_ms = Min(*wait_ms, Max(ms, 1));
 	}
+	/* an answer may take more than one call */
+	if (dp_schema_source_work(s->registry, &ms, problem))
+	{
+		retry |= s->waiting;
+		s->waiting = false;
+	}
+	if (ms >= 0)
+		*wait_ms = Min(*wait_ms, Max(ms, 1));
+	/* a plan was made of what is not to be used any more */
+	if (dp_schema_source_revoked(s->registry))
+		s->reload = true;
 	/* what was found gets its plan when the message is tried; then it is met */
 	if (s->unmet)
 	{

@@ -59,7 +59,8 @@ typedef struct DpSchemas
 	int			maxplans;
 	DpPlan	  **plans;
 	DpPlan	   *last[2];		/* by side */
-	bool		asked;			/* the registry has open questions */
+	bool		asked;			/* there are new questions for the registry */
+	bool		waiting;		/* ... and for an answer to them */
 	bool		unmet;			/* there is a plan with DP_MET_NEW */
 	bool		reload;			/* a schema changed the definition */
 	bool		stop;
@@ -68,6 +69,9 @@ typedef struct DpSchemas
 	const char *waits_for;		/* what the last message that had to wait waits for */
 	TimestampTz reported_at;	/* drift */
 } DpSchemas;
+
+/* How soon to look again for a schema that is not there, milliseconds. */
+#define DP_SCHEMA_RETRY_MS 1000
 
 extern int	dp_schema_wait;		/* GUC: seconds for a schema that the registry does not know */
 

@@ -513,7 +513,7 @@ wait_time(DpLoop *loop)
 	}
 	if (s->rate_limit > 0)
 		ms = Min(ms, 50);
-	if (loop->in->hold && !dp_hold_is_empty(loop->in->hold))
+	if ((loop->in->hold && !dp_hold_is_empty(loop->in->hold)) || loop->answer_comes)
 		ms = Min(ms, Max(1, (long) ((loop->tend_at - GetCurrentTimestamp()) / 1000)));
 	return ms;
 }
@@ -546,7 +546,10 @@ obey_schemas(DpLoop *loop, DpSchemas *schemas)
 	loop->reopen = true;
 }
 
-/* Ask for the schemas that messages wait for, and let those go that may. */
+/*
+ * Ask for the schemas that messages wait for, and let those go that may.  Once
+ * a second also when none waits: the registry may have lost its mind.
+ */
 static void
 tend_schemas(DpLoop *loop)
 {
@@ -554,13 +557,12 @@ tend_schemas(DpLoop *loop)
 	DpSchemas  *schemas = dp_decoder_schemas(in->batch->decoder);
 	TimestampTz now;
 	bool		again = loop->hold_more;
+	bool		held = !dp_hold_is_empty(in->hold);
 	long		wait_ms;
 
 	if (schemas == NULL)
 		return;
 	dp_drift_report(schemas, false);
-	if (dp_hold_is_empty(in->hold))
-		return;
 	now = GetCurrentTimestamp();
 	if (now >= loop->tend_at)
 	{
@@ -571,13 +573,14 @@ tend_schemas(DpLoop *loop)
 			loop->last_report = 0;
 		loop->schema_problem = problem;
 		loop->tend_at = TimestampTzPlusMilliseconds(now, wait_ms);
+		loop->answer_comes = wait_ms < DP_SCHEMA_RETRY_MS;
 	}
 	if (schemas->stop || schemas->reload)
 		obey_schemas(loop, schemas);
-	else if (again)
+	else if (again && held)
 		loop->hold_more = dp_hold_retry(in->hold, in->batch);
 	/* a schema that was found is met next */
-	if (schemas->unmet && !schemas->locked)
+	if (held && schemas->unmet && !schemas->locked)
 		loop->tend_at = 0;
 }
 

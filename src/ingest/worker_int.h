@@ -26,6 +26,7 @@ typedef struct DpLoop
 	TimestampTz tokens_at;
 	DpBudget	budget;
 	TimestampTz tend_at;		/* when to ask again for schemas */
+	bool		answer_comes;	/* a registry's answer is on its way */
 	bool		hold_more;		/* messages that waited did not fit into the batch */
 	const char *schema_problem; /* why the registry does not answer */
 	int64		suspect_left;	/* messages to take one by one after a crash */

@@ -3,13 +3,13 @@
  * external.c
  *	  A schema source that is an external registry.
  *
- * Questions are answered from the cache table, then from the registry, a few
- * at a time.  That the registry does not answer is a state, not an error: it
+ * Questions go to the registry, a few at a time, and are answered from the cache
+ * table when it takes too long or does not answer.  That the registry does not answer is a state, not an error: it
  * is written to dataplat_internal.registry_state, questions stay open, and
  * what is in memory or in the table goes on being found.
  *
- * Schemas from the table are compared with the registry once it is there, again
- * after each outage, and every hour: ids are for ever, so a difference means
+ * Schemas from the table are compared with the registry before they are used,
+ * if it is there, again after each outage, and every hour: ids are for ever, so a difference means
  * that the registry was restored or replaced.  From then on the id has no
  * answer, until the registry says the old thing again or a user accepts the
  * new one (dataplat.refresh_registry_cache).
@@ -33,10 +33,14 @@
 #define UNKNOWN_MAX_MS 60000
 /* Schemas of the table are compared with the registry as often as that. */
 #define CHECK_MS (3600 * 1000)
+/* How long a registry may take to contradict the table. */
+#define PATIENCE_MS 2000
 /* ... and those that differed, because the registry may be mended. */
-#define CHANGED_MS 30000
+#define CHANGED_MS 5000
 /* How long the longest wait is when there is no reason to wake up. */
 #define IDLE_MS 60000L
+/* ... and while an answer is on its way. */
+#define IN_FLIGHT_MS 10L
 
 typedef struct Landed
 {
@@ -89,29 +93,49 @@ commit(Own *own)
 
 /* ---------------------------------------------------------------- the cache table */
 
-/* True when the table has an answer. */
+/* Take what the table has, as it is.  True when it has a schema to use. */
 static bool
+use_cache(DpSchemaSource *source, DpKnown *known)
+{
+	DpSchemaText text;
+
+	known->cached = dp_cache_load(source->registry, dp_cache_key(&known->key, NULL), &text, &known->changed);
+	if (!known->cached || known->changed)
+		return false;
+	dp_source_found(source, known, &text);
+	return true;
+}
+
+/*
+ * First look for a question.  A registry that is well is given a moment to
+ * contradict the table.
+ */
+static void
 look_into_cache(DpSchemaSource *source, DpKnown *known)
 {
 	DpSchemaText text;
-	bool		changed;
+	TimestampTz now = GetCurrentTimestamp();
 
 	known->looked = true;
-	if (!dp_cache_load(source->registry, dp_cache_key(&known->key, NULL), &text, &changed))
+	known->check_at = now;
+	if (source->client->failures > 0 || known->key.framing == DP_FRAMING_SINGLE_OBJECT)
 	{
 		/* a fingerprint is no address: registries cannot be asked for it */
-		if (known->key.framing == DP_FRAMING_SINGLE_OBJECT)
+		if (!use_cache(source, known) && known->key.framing == DP_FRAMING_SINGLE_OBJECT)
 			dp_source_unknown(source, known, UNKNOWN_MS);
-		return false;
+		source->next_check = now;
+		return;
 	}
-	known->cached = true;
-	known->changed = changed;
-	if (changed)
-		return false;
-	dp_source_found(source, known, &text);
-	known->check_at = GetCurrentTimestamp();
-	source->next_check = known->check_at;
-	return true;
+	known->cached = dp_cache_load(source->registry, dp_cache_key(&known->key, NULL), &text, &known->changed);
+	known->patience = TimestampTzPlusMilliseconds(now, PATIENCE_MS);
+}
+
+/* Is it time to believe the table? */
+static bool
+is_impatient(const DpSchemaSource *source, const DpKnown *known, TimestampTz now)
+{
+	return known->looked && known->cached && !known->changed && known->state == DP_KNOWN_ASKED &&
+		(source->client->failures > 0 || known->patience <= now);
 }
 
 static void
@@ -119,6 +143,7 @@ look_for_all(DpSchemaSource *source)
 {
 	MemoryContext scratch = NULL;
 	MemoryContext old = CurrentMemoryContext;
+	TimestampTz now = GetCurrentTimestamp();
 	dlist_mutable_iter iter;
 	Own			own;
 
@@ -126,7 +151,7 @@ look_for_all(DpSchemaSource *source)
 	{
 		DpKnown    *known = dlist_container(DpKnown, node, iter.cur);
 
-		if (known->looked)
+		if (known->looked && !is_impatient(source, known, now))
 			continue;
 		if (!scratch)
 		{
@@ -135,7 +160,10 @@ look_for_all(DpSchemaSource *source)
 											ALLOCSET_DEFAULT_SIZES);
 		}
 		MemoryContextSwitchTo(scratch);
-		(void) look_into_cache(source, known);
+		if (known->looked)
+			(void) use_cache(source, known);
+		else
+			look_into_cache(source, known);
 		MemoryContextReset(scratch);
 	}
 	if (scratch)
@@ -351,6 +379,18 @@ take_schema(DpSchemaSource *source, DpKnown *known, const DpSchemaText *text)
 		dp_source_found(source, known, &complete);
 }
 
+/* It was there once: what we have stays right. */
+static void
+keep_cached(DpSchemaSource *source, DpKnown *known)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (known->state != DP_KNOWN_FOUND)
+		(void) use_cache(source, known);
+	known->check_at = TimestampTzPlusMilliseconds(now, CHECK_MS);
+	known->ask_at = TimestampTzPlusMilliseconds(now, CHANGED_MS);
+}
+
 static void
 take_result(DpSchemaSource *source, Landed *result)
 {
@@ -364,19 +404,17 @@ take_result(DpSchemaSource *source, Landed *result)
 		case DP_FETCH_UNKNOWN:
 			if (known->cached)
 			{
-				/* It was there once: what we have stays right. */
-				known->check_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), CHECK_MS);
-				known->ask_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), CHANGED_MS);
+				keep_cached(source, known);
 				break;
 			}
 			dp_source_unknown(source, known, unknown_ms(known));
 			dp_cache_missing(source->registry, dp_cache_key(&known->key, NULL));
 			break;
 		case DP_FETCH_BAD:
-			if (known->state != DP_KNOWN_FOUND)
-				dp_source_unusable(source, known, dp_fetch_error(result->fetch));
+			if (known->cached)
+				keep_cached(source, known);
 			else
-				known->check_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), CHECK_MS);
+				dp_source_unusable(source, known, dp_fetch_error(result->fetch));
 			break;
 		case DP_FETCH_FAILED:
 			/* Next time others come first, should it be this one's fault. */
@@ -443,9 +481,11 @@ take_results(DpSchemaSource *source)
 	begin(&own);
 	for (int i = 0; i < n; i++)
 		take_result(source, &results[i]);
-	if (state != source->noted)
+	if (state != source->noted ||
+		(state == 0 && strncmp(source->noted_problem, source->client->problem, sizeof(source->noted_problem) - 1) != 0))
 	{
 		dp_cache_state(source->registry, state == 1, state == 1 ? NULL : source->client->problem);
+		strlcpy(source->noted_problem, source->client->problem, sizeof(source->noted_problem));
 		if (state == 1 && source->noted == 0)
 			source->check_all = true;
 	}
@@ -513,6 +553,8 @@ next_wait(DpSchemaSource *source)
 	{
 		long		http_ms = dp_http_wait_ms(source->client->http);
 
+		/* the caller may have no place for the socket in its wait */
+		wait_ms = IN_FLIGHT_MS;
 		if (http_ms >= 0)
 			wait_ms = Min(wait_ms, http_ms);
 	}
@@ -589,8 +631,13 @@ dp_external_fetch(DpSchemaSource *source, DpKnown *known, int timeout_ms)
 {
 	DpFetch    *fetch;
 
-	if (look_into_cache(source, known) || known->key.framing == DP_FRAMING_SINGLE_OBJECT)
+	if (use_cache(source, known))
 		return;
+	if (known->key.framing == DP_FRAMING_SINGLE_OBJECT)
+	{
+		dp_source_unknown(source, known, UNKNOWN_MS);
+		return;
+	}
 	if (known->changed)
 	{
 		DpError    *error = MemoryContextAllocZero(source->context, sizeof(DpError));

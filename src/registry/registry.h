@@ -111,6 +111,12 @@ extern DpSchemaAnswer dp_schema_source_get(DpSchemaSource *source, const DpSchem
  */
 extern bool dp_schema_source_work(DpSchemaSource *source, long *wait_ms, const char **problem);
 
+/*
+ * Has a schema that was found turned out to be another one now?  Then forget
+ * what was made of it and open a new source.  True once.
+ */
+extern bool dp_schema_source_revoked(DpSchemaSource *source);
+
 /* Readable when dp_schema_source_work has something to do; or PGINVALID_SOCKET. */
 extern pgsocket dp_schema_source_socket(DpSchemaSource *source);
 

@@ -237,6 +237,7 @@ dp_source_reopen(DpSchemaSource *source, DpKnown *known)
 {
 	known->state = DP_KNOWN_ASKED;
 	known->schema = NULL;
+	source->revoked = true;
 	open_question(source, known);
 }
 
@@ -387,6 +388,15 @@ dp_schema_source_work(DpSchemaSource *source, long *wait_ms, const char **proble
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	return true;
+}
+
+bool
+dp_schema_source_revoked(DpSchemaSource *source)
+{
+	bool		revoked = source->revoked;
+
+	source->revoked = false;
+	return revoked;
 }
 
 pgsocket

@@ -51,7 +51,8 @@ typedef struct DpKnown
 	/* of external registries only */
 	bool		looked;			/* the cache table was asked since it is open */
 	bool		fetching;
-	bool		cached;			/* it came from the table: check it */
+	bool		cached;			/* the table has it */
+	TimestampTz patience;		/* when to believe the table without asking the registry */
 	bool		changed;		/* the registry has something else for it now */
 	TimestampTz check_at;
 } DpKnown;
@@ -80,6 +81,7 @@ struct DpSchemaSource
 	const DpError *error;		/* of the last UNUSABLE answer */
 	DpReaderCache *readers;
 	int			nquestions;
+	bool		revoked;		/* something found is not to be used any more */
 
 	/* of an external registry only (external.c) */
 	struct DpRegistryClient *client;
@@ -87,6 +89,7 @@ struct DpSchemaSource
 	bool		check_all;		/* the registry is back: see whether it is the same */
 	TimestampTz next_check;
 	int			noted;			/* the state in the table: -1 not known, 0 down, 1 up */
+	char		noted_problem[256];
 	char		problem[1024];
 };
 
