@@ -14,3 +14,12 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'dp_json_schema_validate';
 COMMENT ON FUNCTION dataplat.json_schema_validate(jsonb, jsonb, jsonb, boolean) IS 'every way in which data breaks a JSON Schema (drafts 4, 6, 7, 2019-09, 2020-12; draft 7 when it does not say): path of the value, keyword, and what is expected. refs are schemas that it may refer to, as [{"name": uri, "schema": ...}]';
+
+-- What a source with this schema makes of a payload: a text for each field, then the rest.
+CREATE OR REPLACE FUNCTION dataplat_internal.json_schema_read(payload bytea, schema text, fields text[])
+RETURNS text[]
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_json_schema_read';
+COMMENT ON FUNCTION dataplat_internal.json_schema_read(bytea, text, text[]) IS 'decode a JSON payload that must keep to a schema, as the workers do: the fields as text, then the members that are none of them';
+REVOKE ALL ON FUNCTION dataplat_internal.json_schema_read(bytea, text, text[]) FROM PUBLIC;

@@ -10,12 +10,13 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
-#include "utils/memutils.h"
 
 #include "formats/sql.h"
 #include "jsonschema/jsonschema.h"
@@ -23,8 +24,10 @@
 #define VIOLATION_COLUMNS 3
 
 PG_FUNCTION_INFO_V1(dp_json_schema_validate);
+PG_FUNCTION_INFO_V1(dp_json_schema_read);
 
 extern PGDLLEXPORT Datum dp_json_schema_validate(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum dp_json_schema_read(PG_FUNCTION_ARGS);
 
 /* The schema of a call site. */
 typedef struct CallSite
@@ -187,4 +190,81 @@ dp_json_schema_validate(PG_FUNCTION_ARGS)
 								put_violation, fcinfo->resultinfo, &err))
 		throw_error(&err);
 	return (Datum) 0;
+}
+
+/* A message's values as text: one for each field, then the rest as jsonb. */
+static Datum
+read_columns(DpMessageReader *reader, const char *src, size_t len, int n)
+{
+	DpColumnValue *values = palloc0((n + 1) * sizeof(DpColumnValue));
+	Datum	   *texts = palloc0((n + 1) * sizeof(Datum));
+	bool	   *nulls = palloc0((n + 1) * sizeof(bool));
+	DpError		err = {0};
+	int			dims = n + 1;
+	int			lower = 1;
+
+	if (!reader->to_columns(reader, src, len, values, &err))
+		throw_error(&err);
+	for (int i = 0; i <= n; i++)
+	{
+		nulls[i] = values[i].isnull;
+		if (nulls[i])
+			continue;
+		if (i == n)
+			texts[i] = CStringGetTextDatum(JsonbToCString(NULL, &DatumGetJsonbP(values[i].value)->root,
+														  VARSIZE(DatumGetPointer(values[i].value))));
+		else if (values[i].deferred)
+			texts[i] = PointerGetDatum(cstring_to_text_with_len(values[i].text, values[i].textlen));
+		else
+			texts[i] = values[i].value;
+	}
+	return PointerGetDatum(construct_md_array(texts, nulls, 1, &dims, &lower, TEXTOID, -1, false,
+											  TYPALIGN_INT));
+}
+
+static void
+free_reader(void *reader)
+{
+	((DpMessageReader *) reader)->free(reader);
+}
+
+/* Arguments: payload, schema, fields (columns of type text); as ingest reads a message. */
+Datum
+dp_json_schema_read(PG_FUNCTION_ARGS)
+{
+	bytea	   *payload = PG_GETARG_BYTEA_PP(0);
+	char	   *written = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	MemoryContextCallback *callback = palloc0(sizeof(*callback));
+	DpReaderOptions options = {0};
+	DpColumnSpec *columns;
+	DpMessageReader *reader;
+	DpSchema   *schema;
+	DpError		err = {0};
+	Datum	   *fields;
+	bool	   *nulls;
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(2), TEXTOID, -1, false, TYPALIGN_INT,
+					  &fields, &nulls, &options.ncolumns);
+	columns = palloc0(Max(options.ncolumns, 1) * sizeof(DpColumnSpec));
+	for (int i = 0; i < options.ncolumns; i++)
+	{
+		columns[i].field = TextDatumGetCString(fields[i]);
+		columns[i].csv_index = -1;
+		columns[i].type = TEXTOID;
+		columns[i].typmod = -1;
+	}
+	options.columns = columns;
+	options.rescue = true;
+	schema = dp_jsonschema_kind.parse(written, strlen(written), NULL, 0, &err);
+	if (schema == NULL)
+		throw_error(&err);
+	reader = dp_jsonschema_kind.reader(schema, &options, &err);
+	dp_jsonschema_kind.free(schema);	/* a reader does not need it */
+	if (reader == NULL)
+		throw_error(&err);
+	callback->func = free_reader;
+	callback->arg = reader;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+	PG_RETURN_DATUM(read_columns(reader, VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload),
+								 options.ncolumns));
 }
