@@ -102,7 +102,7 @@ take_value(DpJsBuild *build, DpJsSchema *s, const char *key, bool number, DpJsIn
 	if (value == NULL || (number && value->kind != DP_JS_NUMBER))
 		return true;
 	*out = allocate(build, sizeof(DpJsInst));
-	return *out != NULL && dp_js_freeze(&build->program->arena, value, *out, build->err);
+	return *out != NULL && dp_js_freeze(&build->program->arena, build->d, value, *out, build->err);
 }
 
 static bool
@@ -166,7 +166,7 @@ take_any(DpJsBuild *build, DpJsSchema *s, DpJsDraft draft)
 			return false;
 		for (s->nenum = 0; s->nenum < values->len; s->nenum++)
 		{
-			if (!dp_js_freeze(&build->program->arena, &values->u.elements[s->nenum],
+			if (!dp_js_freeze(&build->program->arena, build->d, &values->u.elements[s->nenum],
 							  &s->enumeration[s->nenum], build->err))
 				return false;
 		}

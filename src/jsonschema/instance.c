@@ -250,16 +250,15 @@ dp_js_inst_hash(const DpJsInst *v)
 }
 
 bool
-dp_js_freeze(DpArena *arena, const DpJsValue *value, DpJsInst *out, DpError *err)
+dp_js_freeze(DpArena *arena, DpJsonDecoder *d, const DpJsValue *value, DpJsInst *out, DpError *err)
 {
-	DpJsonDecoder *d = dp_json_decoder_create(NULL);
 	DpBuf		text = {0};
 	const char *jsonb = NULL;
 	char	   *copy;
 	size_t		len;
 
 	dp_js_value_print(value, false, &text);
-	if (d == NULL || text.oom)
+	if (text.oom)
 		dp_out_of_memory(err);
 	else
 		jsonb = dp_json_to_jsonb(d, text.data, text.len, &len, err);
@@ -271,7 +270,6 @@ dp_js_freeze(DpArena *arena, const DpJsValue *value, DpJsInst *out, DpError *err
 	}
 	else if (jsonb != NULL)
 		dp_out_of_memory(err);
-	dp_json_decoder_destroy(d);
 	dp_buf_free(&text);
 	return copy != NULL;
 }

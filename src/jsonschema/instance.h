@@ -60,6 +60,7 @@ extern int	dp_js_number_divisible(const DpJsNumber *a, const DpJsNumber *by, DpE
 extern uint32 dp_js_number_count(const DpJsNumber *a);
 
 /* A value of a schema as an instance that lives in the arena; false and *err. */
-extern bool dp_js_freeze(DpArena *arena, const DpJsValue *value, DpJsInst *out, DpError *err);
+extern bool dp_js_freeze(DpArena *arena, DpJsonDecoder *d, const DpJsValue *value, DpJsInst *out,
+						 DpError *err);
 
 #endif							/* DP_JSONSCHEMA_INSTANCE_H */

@@ -218,10 +218,13 @@ dp_js_program_build(const char *text, size_t len, const DpSchemaRef *refs, int n
 					DpJsDraft draft, bool bare, DpError *err)
 {
 	DpJsProgram *program = calloc(1, sizeof(DpJsProgram));
-	DpJsBuild	build = {program, err};
+	DpJsBuild	build = {program, err, dp_json_decoder_create(NULL)};
+	bool		done;
 
-	if (program == NULL)
+	if (program == NULL || build.d == NULL)
 	{
+		dp_json_decoder_destroy(build.d);
+		free(program);
 		dp_out_of_memory(err);
 		return NULL;
 	}
@@ -231,7 +234,9 @@ dp_js_program_build(const char *text, size_t len, const DpSchemaRef *refs, int n
 	program->bare = bare;
 	program->resources_end = &program->resources;
 	err->detail[0] = '\0';
-	if (build_program(&build, text, len, refs, nrefs))
+	done = build_program(&build, text, len, refs, nrefs);
+	dp_json_decoder_destroy(build.d);
+	if (done)
 		return program;
 	blame_text(err);
 	dp_js_program_release(program);

@@ -198,6 +198,7 @@ typedef struct DpJsBuild
 {
 	DpJsProgram *program;
 	DpError    *err;
+	DpJsonDecoder *d;			/* for values that become instances */
 	int			depth;
 } DpJsBuild;
 

@@ -56,10 +56,12 @@ take_text(DpArena *arena, DpJsValue *value, DpJsKind kind, const char *s, size_t
 static bool
 take_node(DpArena *arena, const DpJsonDecoder *d, const DpNode *node, DpJsValue *value)
 {
-	const DpNode *children = d->tape.items + node->u.c.first;
+	const DpNode *children = NULL;
 	char		small[64];
 
 	memset(value, 0, sizeof(*value));
+	if (node->kind == DP_NODE_ARRAY || node->kind == DP_NODE_OBJECT)
+		children = d->tape.items + node->u.c.first;
 	switch ((DpNodeKind) node->kind)
 	{
 		case DP_NODE_NULL:
