@@ -119,6 +119,15 @@ code_of(const ErrorData *edata)
 	return code >= 400 && code < 60000 ? (int) code : 0;
 }
 
+/* What follows the code in DETAIL belongs to the message: clients show nothing else. */
+static const char *
+message_of(const ErrorData *edata)
+{
+	const char *rest = code_of(edata) != 0 ? strchr(edata->detail, '\n') : NULL;
+
+	return rest == NULL ? edata->message : psprintf("%s, details: %s", edata->message, rest + 1);
+}
+
 static bool
 lost_a_race(const ErrorData *edata)
 {
@@ -154,7 +163,7 @@ answer_error(const ErrorData *edata, DpWebResponse *response)
 				(errmsg("HTTP request failed: %s", edata->message),
 				 edata->detail ? errdetail_internal("%s", edata->detail) : 0,
 				 edata->context ? errcontext("%s", edata->context) : 0));
-	dp_web_error(response, status, code, edata->message);
+	dp_web_error(response, status, code, message_of(edata));
 }
 
 void
