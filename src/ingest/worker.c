@@ -557,11 +557,12 @@ tend_schemas(DpLoop *loop)
 	DpSchemas  *schemas = dp_decoder_schemas(in->batch->decoder);
 	TimestampTz now;
 	bool		again = loop->hold_more;
-	bool		held = !dp_hold_is_empty(in->hold);
+	bool		held;
 	long		wait_ms;
 
 	if (schemas == NULL)
 		return;
+	held = !dp_hold_is_empty(in->hold);
 	dp_drift_report(schemas, false);
 	now = GetCurrentTimestamp();
 	if (now >= loop->tend_at)
