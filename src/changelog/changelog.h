@@ -20,6 +20,7 @@
 #include "executor/tuptable.h"
 #include "utils/relcache.h"
 #include "utils/reltrigger.h"
+#include "utils/snapshot.h"
 #include "utils/tuplestore.h"
 
 /*
@@ -37,6 +38,9 @@ typedef struct DpDelta
 	Tuplestorestate *new_rows;	/* were not there, are now */
 	int64		nold;
 	int64		nnew;
+	const struct DpRowSource *source;	/* where the new ones are read instead; NULL: new_rows */
+	void		(*forget) (void *source);	/* what the source holds; NULL: nothing */
+	Snapshot	snapshot;		/* of the source; registered */
 	bool		quiet;			/* nothing was written past the frontier */
 	const char *reset;			/* not NULL: images do not tell what changed
 								 * (TRUNCATE, ATTACH, a lost log), in words;
@@ -49,9 +53,13 @@ extern void dp_changelog_init(void);
  * Read what "reader" has not seen of a watched table, under the active
  * snapshot, as the extension's owner (the caller need not have rights on the
  * log).  Allocated in CurrentMemoryContext; tuplestores spill by work_mem.
- * Error 42704 when the reader does not watch the table.
+ * Error 42704 when the reader does not watch the table.  "where they stand":
+ * new rows may be left in the log, as a source, when no row has gone.
  */
-extern DpDelta *dp_changelog_read(Oid relid, const char *reader);
+extern DpDelta *dp_changelog_read(Oid relid, const char *reader, bool where_they_stand);
+
+/* The active snapshot as it is now, registered. */
+extern Snapshot dp_own_snapshot(void);
 
 /* Give back a delta, and the temporary files it may have. */
 extern void dp_changelog_free(DpDelta *delta);

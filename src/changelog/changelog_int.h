@@ -129,13 +129,16 @@ extern void dp_log_as_owner(Oid *save_userid, int *save_sec_context);
 typedef struct DpLogScan
 {
 	const DpFrontier *frontier;
+	Snapshot	snapshot;		/* NULL: the active one */
+	bool		keep_lock;		/* of the segment, until the transaction ends */
 	Relation	segment;
 	struct BufferAccessStrategyData *strategy;
 	TupleTableSlot *slot;		/* the row */
 	uint64		xid;			/* its first columns */
 	int64		seq;
 	int			sign;
-	List	   *ranges;			/* of blocks still to be read: first, count, ... */
+	List	   *ranges;			/* of blocks still to be read: first, count, ...; NIL at the beginning: all */
+	List	   *hits;			/* of blocks that had rows to return */
 	int			buffer;			/* page that is being read, pinned; 0: none */
 	OffsetNumber offsets[MaxHeapTuplesPerPage];	/* of its rows to return */
 	int			noffsets;

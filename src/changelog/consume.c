@@ -202,7 +202,7 @@ consume_log(ReturnSetInfo *rsinfo, const Consumer *consumer, Relation rel, bool 
 
 	if (!consumer->is_new && reset == NULL)
 	{
-		delta = dp_changelog_read(relid, consumer->reader);
+		delta = dp_changelog_read(relid, consumer->reader, false);
 		reset = delta->reset;
 	}
 	if (reset)
@@ -292,7 +292,7 @@ Datum
 dp_read_changes(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	DpDelta    *delta = dp_changelog_read(PG_GETARG_OID(0), text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	DpDelta    *delta = dp_changelog_read(PG_GETARG_OID(0), text_to_cstring(PG_GETARG_TEXT_PP(1)), false);
 
 	InitMaterializedSRF(fcinfo, 0);
 	if (delta->reset)

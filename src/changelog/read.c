@@ -29,6 +29,7 @@
 
 #include "changelog/changelog_int.h"
 #include "common/statement.h"
+#include "query/query.h"
 
 extern PGDLLEXPORT Datum dp_advance_reader(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum dp_changes_pending(PG_FUNCTION_ARGS);
@@ -153,6 +154,24 @@ map_columns(TupleDesc from, TupleDesc to, Bitmapset *wanted, int *n)
 	return map;
 }
 
+/* The row that the scan stands at, as one of the table; columns that are not mapped stay as they are. */
+static void
+fill_row(DpLogScan *scan, const ColumnMap *map, int nmap, Datum *values, bool *nulls)
+{
+	slot_getallattrs(scan->slot);
+	for (int i = 0; i < nmap; i++)
+	{
+		Datum		value = scan->slot->tts_values[map[i].from];
+
+		nulls[map[i].to] = scan->slot->tts_isnull[map[i].from];
+		if (nulls[map[i].to])
+			continue;
+		if (map[i].typlen == -1 && VARATT_IS_EXTERNAL(DatumGetPointer(value)))
+			value = PointerGetDatum(detoast_external_attr((struct varlena *) DatumGetPointer(value)));
+		values[map[i].to] = dp_carry_out(value, map[i].how);
+	}
+}
+
 static void
 read_segment(DpLogScan *scan, DpNet *net, DpDelta *delta, Bitmapset *wanted)
 {
@@ -168,23 +187,138 @@ read_segment(DpLogScan *scan, DpNet *net, DpDelta *delta, Bitmapset *wanted)
 	{
 		MemoryContext old = MemoryContextSwitchTo(row);
 
-		slot_getallattrs(scan->slot);
-		for (int i = 0; i < nmap; i++)
-		{
-			Datum		value = scan->slot->tts_values[map[i].from];
-
-			nulls[map[i].to] = scan->slot->tts_isnull[map[i].from];
-			if (nulls[map[i].to])
-				continue;
-			if (map[i].typlen == -1 && VARATT_IS_EXTERNAL(DatumGetPointer(value)))
-				value = PointerGetDatum(detoast_external_attr((struct varlena *) DatumGetPointer(value)));
-			values[map[i].to] = dp_carry_out(value, map[i].how);
-		}
+		fill_row(scan, map, nmap, values, nulls);
 		dp_net_add(net, values, nulls, scan->sign);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(row);
 	}
 	MemoryContextDelete(row);
+}
+
+/* ---- new rows where they stand ---- */
+
+typedef struct LogSource
+{
+	DpRowSource pub;
+	const DpReader *reader;
+	TupleDesc	desc;
+	Snapshot	snapshot;
+	List	   *ranges[DP_LOG_SEGMENTS];	/* of blocks that have them */
+} LogSource;
+
+typedef struct LogCursor
+{
+	const LogSource *source;
+	MemoryContext context;
+	int			segment;		/* that comes next */
+	bool		open;
+	DpLogScan	scan;
+	ColumnMap  *map;
+	int			nmap;
+} LogCursor;
+
+static void *
+begin_log(const DpRowSource *source)
+{
+	LogCursor  *cursor = palloc0(sizeof(LogCursor));
+
+	cursor->source = (const LogSource *) source;
+	cursor->context = CurrentMemoryContext;
+	return cursor;
+}
+
+/* Go on with the next segment; false when there is none. */
+static bool
+open_segment(LogCursor *cursor)
+{
+	const LogSource *source = cursor->source;
+	MemoryContext old = MemoryContextSwitchTo(cursor->context);
+
+	while (!cursor->open && cursor->segment < DP_LOG_SEGMENTS)
+	{
+		List	   *ranges = source->ranges[cursor->segment];
+
+		if (ranges == NIL)
+		{
+			cursor->segment++;
+			continue;
+		}
+		memset(&cursor->scan, 0, sizeof(DpLogScan));
+		cursor->scan.ranges = list_copy(ranges);
+		cursor->scan.frontier = source->reader->frontier;
+		cursor->scan.snapshot = source->snapshot;
+		cursor->scan.keep_lock = true;
+		cursor->open = dp_log_scan_begin(&cursor->scan, source->reader->log_id, cursor->segment++);
+	}
+	if (cursor->open)
+		cursor->map = map_columns(RelationGetDescr(cursor->scan.segment), source->desc,
+								  source->reader->columns, &cursor->nmap);
+	MemoryContextSwitchTo(old);
+	return cursor->open;
+}
+
+static bool
+next_in_log(void *arg, Datum *values, bool *nulls)
+{
+	LogCursor  *cursor = arg;
+
+	while (cursor->open || open_segment(cursor))
+	{
+		if (dp_log_scan_next(&cursor->scan))
+		{
+			memset(nulls, true, cursor->source->desc->natts);
+			fill_row(&cursor->scan, cursor->map, cursor->nmap, values, nulls);
+			return true;
+		}
+		dp_log_scan_end(&cursor->scan);
+		cursor->open = false;
+	}
+	return false;
+}
+
+static void
+end_log(void *arg)
+{
+	LogCursor  *cursor = arg;
+
+	if (cursor->open)
+		dp_log_scan_end(&cursor->scan);
+	pfree(cursor);
+}
+
+/* Leave the new rows in the log if no old ones are there.  Nobody empties a segment that we have not read. */
+static bool
+leave_in_log(DpDelta *delta, const DpReader *reader)
+{
+	LogSource  *source = palloc0(sizeof(LogSource));
+	int64		n = 0;
+	bool		gone = false;
+
+	for (int i = 0; i < DP_LOG_SEGMENTS && !gone; i++)
+	{
+		DpLogScan	scan = {.frontier = reader->frontier, .keep_lock = true};
+
+		if (!dp_log_scan_begin(&scan, reader->log_id, i))
+			continue;
+		while (!gone && dp_log_scan_next(&scan))
+		{
+			gone = scan.sign < 0;
+			n++;
+		}
+		source->ranges[i] = scan.hits;
+		dp_log_scan_end(&scan);
+	}
+	if (gone || n == 0)
+		return false;
+	source->pub.begin = begin_log;
+	source->pub.next = next_in_log;
+	source->pub.end = end_log;
+	source->reader = reader;
+	source->desc = delta->desc;
+	source->snapshot = delta->snapshot = dp_own_snapshot();
+	delta->source = &source->pub;
+	delta->nnew = n;
+	return true;
 }
 
 /* Pages of a log, all of them. */
@@ -207,8 +341,20 @@ log_blocks(int32 log_id)
 	return blocks;
 }
 
+/* The active snapshot as it is now, whatever becomes of it. */
+Snapshot
+dp_own_snapshot(void)
+{
+	Snapshot	snapshot;
+
+	PushCopiedSnapshot(GetActiveSnapshot());
+	snapshot = RegisterSnapshot(GetActiveSnapshot());
+	PopActiveSnapshot();
+	return snapshot;
+}
+
 DpDelta *
-dp_changelog_read(Oid relid, const char *name)
+dp_changelog_read(Oid relid, const char *name, bool where_they_stand)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
 	DpReader   *reader = dp_reader_load(rel, name);
@@ -217,8 +363,11 @@ dp_changelog_read(Oid relid, const char *name)
 
 	delta->relid = relid;
 	delta->desc = CreateTupleDescCopy(RelationGetDescr(rel));
+	table_close(rel, NoLock);
 	delta->reset = reader->reset;
 	delta->quiet = reader->reset == NULL && is_known_clean(relid, reader);
+	if (where_they_stand && delta->reset == NULL && !delta->quiet && leave_in_log(delta, reader))
+		return delta;
 	net = dp_net_begin(delta, delta->quiet || reader->reset ? 0 : (int64) log_blocks(reader->log_id) * EXPECTED_ROWS_PER_BLOCK);
 	for (int i = 0; i < DP_LOG_SEGMENTS && !reader->reset && !delta->quiet; i++)
 	{
@@ -236,7 +385,6 @@ dp_changelog_read(Oid relid, const char *name)
 		delta->quiet = true;
 	}
 	dp_net_finish(net);
-	table_close(rel, NoLock);
 	return delta;
 }
 
@@ -247,6 +395,10 @@ dp_changelog_free(DpDelta *delta)
 		tuplestore_end(delta->old_rows);
 	if (delta->new_rows)
 		tuplestore_end(delta->new_rows);
+	if (delta->source && delta->forget)
+		delta->forget(unconstify(struct DpRowSource *, delta->source));
+	if (delta->snapshot)
+		UnregisterSnapshot(delta->snapshot);
 	FreeTupleDesc(delta->desc);
 	pfree(delta);
 }

@@ -80,11 +80,14 @@ dp_log_scan_begin(DpLogScan *scan, int32 log_id, int segment)
 		return false;
 	scan->segment = table_open(relid, AccessShareLock);
 	scan->slot = table_slot_create(scan->segment, NULL);
-	scan->ranges = blocks_to_read(scan->segment, scan->frontier);
+	if (scan->ranges == NIL)
+		scan->ranges = blocks_to_read(scan->segment, scan->frontier);
 	scan->buffer = InvalidBuffer;
 	if (RelationGetNumberOfBlocks(scan->segment) > NBuffers / 4)
 		scan->strategy = GetAccessStrategy(BAS_BULKREAD);
-	PredicateLockRelation(scan->segment, GetActiveSnapshot());
+	if (scan->snapshot == NULL)
+		scan->snapshot = GetActiveSnapshot();
+	PredicateLockRelation(scan->segment, scan->snapshot);
 	return true;
 }
 
@@ -133,7 +136,7 @@ static bool
 read_page(DpLogScan *scan)
 {
 	BlockNumber block = next_block(scan);
-	Snapshot	snapshot = GetActiveSnapshot();
+	Snapshot	snapshot = scan->snapshot;
 	Page		page;
 	OffsetNumber last;
 
@@ -165,6 +168,8 @@ read_page(DpLogScan *scan)
 			scan->offsets[scan->noffsets++] = offset;
 	}
 	LockBuffer(scan->buffer, BUFFER_LOCK_UNLOCK);
+	if (scan->noffsets > 0)
+		add_block(block, &scan->hits);
 	return true;
 }
 
@@ -208,5 +213,5 @@ dp_log_scan_end(DpLogScan *scan)
 		ReleaseBuffer(scan->buffer);
 	if (scan->strategy)
 		FreeAccessStrategy(scan->strategy);
-	table_close(scan->segment, AccessShareLock);
+	table_close(scan->segment, scan->keep_lock ? NoLock : AccessShareLock);
 }

@@ -7,7 +7,8 @@
  * snapshot does not see are those that are new, whatever committed in
  * whatever order.  Their rows are found by the block range of the leaf and
  * the batch id; where the ledger has no range, or fewer rows are found than
- * it counts (the leaf was rewritten), by the batch id alone.
+ * it counts (the leaf was rewritten), by the batch id alone.  A query reads them
+ * where they stand.
  *
  * A run takes whole batches, the oldest first, up to a number of rows; the
  * others stay named in the frontier as "pending".
@@ -23,7 +24,6 @@
 #include "access/tupconvert.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "executor/tstoreReceiver.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "utils/array.h"
@@ -46,13 +46,50 @@ typedef struct Batch
 	int64		rows;
 } Batch;
 
-typedef struct Reader
+/* Blocks of a leaf in which rows of some batches stand. */
+typedef struct Range
 {
-	DpDelta    *delta;
-	const DpQueryInput *used;
-	AttrNumber	batch_attno;	/* of _batch_id in the bronze table */
-	HTAB	   *wanted;			/* batch ids */
-} Reader;
+	int			leaf;			/* index in the leaves */
+	BlockNumber first;
+	BlockNumber last;
+} Range;
+
+/* Batches of one leaf. */
+typedef struct Leaf
+{
+	Relation	rel;
+	HTAB	   *wanted;			/* batch ids; NULL: only this one */
+	int64		only;
+	int64		expected;		/* rows, says the ledger */
+	BlockNumber blocks;			/* of it, when it was looked at */
+	AttrNumber	batch_attno;
+	AttrNumber *from;			/* for each column of the table its own; 0: nobody uses it */
+	int			natts;			/* so many columns of a row need be taken apart */
+	int			first_range;	/* its ranges, in order of blocks */
+	int			nranges;
+} Leaf;
+
+/* Rows of batches, where they stand. */
+typedef struct BronzeSource
+{
+	DpRowSource pub;
+	TupleDesc	desc;
+	Snapshot	snapshot;
+	Leaf	   *leaves;
+	int			nleaves;
+	Range	   *ranges;
+} BronzeSource;
+
+typedef struct BronzeCursor
+{
+	const BronzeSource *source;
+	MemoryContext context;
+	int			leaf;
+	int			range;			/* of the leaf; past its ranges: what lies between them */
+	int64		found;			/* rows of the leaf */
+	TableScanDesc scan;			/* NULL: the next range */
+	TupleTableSlot *slot;
+} BronzeCursor;
 
 /* Rows that one run takes from a bronze table: memory and the length of a transaction. */
 #define MAX_ROWS_A_RUN 500000
@@ -109,91 +146,177 @@ read_ledger(const DpInput *input, int *nbatches, char **frontier)
 	return batches;
 }
 
-/* Columns that nobody uses are left out of the copy. */
-static void
-put_row(Reader *reader, TupleTableSlot *slot)
+/* ---- a scan of the leaves ---- */
+
+static void *
+begin_bronze(const DpRowSource *source)
 {
-	slot_getallattrs(slot);
-	for (int i = 0; i < slot->tts_tupleDescriptor->natts; i++)
-	{
-		if (!reader->used->whole_row &&
-			!bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber, reader->used->columns))
-			slot->tts_isnull[i] = true;
-	}
-	tuplestore_puttupleslot(reader->delta->new_rows, slot);
-	reader->delta->nnew++;
+	BronzeCursor *cursor = palloc0(sizeof(BronzeCursor));
+
+	cursor->source = (const BronzeSource *) source;
+	cursor->context = CurrentMemoryContext;
+	return cursor;
 }
 
-/* Rows of the wanted batches in a range of blocks; how many there were. */
-static int64
-scan_leaf(Reader *reader, Relation leaf, BlockNumber first, BlockNumber last)
+/*
+ * The next range of blocks to read of a leaf.  Behind its ranges come those
+ * between them, if fewer rows were found than the ledger counts: then the leaf was
+ * rewritten, and its rows may stand anywhere.
+ */
+static bool
+next_range(BronzeCursor *cursor, BlockNumber *first, BlockNumber *last)
 {
-	TupleConversionMap *map = convert_tuples_by_name(RelationGetDescr(leaf), reader->delta->desc);
-	TupleTableSlot *slot = table_slot_create(leaf, NULL);
-	TupleTableSlot *converted = MakeSingleTupleTableSlot(reader->delta->desc, &TTSOpsVirtual);
-	int64		before = reader->delta->nnew;
+	const Leaf *leaf = &cursor->source->leaves[cursor->leaf];
+	const Range *ranges = cursor->source->ranges + leaf->first_range;
+	int			gap;
+
+	if (cursor->range < leaf->nranges)
+	{
+		*first = ranges[cursor->range].first;
+		*last = ranges[cursor->range].last;
+		cursor->range++;
+		return true;
+	}
+	for (gap = cursor->range - leaf->nranges; gap <= leaf->nranges; gap++)
+	{
+		if (cursor->found >= leaf->expected)
+			return false;
+		cursor->range = leaf->nranges + gap + 1;
+		*first = gap == 0 ? 0 : ranges[gap - 1].last + 1;
+		*last = gap == leaf->nranges ? leaf->blocks : ranges[gap].first;
+		if (*first < *last)
+		{
+			(*last)--;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+open_range(BronzeCursor *cursor)
+{
+	const BronzeSource *source = cursor->source;
+	MemoryContext old = MemoryContextSwitchTo(cursor->context);
 	ItemPointerData low;
 	ItemPointerData high;
-	TableScanDesc scan;
+	BlockNumber first = 0;
+	BlockNumber last = 0;
 
-	ItemPointerSet(&low, first, 0);
-	ItemPointerSet(&high, last, MaxOffsetNumber);
-	scan = table_beginscan_tidrange(leaf, GetActiveSnapshot(), &low, &high);
-	while (table_scan_getnextslot_tidrange(scan, ForwardScanDirection, slot))
+	while (cursor->leaf < source->nleaves && !next_range(cursor, &first, &last))
 	{
-		TupleTableSlot *row = slot;
-		Datum		id;
-		bool		isnull;
-
-		CHECK_FOR_INTERRUPTS();
-		if (map != NULL)
-			row = execute_attr_map_slot(map->attrMap, slot, converted);
-		else
-		{
-			/* put_row changes the slot, and this one belongs to the scan. */
-			ExecCopySlot(converted, slot);
-			row = converted;
-		}
-		id = slot_getattr(row, reader->batch_attno, &isnull);
-		if (!isnull && hash_search(reader->wanted, &id, HASH_FIND, NULL) != NULL)
-			put_row(reader, row);
-		ExecClearTuple(converted);
+		cursor->leaf++;
+		cursor->range = 0;
+		cursor->found = 0;
 	}
-	table_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	ExecDropSingleTupleTableSlot(converted);
-	return reader->delta->nnew - before;
+	if (cursor->leaf < source->nleaves)
+	{
+		Relation	rel = source->leaves[cursor->leaf].rel;
+
+		ItemPointerSet(&low, first, 0);
+		ItemPointerSet(&high, last, MaxOffsetNumber);
+		cursor->slot = table_slot_create(rel, NULL);
+		cursor->scan = table_beginscan_tidrange(rel, source->snapshot, &low, &high);
+	}
+	MemoryContextSwitchTo(old);
+	return cursor->leaf < source->nleaves;
 }
 
 static void
-want_only(Reader *reader, const Batch *batches, int n)
+end_range(BronzeCursor *cursor)
+{
+	table_endscan(cursor->scan);
+	ExecDropSingleTupleTableSlot(cursor->slot);
+	cursor->scan = NULL;
+}
+
+static bool
+is_wanted(const Leaf *leaf, TupleTableSlot *slot)
+{
+	bool		isnull;
+	Datum		id = slot_getattr(slot, leaf->batch_attno, &isnull);
+
+	if (isnull)
+		return false;
+	return leaf->wanted ? hash_search(leaf->wanted, &id, HASH_FIND, NULL) != NULL : DatumGetInt64(id) == leaf->only;
+}
+
+static bool
+next_in_bronze(void *arg, Datum *values, bool *nulls)
+{
+	BronzeCursor *cursor = arg;
+
+	while (cursor->scan != NULL || open_range(cursor))
+	{
+		const Leaf *leaf = &cursor->source->leaves[cursor->leaf];
+
+		while (table_scan_getnextslot_tidrange(cursor->scan, ForwardScanDirection, cursor->slot))
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (!is_wanted(leaf, cursor->slot))
+				continue;
+			slot_getsomeattrs(cursor->slot, leaf->natts);
+			for (int i = 0; i < cursor->source->desc->natts; i++)
+			{
+				AttrNumber	from = leaf->from[i];
+
+				nulls[i] = from == 0 || cursor->slot->tts_isnull[from - 1];
+				values[i] = nulls[i] ? (Datum) 0 : cursor->slot->tts_values[from - 1];
+			}
+			cursor->found++;
+			return true;
+		}
+		end_range(cursor);
+	}
+	return false;
+}
+
+static void
+end_bronze(void *arg)
+{
+	BronzeCursor *cursor = arg;
+
+	if (cursor->scan != NULL)
+		end_range(cursor);
+	pfree(cursor);
+}
+
+/* ---- which leaves, and what of them ---- */
+
+static void
+want_batches(Leaf *leaf, const Batch *batches, int n)
 {
 	HASHCTL		ctl = {0};
 
-	if (reader->wanted != NULL)
-		hash_destroy(reader->wanted);
+	leaf->only = batches[0].id;
+	for (int i = 0; i < n; i++)
+		leaf->expected += batches[i].rows;
+	if (n == 1)
+		return;
 	ctl.keysize = sizeof(int64);
 	ctl.entrysize = sizeof(int64);
 	ctl.hcxt = CurrentMemoryContext;
-	reader->wanted = hash_create("batches", Max(n, 16), &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	leaf->wanted = hash_create("batches", n, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	for (int i = 0; i < n; i++)
-		(void) hash_search(reader->wanted, &batches[i].id, HASH_ENTER, NULL);
+		(void) hash_search(leaf->wanted, &batches[i].id, HASH_ENTER, NULL);
 }
 
+/* Columns of the leaf for those of the table; partitions may have them in other places. */
 static void
-forget_rows(Reader *reader, int64 keep)
+map_leaf(Leaf *leaf, TupleDesc desc, const DpQueryInput *used, AttrNumber batch_attno)
 {
-	/* Nothing can be taken back from a store: copy what stays. */
-	Tuplestorestate *kept = tuplestore_begin_heap(true, false, work_mem);
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(reader->delta->desc, &TTSOpsMinimalTuple);
+	TupleConversionMap *map = convert_tuples_by_name(RelationGetDescr(leaf->rel), desc);
 
-	tuplestore_rescan(reader->delta->new_rows);
-	for (int64 i = 0; i < keep && tuplestore_gettupleslot(reader->delta->new_rows, true, false, slot); i++)
-		tuplestore_puttupleslot(kept, slot);
-	ExecDropSingleTupleTableSlot(slot);
-	tuplestore_end(reader->delta->new_rows);
-	reader->delta->new_rows = kept;
-	reader->delta->nnew = keep;
+	leaf->from = palloc0(sizeof(AttrNumber) * desc->natts);
+	leaf->batch_attno = map ? map->attrMap->attnums[batch_attno - 1] : batch_attno;
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (TupleDescAttr(desc, i)->attisdropped ||
+			(!used->whole_row && !bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber, used->columns)))
+			continue;
+		leaf->from[i] = map ? map->attrMap->attnums[i] : i + 1;
+		leaf->natts = Max(leaf->natts, leaf->from[i]);
+	}
 }
 
 /*
@@ -201,49 +324,67 @@ forget_rows(Reader *reader, int64 keep)
  * together.
  */
 static void
-read_leaf(Reader *reader, Oid relid, Batch *batches, int n)
+add_leaf(BronzeSource *source, const DpQueryInput *used, AttrNumber batch_attno, Oid relid,
+		 const Batch *batches, int n)
 {
-	Relation	leaf = try_table_open(relid, AccessShareLock);
-	int64		before = reader->delta->nnew;
-	int64		expected = 0;
-	int64		found = 0;
+	Relation	rel = try_table_open(relid, AccessShareLock);
+	Leaf	   *leaf = &source->leaves[source->nleaves];
 	bool		ranges = true;
-	BlockNumber blocks;
 
-	if (leaf == NULL)
+	if (rel == NULL)
 		return;					/* retention took it */
-	blocks = RelationGetNumberOfBlocks(leaf);
-	want_only(reader, batches, n);
+	memset(leaf, 0, sizeof(Leaf));
+	leaf->rel = rel;
+	leaf->blocks = RelationGetNumberOfBlocks(rel);
+	leaf->first_range = source->nleaves == 0 ? 0 :
+		source->leaves[source->nleaves - 1].first_range + source->leaves[source->nleaves - 1].nranges;
+	want_batches(leaf, batches, n);
+	map_leaf(leaf, source->desc, used, batch_attno);
 	for (int i = 0; i < n; i++)
-	{
-		expected += batches[i].rows;
-		ranges &= batches[i].first != InvalidBlockNumber && batches[i].last < blocks;
-	}
+		ranges &= batches[i].first != InvalidBlockNumber && batches[i].last < leaf->blocks;
 	for (int i = 0; ranges && i < n;)
 	{
-		BlockNumber first = batches[i].first;
-		BlockNumber last = batches[i].last;
+		Range	   *range = &source->ranges[leaf->first_range + leaf->nranges++];
 
-		for (i++; i < n && batches[i].first <= last + 1; i++)
-			last = Max(last, batches[i].last);
-		found += scan_leaf(reader, leaf, first, last);
+		range->first = batches[i].first;
+		range->last = batches[i].last;
+		for (i++; i < n && batches[i].first <= range->last + 1; i++)
+			range->last = Max(range->last, batches[i].last);
 	}
-	if ((!ranges || found < expected) && blocks > 0)
+	source->nleaves++;
+}
+
+static void
+forget_bronze(void *arg)
+{
+	BronzeSource *source = arg;
+
+	for (int i = 0; i < source->nleaves; i++)
+		table_close(source->leaves[i].rel, NoLock);
+	source->nleaves = 0;
+}
+
+/* Columns that nobody uses are left out of the copy. */
+static void
+put_row(DpDelta *delta, const DpQueryInput *used, TupleTableSlot *slot)
+{
+	slot_getallattrs(slot);
+	for (int i = 0; i < slot->tts_tupleDescriptor->natts; i++)
 	{
-		forget_rows(reader, before);
-		(void) scan_leaf(reader, leaf, 0, blocks - 1);
+		if (!used->whole_row && !bms_is_member(i + 1 - FirstLowInvalidHeapAttributeNumber, used->columns))
+			slot->tts_isnull[i] = true;
 	}
-	table_close(leaf, NoLock);
+	tuplestore_puttupleslot(delta->new_rows, slot);
 }
 
 /* Batches whose leaf is not known: ask the table. */
 static void
-read_anywhere(Reader *reader, const DpInput *input, const Batch *batches, int n)
+read_anywhere(DpDelta *delta, const DpQueryInput *used, const DpInput *input, const Batch *batches, int n)
 {
 	Oid			types[1] = {INT8ARRAYOID};
 	Datum		values[1];
 	Datum	   *ids = palloc(sizeof(Datum) * n);
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(reader->delta->desc, &TTSOpsHeapTuple);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(delta->desc, &TTSOpsHeapTuple);
 	Portal		portal;
 
 	for (int i = 0; i < n; i++)
@@ -267,7 +408,7 @@ read_anywhere(Reader *reader, const DpInput *input, const Batch *batches, int n)
 			tuple.t_len = HeapTupleHeaderGetDatumLength(header);
 			tuple.t_data = header;
 			ExecStoreHeapTuple(&tuple, slot, false);
-			put_row(reader, slot);
+			put_row(delta, used, slot);
 			ExecClearTuple(slot);
 		}
 		SPI_freetuptable(SPI_tuptable);
@@ -291,27 +432,33 @@ compare_batches(const void *a, const void *b)
 }
 
 DpDelta *
-dp_bronze_read(const DpInput *input, const DpQueryInput *used, char **frontier)
+dp_bronze_read(const DpInput *input, const DpQueryInput *used, bool where_they_stand, char **frontier)
 {
 	Relation	relation = table_open(input->relid, AccessShareLock);
-	Reader		reader = {0};
 	DpDelta    *delta = palloc0(sizeof(DpDelta));
+	BronzeSource *source = palloc0(sizeof(BronzeSource));
+	AttrNumber	batch_attno = get_attnum(input->relid, "_batch_id");
+	bool		anywhere = false;
 	int			n;
 	Batch	   *batches = read_ledger(input, &n, frontier);
 
 	delta->relid = input->relid;
 	delta->desc = CreateTupleDescCopyConstr(RelationGetDescr(relation));
-	delta->old_rows = tuplestore_begin_heap(true, false, work_mem);
-	delta->new_rows = tuplestore_begin_heap(true, false, work_mem);
-	reader.delta = delta;
-	reader.used = used;
-	reader.batch_attno = get_attnum(input->relid, "_batch_id");
 	table_close(relation, NoLock);
-	if (reader.batch_attno == InvalidAttrNumber)
+	if (batch_attno == InvalidAttrNumber)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("bronze table %s has no column _batch_id any more", input->name)));
 
+	source->pub.begin = begin_bronze;
+	source->pub.next = next_in_bronze;
+	source->pub.end = end_bronze;
+	source->desc = delta->desc;
+	source->snapshot = delta->snapshot = dp_own_snapshot();
+	source->leaves = palloc(sizeof(Leaf) * Max(n, 1));
+	source->ranges = palloc(sizeof(Range) * Max(n, 1));
+	delta->source = &source->pub;
+	delta->forget = forget_bronze;
 	qsort(batches, n, sizeof(Batch), compare_batches);
 	for (int i = 0; i < n;)
 	{
@@ -320,10 +467,31 @@ dp_bronze_read(const DpInput *input, const DpQueryInput *used, char **frontier)
 		while (i < n && batches[i].leaf == batches[start].leaf)
 			i++;
 		if (OidIsValid(batches[start].leaf))
-			read_leaf(&reader, batches[start].leaf, batches + start, i - start);
+			add_leaf(source, used, batch_attno, batches[start].leaf, batches + start, i - start);
 		else
-			read_anywhere(&reader, input, batches + start, i - start);
+			anywhere = true;
 	}
+	for (int i = 0; i < source->nleaves; i++)
+		delta->nnew += source->leaves[i].expected;
+	if (where_they_stand && !anywhere)
+		return delta;
+
+	delta->new_rows = tuplestore_begin_heap(true, false, work_mem);
+	dp_source_store(delta->source, delta->desc, delta->new_rows);
+	forget_bronze(source);
+	UnregisterSnapshot(delta->snapshot);
+	delta->source = NULL;
+	delta->snapshot = NULL;
+	for (int i = 0; i < n;)
+	{
+		int			start = i;
+
+		while (i < n && batches[i].leaf == batches[start].leaf)
+			i++;
+		if (!OidIsValid(batches[start].leaf))
+			read_anywhere(delta, used, input, batches + start, i - start);
+	}
+	delta->nnew = tuplestore_tuple_count(delta->new_rows);
 	return delta;
 }
 

@@ -29,7 +29,7 @@ read_bronze(Oid relid, char **frontier, bool *more)
 {
 	DpInput		input = input_of(relid, *frontier);
 	DpQueryInput whole = {.relid = relid, .whole_row = true};
-	DpDelta    *delta = dp_bronze_read(&input, &whole, frontier);
+	DpDelta    *delta = dp_bronze_read(&input, &whole, false, frontier);
 
 	*more = delta->nnew > 0 && strstr(*frontier, "\"pending\": []") == NULL;
 	return delta;

@@ -46,9 +46,10 @@ extern void dp_pipeline_consume_init(void);
 /*
  * New rows of a bronze table, by the ledger, under the active snapshot;
  * "columns" as in DpQueryInput.  *frontier is what to store with
- * dp_bronze_advance when the rows are dealt with.
+ * dp_bronze_advance when the rows are dealt with.  "where they stand": as in
+ * dp_changelog_read; the number of new rows is then what the ledger says.
  */
-extern DpDelta *dp_bronze_read(const DpInput *input, const DpQueryInput *used, char **frontier);
+extern DpDelta *dp_bronze_read(const DpInput *input, const DpQueryInput *used, bool where_they_stand, char **frontier);
 extern void dp_bronze_advance(const char *pipeline, const DpInput *input, const char *frontier);
 
 /* Everything visible now counts as seen; text of the frontier. */

@@ -314,10 +314,10 @@ run_batches(DpPipeline *pipeline, DpRebuild *chunk, DpApply *apply)
 	once = *input;
 	once.bronze_frontier = frontier;
 	dp_enter_platform(&scope);
-	delta = dp_bronze_read(&once, dp_query_input(pipeline->query, input->relid), &unused);
+	delta = dp_bronze_read(&once, dp_query_input(pipeline->query, input->relid), false, &unused);
 	dp_leave_owner(&scope);
 	chunk->rows = delta->nnew;
-	dp_derive_change(apply->derive, delta->relid, delta->desc, delta->old_rows, 0, delta->new_rows, delta->nnew,
+	dp_derive_change(apply->derive, delta->relid, delta->desc, delta->old_rows, 0, delta->new_rows, delta->source, delta->nnew,
 					 list_make1_int(get_attnum(input->relid, "_batch_id")));
 	if (pipeline->mode == DP_MODE_UPSERT || pipeline->mode == DP_MODE_SCD2)
 		dp_apply_events(apply, false);

@@ -40,9 +40,9 @@ typedef struct InputDelta
 	int64		nread;			/* new rows, those too that turn out to be late */
 } InputDelta;
 
-static List *read_deltas(DpPipeline *pipeline, DpRun *run);
+static List *read_deltas(DpPipeline *pipeline, bool where_they_stand, DpRun *run);
 static void advance(DpPipeline *pipeline, List *deltas, bool full);
-static List *identity_of(const DpInput *input, TupleDesc desc, Tuplestorestate *rows);
+static List *identity_of(const DpInput *input, const DpDelta *delta);
 static void observe_times(DpPipeline *pipeline, DpTime *time, List *deltas, DpRun *run);
 static void apply_deltas(DpPipeline *pipeline, List *deltas, DpTime *time, DpRun *run);
 static void store_run(DpPipeline *pipeline, DpRun *run, TimestampTz started);
@@ -92,7 +92,8 @@ dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
 	if (time && dp_time_leaves_out(time))
 		pipeline->additive = NULL;
 	dp_enter_platform(&scope);
-	deltas = read_deltas(pipeline, run);
+	/* Late rows are taken out of the stores. */
+	deltas = read_deltas(pipeline, time == NULL, run);
 	dp_leave_owner(&scope);
 	if (time)
 		observe_times(pipeline, time, deltas, run);
@@ -136,7 +137,7 @@ dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
  * input whose log cannot tell makes a live run a full one.
  */
 static List *
-read_deltas(DpPipeline *pipeline, DpRun *run)
+read_deltas(DpPipeline *pipeline, bool where_they_stand, DpRun *run)
 {
 	List	   *deltas = NIL;
 	ListCell   *lc;
@@ -153,9 +154,10 @@ read_deltas(DpPipeline *pipeline, DpRun *run)
 		one = palloc0(sizeof(InputDelta));
 		one->input = input;
 		if (input->role == DP_INPUT_BRONZE)
-			one->delta = dp_bronze_read(input, dp_query_input(pipeline->query, input->relid), &one->bronze_frontier);
+			one->delta = dp_bronze_read(input, dp_query_input(pipeline->query, input->relid), where_they_stand,
+										&one->bronze_frontier);
 		else
-			one->delta = dp_changelog_read(input->relid, dp_pipeline_reader(pipeline));
+			one->delta = dp_changelog_read(input->relid, dp_pipeline_reader(pipeline), where_they_stand);
 		if (one->delta->quiet)
 		{
 			dp_changelog_free(one->delta);
@@ -205,13 +207,43 @@ advance(DpPipeline *pipeline, List *deltas, bool full)
 	}
 }
 
+/* One of the new rows, in a virtual slot; false when there is none. */
+static bool
+first_row(const DpDelta *delta, TupleTableSlot *slot)
+{
+	TupleTableSlot *stored;
+	bool		found;
+
+	ExecClearTuple(slot);
+	if (delta->source != NULL)
+	{
+		void	   *cursor = delta->source->begin(delta->source);
+
+		found = delta->source->next(cursor, slot->tts_values, slot->tts_isnull);
+		if (found)
+		{
+			ExecStoreVirtualTuple(slot);
+			ExecMaterializeSlot(slot);
+		}
+		delta->source->end(cursor);
+		return found;
+	}
+	stored = MakeSingleTupleTableSlot(delta->desc, &TTSOpsMinimalTuple);
+	tuplestore_rescan(delta->new_rows);
+	found = tuplestore_gettupleslot(delta->new_rows, true, false, stored);
+	if (found)
+		ExecCopySlot(slot, stored);
+	ExecDropSingleTupleTableSlot(stored);
+	return found;
+}
+
 /*
  * Columns that tell the rows of an input apart and that its images have; NIL
  * when there are none.  For bronze the batch will do: all rows of a new batch
  * are new.
  */
 static List *
-identity_of(const DpInput *input, TupleDesc desc, Tuplestorestate *rows)
+identity_of(const DpInput *input, const DpDelta *delta)
 {
 	Relation	relation;
 	Bitmapset  *key;
@@ -228,9 +260,8 @@ identity_of(const DpInput *input, TupleDesc desc, Tuplestorestate *rows)
 		identity = lappend_int(identity, member + FirstLowInvalidHeapAttributeNumber);
 
 	/* A key that came after the log was made is NULL in its images. */
-	slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-	tuplestore_rescan(rows);
-	if (tuplestore_gettupleslot(rows, true, false, slot))
+	slot = MakeSingleTupleTableSlot(delta->desc, &TTSOpsVirtual);
+	if (first_row(delta, slot))
 	{
 		ListCell   *lc;
 
@@ -288,7 +319,7 @@ apply_deltas(DpPipeline *pipeline, List *deltas, DpTime *time, DpRun *run)
 		/* In a history an old image is no event. */
 		dp_derive_change(apply.derive, delta->relid, delta->desc, delta->old_rows,
 						 pipeline->mode == DP_MODE_SCD2 ? 0 : delta->nold,
-						 delta->new_rows, delta->nnew, identity_of(one->input, delta->desc, delta->new_rows));
+						 delta->new_rows, delta->source, delta->nnew, identity_of(one->input, delta));
 	}
 	if (pipeline->mode == DP_MODE_UPSERT || pipeline->mode == DP_MODE_SCD2)
 		dp_apply_events(&apply, run->kind == DP_RUN_FULL);

@@ -25,6 +25,7 @@
 #include "utils/ruleutils.h"
 #include "utils/timestamp.h"
 
+#include "common/statement.h"
 #include "pipeline/internal.h"
 #include "pipeline/time_int.h"
 #include "query/tree.h"
@@ -290,7 +291,7 @@ load_settings(DpTime *time)
 	char	   *late;
 
 	SPI_connect();
-	SPI_execute_with_args("SELECT e.event_column, e.expression, e.relation, e.window_end, e.late, e.closes, e.grace_us, e.future_us,"
+	dp_statement_execute("SELECT e.event_column, e.expression, e.relation, e.window_end, e.late, e.closes, e.grace_us, e.future_us,"
 						  " c.watermark, dataplat_internal.clock_now(),"
 						  " EXISTS (SELECT FROM dataplat_internal.pipeline_late_row AS l WHERE l.pipeline = p.name)"
 						  " FROM dataplat.pipeline AS p"

@@ -52,7 +52,7 @@ dp_derive_new(const DpQuery *query, QueryEnvironment *env)
 void
 dp_derive_change(DpDerive *derive, Oid relid, TupleDesc desc,
 				 Tuplestorestate *old_rows, int64 nold,
-				 Tuplestorestate *new_rows, int64 nnew, List *identity)
+				 Tuplestorestate *new_rows, const DpRowSource *new_source, int64 nnew, List *identity)
 {
 	DpChange   *change;
 
@@ -64,10 +64,16 @@ dp_derive_change(DpDerive *derive, Oid relid, TupleDesc desc,
 	change->nold = nold;
 	change->nnew = nnew;
 	change->identity = identity;
-	change->new_name = psprintf("dataplat_new_%u", relid);
 	change->old_name = psprintf("dataplat_old_%u", relid);
-	dp_query_name_rows(derive->env, change->new_name, desc, new_rows, Max(nnew, 1));
-	dp_query_name_rows(derive->env, change->old_name, desc, old_rows, Max(nold, 1));
+	if (new_source != NULL)
+		change->new_name = dp_query_name_source(derive->env, relid, desc, new_source, Max(nnew, 1));
+	else
+	{
+		change->new_name = psprintf("dataplat_new_%u", relid);
+		dp_query_name_rows(derive->env, change->new_name, desc, new_rows, Max(nnew, 1));
+	}
+	if (old_rows != NULL)
+		dp_query_name_rows(derive->env, change->old_name, desc, old_rows, Max(nold, 1));
 	derive->changes = lappend(derive->changes, change);
 }
 

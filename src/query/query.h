@@ -106,6 +106,28 @@ extern void dp_query_name_rows(QueryEnvironment *env, const char *name,
 							   TupleDesc desc, Tuplestorestate *rows, double nrows);
 
 /*
+ * Rows that are read where they stand, as often as somebody asks.  "begin"
+ * makes a cursor in CurrentMemoryContext; "next" fills a row's values, which
+ * hold until the next call, in CurrentMemoryContext or where they stand, and
+ * says whether there was one; "end" gives the cursor back.
+ */
+typedef struct DpRowSource DpRowSource;
+
+struct DpRowSource
+{
+	void	   *(*begin) (const DpRowSource *source);
+	bool		(*next) (void *cursor, Datum *values, bool *nulls);
+	void		(*end) (void *cursor);
+};
+
+/* Give a source of changed rows of a relation a name in env, which is returned. */
+extern char *dp_query_name_source(QueryEnvironment *env, Oid relid, TupleDesc desc,
+								  const DpRowSource *source, double nrows);
+
+/* All its rows go to a tuplestore. */
+extern void dp_source_store(const DpRowSource *source, TupleDesc desc, Tuplestorestate *store);
+
+/*
  * Rows under a name that queries over env can use; columns are c1, c2, ...
  * Fill with dp_rows_receiver (and count in n), then dp_rows_name.
  */
@@ -152,12 +174,13 @@ extern DpDerive *dp_derive_new(const DpQuery *query, QueryEnvironment *env);
 /*
  * An input changed: net old and new images, in the relation's own row type.
  * identity: attnos (int) of a unique key without NULLs whose columns the
- * images have; NIL when there is none.  Takes nothing over; the stores must
- * live as long as env.
+ * images have; NIL when there is none.  New images come from new_source where
+ * there is one.  Takes nothing over; stores and source must live as long as env.
  */
 extern void dp_derive_change(DpDerive *derive, Oid relid, TupleDesc desc,
 							 Tuplestorestate *old_rows, int64 nold,
-							 Tuplestorestate *new_rows, int64 nnew, List *identity);
+							 Tuplestorestate *new_rows, const DpRowSource *new_source, int64 nnew,
+							 List *identity);
 
 /*
  * The distinct keys (columns of the result, int from 0) of rows that may have

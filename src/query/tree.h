@@ -33,6 +33,9 @@ extern char *dp_type_text(Oid type, int32 typmod);
 extern Oid	dp_operator_namespace(Oid op);
 extern Node *dp_equality(Oid op, Node *left, Node *right, Oid collation);
 
+/* ---- source.c ---- */
+extern void dp_plan_read_sources(struct PlannedStmt *stmt, QueryEnvironment *env);
+
 /* ---- what a level does ---- */
 extern bool dp_tree_has_group(const Query *query);	/* GROUP BY, aggregates or HAVING */
 extern bool dp_tree_is_plain(const Query *query);	/* select, join, filter only */

@@ -34,6 +34,8 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#include "common/statement.h"
+
 extern PGDLLEXPORT Datum dp_command(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum dp_execute_as(PG_FUNCTION_ARGS);
 
@@ -77,7 +79,7 @@ dp_command(PG_FUNCTION_ARGS)
 	SetUserIdAndSecContext(function_owner(fcinfo->flinfo->fn_oid),
 						   security | SECURITY_LOCAL_USERID_CHANGE);
 	SPI_connect();
-	if (SPI_execute_with_args(statement, 2, types, values, nulls, false, 1) != SPI_OK_SELECT ||
+	if (dp_statement_execute(statement, 2, types, values, nulls, false, 1) != SPI_OK_SELECT ||
 		SPI_processed != 1)
 		elog(ERROR, "command \"%s\" did not return a row", verb);
 	result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);

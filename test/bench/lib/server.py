@@ -5,6 +5,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import time
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -94,6 +95,10 @@ class Server:
         rows = self.sql(text)
         return rows[0][0] if rows else None
 
+    def session(self):
+        """A connection that stays open, as a worker's does."""
+        return Session(self.psql_command())
+
     def workers(self, like="dataplat%ingest%"):
         """Process ids of dataplat's ingest workers."""
         return [int(r[0]) for r in self.sql(
@@ -118,6 +123,42 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+class Session:
+    """One psql that is kept; `timed` tells what statements took in it."""
+
+    def __init__(self, command):
+        self.psql = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                     env={**os.environ, "PGOPTIONS": "-c client_min_messages=warning"})
+        self.pid = int(self.sql("SELECT pg_backend_pid()")[0])
+
+    def sql(self, text):
+        self.psql.stdin.write(f"{text};\n\\echo {self.END}\n")
+        self.psql.stdin.flush()
+        lines = []
+        for line in self.psql.stdout:
+            if line.rstrip("\n") == self.END:
+                return lines
+            lines.append(line.rstrip("\n"))
+        raise RuntimeError(f"a session ended in: {text.strip()[:300]}")
+
+    END = "-- end of statements --"
+
+    def timed(self, text):
+        """Seconds on the clock, and of processor time of the backend."""
+        cpu = self.cpu()
+        start = time.monotonic()
+        self.sql(text)
+        return time.monotonic() - start, self.cpu() - cpu
+
+    def cpu(self):
+        with open(f"/proc/{self.pid}/schedstat") as f:
+            return int(f.read().split()[0]) / 1e9
+
+    def close(self):
+        self.psql.stdin.close()
+        self.psql.wait()
 
 
 def cpu_seconds(pid):
