@@ -102,6 +102,7 @@ struct DpHeapWriter
 	/* the probe */
 	Relation	index;			/* NULL: append only */
 	IndexScanDesc scan;
+	DpLeaf	   *leaf;			/* NULL: not used */
 	int		   *scan_column;	/* of each scan key, its column of the key */
 	ScanKeyData scankeys[INDEX_MAX_KEYS];
 	Buffer		buffer;			/* pinned: of the last row that was looked at */
@@ -131,7 +132,7 @@ static void open_probe(DpWriter *writer, Oid index);
 static void find_end(DpWriter *writer);
 static bool is_beyond(DpWriter *writer, TupleTableSlot *row);
 static bool probe(DpWriter *writer, TupleTableSlot *row);
-static bool fetch(DpHeapWriter *heap, Relation rel, ItemPointer tid);
+static bool fetch(DpHeapWriter *heap, Relation rel, ItemPointer tid, bool *all_dead);
 static bool is_ours(DpHeapWriter *heap);
 static bool was_touched(DpHeapWriter *heap);
 static void check_first(DpWriter *writer, TupleTableSlot *row);
@@ -214,6 +215,7 @@ open_probe(DpWriter *writer, Oid index)
 
 	heap->index = index_open(index, RowExclusiveLock);
 	heap->scan = dp_index_beginscan(writer->rel, heap->index, heap->snapshot, key->ncolumns);
+	heap->leaf = dp_leaf_open(heap->index);
 	heap->scan_column = palloc(sizeof(int) * key->ncolumns);
 	for (int i = 0; i < key->ncolumns; i++)
 	{
@@ -358,6 +360,7 @@ dp_heap_writer_close(DpWriter *writer)
 	{
 		if (BufferIsValid(heap->buffer))
 			ReleaseBuffer(heap->buffer);
+		dp_leaf_close(heap->leaf);
 		index_endscan(heap->scan);
 		index_close(heap->index, NoLock);
 		ExecDropSingleTupleTableSlot(heap->found);
@@ -373,9 +376,12 @@ static bool
 probe(DpWriter *writer, TupleTableSlot *row)
 {
 	DpHeapWriter *heap = writer->heap;
+	ItemPointerData tids[DP_LEAF_TIDS];
 	MemoryContext old;
 	ItemPointer tid;
+	bool		all_dead = false;
 	bool		found = false;
+	int			n;
 
 	CHECK_FOR_INTERRUPTS();
 	for (int i = 0; i < writer->key->ncolumns; i++)
@@ -386,21 +392,32 @@ probe(DpWriter *writer, TupleTableSlot *row)
 		sk->sk_argument = row->tts_values[attno - 1];
 		sk->sk_flags = row->tts_isnull[attno - 1] ? SK_ISNULL | SK_SEARCHNULL : 0;
 	}
+	n = dp_leaf_find(heap->leaf, heap->scankeys, tids);
+	for (int i = 0; i < n && !found && !all_dead; i++)
+		found = fetch(heap, writer->rel, &tids[i], &all_dead);
+	if (n >= 0 && !all_dead)
+		return found;
+
 	/* What the scan allocates on its way lives as long as the scan. */
 	old = MemoryContextSwitchTo(writer->context);
 	index_rescan(heap->scan, heap->scankeys, writer->key->ncolumns, NULL, 0);
 	while (!found && (tid = index_getnext_tid(heap->scan, ForwardScanDirection)) != NULL)
-		found = fetch(heap, writer->rel, tid);
+	{
+		found = fetch(heap, writer->rel, tid, &all_dead);
+		if (!found && !heap->scan->xactStartedInRecovery)
+			heap->scan->kill_prior_tuple = all_dead;
+	}
+	if (found)
+		dp_leaf_note(heap->leaf, heap->scan);
 	MemoryContextSwitchTo(old);
 	return found;
 }
 
 /* The version at a TID that the snapshot sees, in "found"; what index_fetch_heap does, but for pruning. */
 static bool
-fetch(DpHeapWriter *heap, Relation rel, ItemPointer tid)
+fetch(DpHeapWriter *heap, Relation rel, ItemPointer tid, bool *all_dead)
 {
 	BlockNumber block = ItemPointerGetBlockNumber(tid);
-	bool		all_dead = false;
 	bool		found;
 
 	if (!BufferIsValid(heap->buffer) || BufferGetBlockNumber(heap->buffer) != block)
@@ -414,12 +431,10 @@ fetch(DpHeapWriter *heap, Relation rel, ItemPointer tid)
 	heap->tuple.t_self = *tid;
 	LockBuffer(heap->buffer, BUFFER_LOCK_SHARE);
 	found = heap_hot_search_buffer(&heap->tuple.t_self, rel, heap->buffer, heap->snapshot,
-								   &heap->tuple, &all_dead, true);
+								   &heap->tuple, all_dead, true);
 	LockBuffer(heap->buffer, BUFFER_LOCK_UNLOCK);
 	if (found)
 		ExecStoreBufferHeapTuple(&heap->tuple, heap->found, heap->buffer);
-	else if (!heap->scan->xactStartedInRecovery)
-		heap->scan->kill_prior_tuple = all_dead;
 	return found;
 }
 

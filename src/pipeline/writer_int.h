@@ -52,6 +52,17 @@ typedef enum DpWriteKind
 	DP_WRITE_APPEND
 } DpWriteKind;
 
+/* ---- writer_leaf.c ---- */
+typedef struct DpLeaf DpLeaf;
+
+/* Rows of one key that are told; of a unique key there is rarely more than one. */
+#define DP_LEAF_TIDS 8
+
+extern DpLeaf *dp_leaf_open(Relation index);
+extern void dp_leaf_note(DpLeaf *leaf, IndexScanDesc scan);
+extern int	dp_leaf_find(DpLeaf *leaf, const ScanKeyData *scankeys, ItemPointerData *tids);
+extern void dp_leaf_close(DpLeaf *leaf);
+
 /* writer_heap.c */
 extern Oid	dp_heap_writer_index(Relation rel, DpKey *key);
 extern void dp_heap_writer_open(DpWriter *writer, Oid index);
