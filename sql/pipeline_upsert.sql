@@ -46,12 +46,12 @@ SELECT * FROM dataplat_internal.apply_rows('upsert', 902, 'target', $$
 SELECT * FROM target;
 
 -- A batch larger than memory is sorted; so the answer is the same.
-SET work_mem = '64kB';
+SET maintenance_work_mem = '1MB';
 SELECT * FROM dataplat_internal.apply_rows('upsert', 903, 'target', $$
-    SELECT i % 5000 AS id, (i * 7919) % 20011 AS seq, i::text AS v FROM generate_series(1, 20000) AS i$$, '{id}', 'seq');
-RESET work_mem;
+    SELECT i % 5000 AS id, (i * 7919) % 20011 AS seq, lpad(i::text, 300, 'x') AS v FROM generate_series(1, 20000) AS i$$, '{id}', 'seq');
+RESET maintenance_work_mem;
 SELECT count(*) FROM target AS t
- WHERE (t.seq, t.v) IS DISTINCT FROM (SELECT ROW((i * 7919) % 20011, i::text) FROM generate_series(1, 20000) AS i WHERE i % 5000 = t.id ORDER BY (i * 7919) % 20011 DESC LIMIT 1);
+ WHERE (t.seq, t.v) IS DISTINCT FROM (SELECT ROW((i * 7919) % 20011, lpad(i::text, 300, 'x')) FROM generate_series(1, 20000) AS i WHERE i % 5000 = t.id ORDER BY (i * 7919) % 20011 DESC LIMIT 1);
 
 -- What is refused.
 \set VERBOSITY default

@@ -149,6 +149,7 @@ typedef struct DpLogScan
 
 extern bool dp_log_scan_begin(DpLogScan *scan, int32 log_id, int segment);
 extern bool dp_log_scan_next(DpLogScan *scan);
+extern int64 dp_log_scan_count(DpLogScan *scan, bool *gone);
 extern void dp_log_scan_end(DpLogScan *scan);
 
 /* ---- net.c ---- */

@@ -300,11 +300,7 @@ leave_in_log(DpDelta *delta, const DpReader *reader)
 
 		if (!dp_log_scan_begin(&scan, reader->log_id, i))
 			continue;
-		while (!gone && dp_log_scan_next(&scan))
-		{
-			gone = scan.sign < 0;
-			n++;
-		}
+		n += dp_log_scan_count(&scan, &gone);
 		source->ranges[i] = scan.hits;
 		dp_log_scan_end(&scan);
 	}

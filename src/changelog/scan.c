@@ -205,6 +205,29 @@ dp_log_scan_next(DpLogScan *scan)
 	return true;
 }
 
+/* So many rows are left to read; *gone: there are old images among them, and counting has stopped. */
+int64
+dp_log_scan_count(DpLogScan *scan, bool *gone)
+{
+	int64		n = 0;
+
+	while (!*gone && read_page(scan))
+	{
+		Page		page = BufferGetPage(scan->buffer);
+
+		for (int i = 0; i < scan->noffsets && !*gone; i++)
+		{
+			ItemId		item = PageGetItemId(page, scan->offsets[i]);
+
+			*gone = *(const int16 *) (first_values((HeapTupleHeader) PageGetItem(page, item)) + DP_LOG_SIGN - 1) < 0;
+		}
+		n += scan->noffsets;
+		ReleaseBuffer(scan->buffer);
+		scan->buffer = InvalidBuffer;
+	}
+	return n;
+}
+
 void
 dp_log_scan_end(DpLogScan *scan)
 {

@@ -4,8 +4,8 @@
  *	  Rules that bring events to a target, where the order of arrival is not
  *	  the order of what happened.
  *
- * Input of both rules: the rows of the pipeline's query over new events, in
- * a tuplestore; "desc" has the columns of the result and one more at the
+ * Input of both rules: the rows of the pipeline's query over new events, one
+ * by one or in a tuplestore; "desc" has the columns of the result and one more at the
  * end, an int8 that says which row came later.  They run with the rights of
  * the current user, who must be the pipeline's owner.
  *
@@ -18,6 +18,7 @@
 #define DP_PIPELINE_APPLY_H
 
 #include "access/tupdesc.h"
+#include "executor/tuptable.h"
 #include "utils/tuplestore.h"
 
 #include "pipeline/pipeline.h"
@@ -36,8 +37,13 @@
  * one that came last.  An event for which delete_when holds takes the row
  * away and leaves a tombstone.
  */
+typedef struct DpUpsert DpUpsert;
+
+extern DpUpsert *dp_upsert_begin(DpPipeline *pipeline, TupleDesc desc, bool afresh, DpWriteCounts *counts);
+extern void dp_upsert_add(DpUpsert *upsert, TupleTableSlot *row);
+extern void dp_upsert_end(DpUpsert *upsert);	/* writes them */
 extern void dp_apply_upsert(DpPipeline *pipeline, TupleDesc desc, Tuplestorestate *rows,
-							int64 nrows, bool afresh, DpWriteCounts *counts);
+							bool afresh, DpWriteCounts *counts);
 
 /* All versions of a key, each with the range in which it was valid. */
 extern void dp_apply_scd2(DpPipeline *pipeline, TupleDesc desc, Tuplestorestate *rows,

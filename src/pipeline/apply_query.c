@@ -19,6 +19,7 @@
 #include "pipeline/apply_query.h"
 #include "pipeline/internal.h"
 
+static void append_rows(DpApply *apply, DpRows *rows);
 static void replace_multiset(DpApply *apply, DpRows *wanted);
 
 char *
@@ -156,31 +157,96 @@ dp_apply_remove(DpApply *apply, DpWriter *writer, const char *query)
 	dp_rows_free(gone);
 }
 
+/* ---- rows that go from a query to where they are used, as they come ---- */
+
+typedef void (*TakeRow) (void *taker, TupleTableSlot *row);
+
+typedef struct RowReceiver
+{
+	DestReceiver pub;
+	void	   *taker;
+	TakeRow		take;
+} RowReceiver;
+
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	RowReceiver *receiver = (RowReceiver *) self;
+
+	receiver->take(receiver->taker, slot);
+	return true;
+}
+
+static void
+receive_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+}
+
+static void
+receive_shutdown(DestReceiver *self)
+{
+}
+
+static DestReceiver *
+row_receiver(void *taker, TakeRow take)
+{
+	RowReceiver *receiver = palloc0(sizeof(RowReceiver));
+
+	receiver->pub.receiveSlot = receive_row;
+	receiver->pub.rStartup = receive_startup;
+	receiver->pub.rShutdown = receive_shutdown;
+	receiver->pub.rDestroy = receive_shutdown;
+	receiver->pub.mydest = DestNone;
+	receiver->taker = taker;
+	receiver->take = take;
+	return &receiver->pub;
+}
+
+static void
+put_row(void *writer, TupleTableSlot *row)
+{
+	dp_writer_put(writer, row);
+}
+
+static void
+append_row(void *writer, TupleTableSlot *row)
+{
+	dp_writer_append(writer, row);
+}
+
+static void
+add_event(void *upsert, TupleTableSlot *row)
+{
+	dp_upsert_add(upsert, row);
+}
+
 void
 dp_apply_append(DpApply *apply)
 {
-	TupleDesc	desc = apply->pipeline->query->desc;
-	DpRows	   *rows = dp_rows_like(apply->env, desc);
-	TupleTableSlot *slot;
-	DpWriter   *writer;
+	DpPipeline *pipeline = apply->pipeline;
+	DpRows	   *rows = dp_rows_like(apply->env, pipeline->query->desc);
+	DpWriter   *writer = NULL;
+	int64		n;
 
 	dp_query_title("the query over new rows");
-	if (dp_derive_new_rows(apply->derive, NIL, rows) < 0)
+	/* Not while it reads the target itself, as a lookup. */
+	if (dp_query_input(pipeline->query, pipeline->target) == NULL)
 	{
+		writer = dp_writer_open(pipeline->target, pipeline->query->desc, 0, NULL);
+		rows->to = row_receiver(writer, append_row);
+	}
+	n = dp_derive_new_rows(apply->derive, NIL, rows);
+	if (writer != NULL)
+		dp_apply_close(apply, writer);
+	if (n < 0)
+	{
+		/* Rows that were written already are compared with all others. */
 		apply->unknown = dp_derive_unknown(apply->derive);
 		dp_apply_full(apply);
 		return;
 	}
-	writer = dp_writer_open(apply->pipeline->target, desc, 0, NULL);
-	slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-	tuplestore_rescan(rows->store);
-	while (tuplestore_gettupleslot(rows->store, true, false, slot))
-	{
-		CHECK_FOR_INTERRUPTS();
-		dp_writer_append(writer, slot);
-	}
-	ExecDropSingleTupleTableSlot(slot);
-	dp_apply_close(apply, writer);
+	if (writer == NULL)
+		append_rows(apply, rows);
 	dp_rows_free(rows);
 }
 
@@ -250,7 +316,13 @@ dp_apply_events(DpApply *apply, bool afresh)
 	DpPipeline *pipeline = apply->pipeline;
 	DpRows	   *rows = dp_rows_like(apply->env, event_desc(pipeline));
 	List	   *extra = list_make1(ordinal_expr(pipeline));
+	DpUpsert   *upsert = NULL;
 
+	if (pipeline->mode == DP_MODE_UPSERT)
+	{
+		upsert = dp_upsert_begin(pipeline, rows->desc, afresh, &apply->counts);
+		rows->to = row_receiver(upsert, add_event);
+	}
 	if (afresh)
 		(void) dp_derive_all_rows(apply->derive, extra, rows);
 	else if (dp_derive_new_rows(apply->derive, extra, rows) < 0)
@@ -258,54 +330,11 @@ dp_apply_events(DpApply *apply, bool afresh)
 		apply->unknown = dp_derive_unknown(apply->derive);
 		(void) dp_derive_all_rows(apply->derive, extra, rows);
 	}
-	if (pipeline->mode == DP_MODE_UPSERT)
-		dp_apply_upsert(pipeline, rows->desc, rows->store, rows->n, afresh, &apply->counts);
+	if (upsert != NULL)
+		dp_upsert_end(upsert);
 	else
 		dp_apply_scd2(pipeline, rows->desc, rows->store, rows->n, afresh && !keeps_history(pipeline), &apply->counts);
 	dp_rows_free(rows);
-}
-
-/* ---- rows that go from a query to the writer as they come ---- */
-
-typedef struct WriterReceiver
-{
-	DestReceiver pub;
-	DpWriter   *writer;
-	void		(*write) (DpWriter *writer, TupleTableSlot *row);
-} WriterReceiver;
-
-static bool
-receive_row(TupleTableSlot *slot, DestReceiver *self)
-{
-	WriterReceiver *receiver = (WriterReceiver *) self;
-
-	receiver->write(receiver->writer, slot);
-	return true;
-}
-
-static void
-receive_startup(DestReceiver *self, int operation, TupleDesc desc)
-{
-}
-
-static void
-receive_shutdown(DestReceiver *self)
-{
-}
-
-static DestReceiver *
-writer_receiver(DpWriter *writer, void (*write) (DpWriter *writer, TupleTableSlot *row))
-{
-	WriterReceiver *receiver = palloc0(sizeof(WriterReceiver));
-
-	receiver->pub.receiveSlot = receive_row;
-	receiver->pub.rStartup = receive_startup;
-	receiver->pub.rShutdown = receive_shutdown;
-	receiver->pub.rDestroy = receive_shutdown;
-	receiver->pub.mydest = DestNone;
-	receiver->writer = writer;
-	receiver->write = write;
-	return &receiver->pub;
 }
 
 /*
@@ -326,7 +355,7 @@ apply_linear(DpApply *apply)
 	if (dp_derive_only_new(apply->derive) && dp_query_input(pipeline->query, pipeline->target) == NULL)
 	{
 		writer = dp_apply_open(apply);
-		(void) dp_derive_linear_new(apply->derive, writer_receiver(writer, dp_writer_put));
+		(void) dp_derive_linear_new(apply->derive, row_receiver(writer, put_row));
 		dp_apply_close(apply, writer);
 		return;
 	}

@@ -8,9 +8,9 @@
  * is compared with the row that is there.  Among equal sequences the event
  * that came later wins, so a row that is there loses to an equal one.
  *
- * Reducing goes by a hash table while the rows fit into memory.  Batches that
- * are larger, or whose events carry only a part of their columns (_keep), are
- * sorted by key and sequence and folded.
+ * Events are reduced as they come, by a hash table, while the newest ones fit
+ * into memory.  Batches that are larger, or whose events carry only a part of
+ * their columns (_keep), are sorted by key and sequence and folded.
  *
  * A deleted key leaves a tombstone, its key and sequence, in a table of its
  * own: an older event that comes late must not bring the row back.  A newer
@@ -39,9 +39,6 @@
 
 #define TOMBSTONE "tombstone"
 
-/* Events are reduced in memory while they take less than so many work_mem. */
-#define HASH_WORK_MEMS 4
-
 /* The newest event of a key so far. */
 typedef struct Newest
 {
@@ -51,8 +48,22 @@ typedef struct Newest
 	MinimalTuple tuple;
 } Newest;
 
-typedef struct Upsert
+/* An open hash table of positions in the array of newest events. */
+typedef struct KeyTable
 {
+	Newest	   *newest;
+	uint32		n;
+	uint32		size;			/* of the array */
+	uint32	   *slots;			/* position plus one; 0: free */
+	uint32		mask;
+	Size		bytes;			/* of the tuples */
+} KeyTable;
+
+struct DpUpsert
+{
+	MemoryContext context;
+	DpWriteCounts *counts;
+	KeyTable   *table;			/* NULL: the events are sorted at the end */
 	DpEvents   *events;
 	bool		afresh;
 	int64		late;
@@ -77,47 +88,95 @@ typedef struct Upsert
 	TupleTableSlot *tomb_row;
 	DpKey	   *tomb_sequence;
 	bool		tomb_wins;		/* what the last look at the tombstones said */
-} Upsert;
+};
+
+typedef struct DpUpsert Upsert;
 
 static Upsert *upsert_open(DpEvents *events, bool afresh);
 static void open_tombstones(Upsert *upsert);
-static bool fits_memory(Upsert *upsert);
-static void reduce_by_hash(Upsert *upsert);
+static KeyTable *make_table(void);
+static void add_newest(Upsert *upsert, TupleTableSlot *row);
+static void give_up_table(Upsert *upsert);
+static void offer_newest(Upsert *upsert);
 static void reduce_by_sort(Upsert *upsert);
 static void offer(Upsert *upsert, TupleTableSlot *row, bool deleted, Bitmapset *keep);
 static DpVerdict judge(void *arg, TupleTableSlot *old_row, TupleTableSlot *new_row, int64 tag);
 static DpVerdict judge_tombstone(void *arg, TupleTableSlot *old_row, TupleTableSlot *new_row, int64 tag);
 
-void
-dp_apply_upsert(DpPipeline *pipeline, TupleDesc desc, Tuplestorestate *rows,
-				int64 nrows, bool afresh, DpWriteCounts *counts)
+DpUpsert *
+dp_upsert_begin(DpPipeline *pipeline, TupleDesc desc, bool afresh, DpWriteCounts *counts)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "dataplat upsert",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	Upsert	   *upsert = upsert_open(dp_events_open(pipeline, desc, rows, nrows), afresh);
+	Upsert	   *upsert = upsert_open(dp_events_open(pipeline, desc, tuplestore_begin_heap(true, false, work_mem), 0), afresh);
+
+	upsert->context = context;
+	upsert->counts = counts;
+	if (upsert->events->keep == 0)
+		upsert->table = make_table();
+	MemoryContextSwitchTo(old);
+	return upsert;
+}
+
+void
+dp_apply_upsert(DpPipeline *pipeline, TupleDesc desc, Tuplestorestate *rows, bool afresh, DpWriteCounts *counts)
+{
+	DpUpsert   *upsert = dp_upsert_begin(pipeline, desc, afresh, counts);
+	TupleTableSlot *row = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
 
 	tuplestore_rescan(rows);
-	if (upsert->events->keep == 0 && fits_memory(upsert))
-		reduce_by_hash(upsert);
+	while (tuplestore_gettupleslot(rows, true, false, row))
+	{
+		CHECK_FOR_INTERRUPTS();
+		dp_upsert_add(upsert, row);
+	}
+	ExecDropSingleTupleTableSlot(row);
+	dp_upsert_end(upsert);
+}
+
+void
+dp_upsert_add(DpUpsert *upsert, TupleTableSlot *row)
+{
+	MemoryContext old = MemoryContextSwitchTo(upsert->context);
+
+	if (upsert->table == NULL)
+		tuplestore_puttupleslot(upsert->events->rows, row);
+	else
+	{
+		add_newest(upsert, row);
+		if (upsert->table->bytes > (Size) maintenance_work_mem * 1024)
+			give_up_table(upsert);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+void
+dp_upsert_end(DpUpsert *upsert)
+{
+	MemoryContext old = MemoryContextSwitchTo(upsert->context);
+
+	if (upsert->table != NULL)
+		offer_newest(upsert);
 	else
 		reduce_by_sort(upsert);
-	if (afresh)
+	if (upsert->afresh)
 		dp_writer_remove_rest(upsert->writer);
-	dp_writer_close(upsert->writer, counts);
+	dp_writer_close(upsert->writer, upsert->counts);
 	if (upsert->tombs)
 	{
-		if (afresh)
+		if (upsert->afresh)
 			dp_writer_remove_rest(upsert->tombs);
 		dp_writer_close(upsert->tombs, NULL);
 		ExecDropSingleTupleTableSlot(upsert->tomb_row);
 	}
 	ExecDropSingleTupleTableSlot(upsert->row);
 	ExecDropSingleTupleTableSlot(upsert->best);
-	counts->late += upsert->late;
+	tuplestore_end(upsert->events->rows);
+	upsert->counts->late += upsert->late;
 	MemoryContextSwitchTo(old);
-	MemoryContextDelete(context);
+	MemoryContextDelete(upsert->context);
 }
 
 static Upsert *
@@ -217,41 +276,18 @@ is_newer(Upsert *upsert, TupleTableSlot *row, TupleTableSlot *other)
 	return order != 0 ? order > 0 : came_later;
 }
 
-/*
- * Do the rows fit into memory?  By the width of the first rows; a wrong guess
- * costs memory, not rightness.
- */
-static bool
-fits_memory(Upsert *upsert)
+static KeyTable *
+make_table(void)
 {
-	const int	sample = 1000;
-	double		bytes = 0;
-	int			n = 0;
+	const uint32 initial = 1024;
+	KeyTable   *table = palloc0(sizeof(KeyTable));
 
-	while (n < sample && tuplestore_gettupleslot(upsert->events->rows, true, false, upsert->row))
-	{
-		bool		shouldfree;
-		MinimalTuple tuple = ExecFetchSlotMinimalTuple(upsert->row, &shouldfree);
-
-		bytes += tuple->t_len;
-		n++;
-		if (shouldfree)
-			pfree(tuple);
-	}
-	ExecClearTuple(upsert->row);
-	tuplestore_rescan(upsert->events->rows);
-	return n < sample || bytes / n * upsert->events->nrows < work_mem * 1024.0 * HASH_WORK_MEMS;
+	table->newest = palloc(sizeof(Newest) * initial);
+	table->size = initial;
+	table->slots = palloc0(sizeof(uint32) * initial * 2);
+	table->mask = initial * 2 - 1;
+	return table;
 }
-
-/* An open hash table of positions in the array of newest events. */
-typedef struct KeyTable
-{
-	Newest	   *newest;
-	uint32		n;
-	uint32		size;			/* of the array */
-	uint32	   *slots;			/* position plus one; 0: free */
-	uint32		mask;
-} KeyTable;
 
 static void
 grow(KeyTable *table)
@@ -345,36 +381,52 @@ sort_newest(Upsert *upsert, KeyTable *table)
 }
 
 static void
-reduce_by_hash(Upsert *upsert)
+add_newest(Upsert *upsert, TupleTableSlot *row)
 {
-	const uint32 initial = 1024;
-	KeyTable	table = {
-		.newest = palloc(sizeof(Newest) * initial),
-		.size = initial,
-		.slots = palloc0(sizeof(uint32) * initial * 2),
-		.mask = initial * 2 - 1
-	};
+	bool		found;
+	Newest	   *newest = find_newest(upsert, upsert->table, row, &found);
 
-	while (tuplestore_gettupleslot(upsert->events->rows, true, false, upsert->row))
+	if (found && !is_newer(upsert, row, upsert->best))
+		return;
+	if (found)
 	{
-		bool		found;
-		Newest	   *newest = find_newest(upsert, &table, upsert->row, &found);
-
-		CHECK_FOR_INTERRUPTS();
-		if (found && !is_newer(upsert, upsert->row, upsert->best))
-			continue;
-		if (found)
-		{
-			ExecClearTuple(upsert->best);
-			pfree(newest->tuple);
-		}
-		newest->tuple = ExecCopySlotMinimalTuple(upsert->row);
+		ExecClearTuple(upsert->best);
+		upsert->table->bytes -= newest->tuple->t_len;
+		pfree(newest->tuple);
 	}
-	sort_newest(upsert, &table);
-	for (uint32 i = 0; i < table.n; i++)
+	newest->tuple = ExecCopySlotMinimalTuple(row);
+	upsert->table->bytes += newest->tuple->t_len;
+}
+
+/* Too many keys: what is known of them goes where the other events will go, to be sorted. */
+static void
+give_up_table(Upsert *upsert)
+{
+	KeyTable   *table = upsert->table;
+
+	for (uint32 i = 0; i < table->n; i++)
+	{
+		ExecStoreMinimalTuple(table->newest[i].tuple, upsert->best, false);
+		tuplestore_puttupleslot(upsert->events->rows, upsert->best);
+		ExecClearTuple(upsert->best);
+		pfree(table->newest[i].tuple);
+	}
+	pfree(table->newest);
+	pfree(table->slots);
+	pfree(table);
+	upsert->table = NULL;
+}
+
+static void
+offer_newest(Upsert *upsert)
+{
+	KeyTable   *table = upsert->table;
+
+	sort_newest(upsert, table);
+	for (uint32 i = 0; i < table->n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		ExecStoreMinimalTuple(table.newest[i].tuple, upsert->best, false);
+		ExecStoreMinimalTuple(table->newest[i].tuple, upsert->best, false);
 		offer(upsert, upsert->best,
 			  upsert->events->deletes && dp_condition_holds(upsert->events->deletes, upsert->best),
 			  NULL);
@@ -410,7 +462,8 @@ sort_events(Upsert *upsert)
 		nulls_first[i] = true;
 	}
 	sort = tuplesort_begin_heap(events->desc, n, attnos, operators, collations, nulls_first,
-								work_mem, NULL, TUPLESORT_NONE);
+								maintenance_work_mem, NULL, TUPLESORT_NONE);
+	tuplestore_rescan(events->rows);
 	while (tuplestore_gettupleslot(events->rows, true, false, upsert->row))
 		tuplesort_puttupleslot(sort, upsert->row);
 	tuplesort_performsort(sort);

@@ -222,7 +222,7 @@ dp_apply_rows(PG_FUNCTION_ARGS)
 	bool		nulls[5] = {false};
 
 	if (strcmp(mode, "upsert") == 0)
-		dp_apply_upsert(&pipeline, desc, rows, nrows, PG_GETARG_BOOL(8), &counts);
+		dp_apply_upsert(&pipeline, desc, rows, PG_GETARG_BOOL(8), &counts);
 	else if (strcmp(mode, "scd2") == 0)
 		dp_apply_scd2(&pipeline, desc, rows, nrows, PG_GETARG_BOOL(8), &counts);
 	else

@@ -395,6 +395,20 @@ difference_text(const DpAdditive *additive, const DpRows *new_rows, const DpRows
 	return out.data;
 }
 
+/*
+ * Let the groups come in the order of the first thing they are grouped by: who
+ * looks for them in an index meets neighbours.  Not where that asks the locale.
+ */
+static void
+order_groups(Query *tree)
+{
+	SortGroupClause *first = tree->groupClause != NIL ? linitial_node(SortGroupClause, tree->groupClause) : NULL;
+
+	if (first != NULL && OidIsValid(first->sortop) &&
+		!OidIsValid(exprCollation((Node *) get_sortgroupclause_tle(first, tree->targetList)->expr)))
+		tree->sortClause = list_make1(copyObject(first));
+}
+
 /* The parts over a form of the leaf; rows with a column more than the parts get false in it. */
 static void
 fill_parts(DpDerive *derive, const DpAdditive *additive, int leaf, DpForm form, DpRows *rows)
@@ -403,6 +417,7 @@ fill_parts(DpDerive *derive, const DpAdditive *additive, int leaf, DpForm form, 
 	DestReceiver *dest = dp_rows_receiver(rows);
 
 	(void) dp_substitute(derive, tree, rt_fetch(leaf, tree->rtable), form);
+	order_groups(tree);
 	if (rows->desc->natts > additive->desc->natts)
 		tree->targetList = lappend(tree->targetList,
 								   makeTargetEntry((Expr *) makeBoolConst(false, false), rows->desc->natts,

@@ -137,6 +137,7 @@ typedef struct DpRows
 	char	   *name;
 	TupleDesc	desc;
 	Tuplestorestate *store;
+	DestReceiver *to;			/* where they go instead of the store; NULL: nowhere else */
 	int64		n;
 } DpRows;
 

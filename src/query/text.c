@@ -182,7 +182,11 @@ dp_rows_like(QueryEnvironment *env, TupleDesc desc)
 DestReceiver *
 dp_rows_receiver(DpRows *rows)
 {
-	DestReceiver *dest = CreateTuplestoreDestReceiver();
+	DestReceiver *dest;
+
+	if (rows->to != NULL)
+		return rows->to;
+	dest = CreateTuplestoreDestReceiver();
 
 	SetTuplestoreDestReceiverParams(dest, rows->store, CurrentMemoryContext, false, NULL, NULL);
 	return dest;
