@@ -138,6 +138,7 @@ typedef struct DpLogScan
 	int64		seq;
 	int			sign;
 	List	   *ranges;			/* of blocks still to be read: first, count, ...; NIL at the beginning: all */
+	bool		note_hits;		/* in CurrentMemoryContext */
 	List	   *hits;			/* of blocks that had rows to return */
 	int			buffer;			/* page that is being read, pinned; 0: none */
 	OffsetNumber offsets[MaxHeapTuplesPerPage];	/* of its rows to return */

@@ -296,7 +296,7 @@ leave_in_log(DpDelta *delta, const DpReader *reader)
 
 	for (int i = 0; i < DP_LOG_SEGMENTS && !gone; i++)
 	{
-		DpLogScan	scan = {.frontier = reader->frontier, .keep_lock = true};
+		DpLogScan	scan = {.frontier = reader->frontier, .keep_lock = true, .note_hits = true};
 
 		if (!dp_log_scan_begin(&scan, reader->log_id, i))
 			continue;

@@ -168,7 +168,7 @@ read_page(DpLogScan *scan)
 			scan->offsets[scan->noffsets++] = offset;
 	}
 	LockBuffer(scan->buffer, BUFFER_LOCK_UNLOCK);
-	if (scan->noffsets > 0)
+	if (scan->note_hits && scan->noffsets > 0)
 		add_block(block, &scan->hits);
 	return true;
 }
