@@ -572,8 +572,7 @@ emit_plain(DpAvroCompiler *c, const DpAvroType *writer, const DpAvroType *reader
 		ins->key = key;
 		return true;
 	}
-	if (writer->tag != reader->tag ||
-		(dp_avro_is_named(writer) && !dp_avro_names_match(reader, writer)))
+	if (writer->tag != reader->tag || !dp_avro_types_match(writer, reader))
 		return emit_mismatch(c, writer, reader, key, certain);
 	switch (writer->tag)
 	{
