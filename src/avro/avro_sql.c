@@ -106,11 +106,13 @@ raise_or_retry(const DpError *err)
 	CHECK_FOR_INTERRUPTS();
 	if (strcmp(err->sqlstate, DP_SQLSTATE_INTERRUPTED) == 0)
 		return;
-	if (strcmp(err->sqlstate, DP_SQLSTATE_INVALID_SCHEMA) == 0 && err->detail[0] != '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid Avro schema: %s", err->message),
-				 errdetail("%s", err->detail)));
-	dp_sql_raise(err);
+	if (err->detail[0] == '\0' || err->position != DP_NO_POSITION)
+		dp_sql_raise(err);
+	ereport(ERROR,
+			(errcode(MAKE_SQLSTATE(err->sqlstate[0], err->sqlstate[1], err->sqlstate[2],
+								   err->sqlstate[3], err->sqlstate[4])),
+			 errmsg("%s", err->message),
+			 errdetail("%s", err->detail)));
 }
 
 static DpSchema *
@@ -124,6 +126,13 @@ parse(const text *source)
 
 		if (schema != NULL)
 			return schema;
+		CHECK_FOR_INTERRUPTS();
+		if (strcmp(err.sqlstate, DP_SQLSTATE_INVALID_SCHEMA) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("invalid Avro schema: %s", err.message),
+					 err.detail[0] != '\0' ? errdetail("%s", err.detail) :
+					 err.position != DP_NO_POSITION ? errdetail("At byte %zu.", err.position) : 0));
 		raise_or_retry(&err);
 	}
 }
