@@ -13,6 +13,7 @@
 #include "catalog/pg_type_d.h"
 
 #include "avro/compile.h"
+#include "common/compat.h"
 #include "formats/numbers.h"
 
 #define FIRST_INS 16

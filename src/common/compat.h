@@ -39,6 +39,16 @@
 #define pg_noreturn __attribute__((noreturn))
 #endif
 
+/* 16 lets regular expressions serve interrupts themselves; until then they end with this. */
+#if PG_VERSION_NUM >= 160000
+#define REG_CANCEL (-1)
+#endif
+
+/* 17 turned the variable IsBackgroundWorker into a question. */
+#if PG_VERSION_NUM < 170000
+#define AmBackgroundWorkerProcess() IsBackgroundWorker
+#endif
+
 /* 16 replaced one check per object class by object_ownercheck(). */
 static inline bool
 dp_object_ownercheck(Oid classid, Oid objectid, Oid roleid)

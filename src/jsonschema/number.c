@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "common/compat.h"
 #include "formats/nodes.h"
 #include "jsonschema/instance.h"
 

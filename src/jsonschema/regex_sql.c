@@ -17,6 +17,7 @@
 #include "regex/regex.h"
 #include "utils/memutils.h"
 
+#include "common/compat.h"
 #include "formats/schema.h"
 #include "jsonschema/jsonschema.h"
 #include "jsonschema/pattern.h"

@@ -18,6 +18,7 @@
 #include "datatype/timestamp.h"
 #include "utils/memutils.h"
 
+#include "common/compat.h"
 #include "formats/numbers.h"
 #include "formats/text.h"
 #include "protobuf/reader.h"

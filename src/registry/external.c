@@ -26,6 +26,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "common/compat.h"
 #include "registry/client.h"
 
 /* "There is no such schema" counts for this long; doubles up to the second. */
@@ -687,7 +688,7 @@ dp_external_latest(DpSchemaSource *source, const char *subject, int timeout_ms)
 	{
 		case DP_FETCH_FOUND:
 			schema = dp_source_keep(source, dp_fetch_result(fetch), &err);
-			if (IsBackgroundWorker && !XactReadOnly)
+			if (AmBackgroundWorkerProcess() && !XactReadOnly)
 				(void) dp_cache_store(source->registry, key, dp_fetch_result(fetch), true);
 			break;
 		case DP_FETCH_UNKNOWN:
