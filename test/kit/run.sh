@@ -21,7 +21,7 @@ fi
 [ $# -gt 0 ] || set -- lint regress isolation pgtap tap kafka
 : "${T:=}" "${JOBS:=2}"
 # No test may take longer; a hang is a failure, not a wait.
-FILE_LIMIT=900
+: "${FILE_LIMIT:=900}"
 
 passed=0
 failed=0

@@ -2,7 +2,7 @@
 # restart comes in between: readers never find rows missing, the live runs go
 # on, and in the end the table is what its query says.
 #
-#	DATAPLAT_REBUILD_ROWS=10000000 make test-kafka T=176_pipeline_rebuild
+#	DATAPLAT_REBUILD_ROWS=10000000 FILE_LIMIT=3600 make test-kafka T=176_pipeline_rebuild
 use strict;
 use warnings;
 
