@@ -236,6 +236,45 @@ reserve_body(DpExchange *x)
 		refuse(x, 503, 503, "HTTP 503 Service Unavailable");
 }
 
+static enum MHD_Result
+count_length(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+	if (pg_strcasecmp(key, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0)
+		++*(int *) cls;
+	return MHD_YES;
+}
+
+/*
+ * A body whose length is told twice may be cut differently by a proxy before
+ * us, and the rest of it be taken for a request of somebody else.
+ */
+static void
+check_length(DpExchange *x)
+{
+	int			lengths = 0;
+
+	MHD_get_connection_values(x->mhd, MHD_HEADER_KIND, count_length, &lengths);
+	if (lengths <= 1 && (lengths == 0 || dp_web_header(&x->request, "Transfer-Encoding") == NULL))
+		return;
+	dp_web_add_header(&x->response, "Connection", "close");
+	refuse(x, 400, 400, "HTTP 400 Bad Request");
+}
+
+/*
+ * A page of another site that a browser shows must not use what the browser's
+ * machine may reach.  Other clients send no Origin.
+ */
+static void
+check_origin(DpExchange *x)
+{
+	const char *origin = dp_web_header(&x->request, "Origin");
+	const char *host = dp_web_header(&x->request, "Host");
+	const char *name = origin ? strstr(origin, "://") : NULL;
+
+	if (origin != NULL && (name == NULL || host == NULL || pg_strcasecmp(name + 3, host) != 0))
+		refuse(x, 403, 403, "HTTP 403 Forbidden");
+}
+
 static void
 take_headers(DpExchange *x, const char *method)
 {
@@ -244,7 +283,11 @@ take_headers(DpExchange *x, const char *method)
 	initStringInfo(&x->response.body);
 	x->request.transport = x;
 
-	find_route(x, method);
+	check_length(x);
+	if (!x->refused)
+		check_origin(x);
+	if (!x->refused)
+		find_route(x, method);
 	if (!x->refused)
 		negotiate(x);
 	if (!x->refused)

@@ -119,6 +119,18 @@ $s = http_connect($port);
 http_send($s, "POST /subjects/a/versions HTTP/1.1\r\nHost: x\r\nContent-Length: 900000000\r\nExpect: 100-continue\r\n\r\n");
 is(http_read($s)->{status}, 413, 'no leave for a body that is too large');
 
+# ---- what a browser or a careless proxy could be used for
+is(http($port, 'GET', '/', headers => { Origin => 'http://evil.example' })->{status}, 403, 'a page of another site');
+is(http($port, 'GET', '/', headers => { Origin => 'null' })->{status}, 403, 'a page of no site');
+is(http($port, 'GET', '/', headers => { Origin => "http://127.0.0.1:$port" })->{status}, 200, 'a page of our own');
+foreach my $lengths ("Content-Length: 5\r\nContent-Length: 6", "Content-Length: 5\r\nContent-Length: 5", "Content-Length: 5\r\nTransfer-Encoding: chunked")
+{
+	$s = http_connect($port);
+	http_send($s, "POST /subjects/a HTTP/1.1\r\nHost: x\r\n$lengths\r\n\r\n0\r\n\r\n");
+	my $answer = http_read($s);
+	ok(!defined $answer || $answer->{status} == 400 && $answer->{headers}{connection} eq 'close', 'a body whose length is told twice');
+}
+
 # ---- rubbish is answered or hung up on, and the worker stays
 my $pid = backend_pid($node, 'dataplat web worker');
 $node->safe_psql('postgres', "ALTER SYSTEM SET dataplat.web_request_timeout = '300ms'");
