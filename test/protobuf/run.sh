@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# run.sh: "make check-protobuf", do we read and write Protobuf as the official runtime does?
+#
+#	make check-protobuf                     10,000 random messages, then the conformance cases
+#	make check-protobuf ROUNDS=500 SEED=7
+#
+# protoc and the official Python runtime come from PyPI; a private server.
+set -euo pipefail
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$HERE/../kit/private-pg.sh"
+: "${ROUNDS:=10000}" "${SEED:=$RANDOM}"
+PROTOBUF=7.36.2
+GRPC_TOOLS=1.85.1
+
+export PYTHONDONTWRITEBYTECODE=1
+"$ROOT/test/kit/prereqs.sh" build test bench
+work=$ROOT/build/protobuf
+mkdir -p "$work"
+[ -x "$work/venv/bin/python" ] || python3 -m venv "$work/venv"
+"$work/venv/bin/pip" install -q "protobuf==$PROTOBUF" "grpcio-tools==$GRPC_TOOLS"
+
+place_open
+echo "== building"
+place_build protobuf
+cp "$ROOT/test/kit/test.conf" "$PLACE/test.conf"
+place_start "$PLACE/test.conf"
+as psql -Xq -d postgres -c "CREATE EXTENSION dataplat"
+as psql -Xq -d postgres -c "ALTER SYSTEM SET log_min_messages = fatal" -c "SELECT pg_reload_conf()" >/dev/null
+cp -rL "$work/venv" "$PLACE/venv"
+cp -r "$HERE" "$PLACE/judge"
+cp "$ROOT/test/incremental/pq.py" "$PLACE/judge/"
+
+failed=0
+echo "== random schemas and messages, SEED=$SEED"
+as "$PLACE/venv/bin/python" -B "$PLACE/judge/check.py" --conninfo "dbname=postgres" --seed "$SEED" --rounds "$ROUNDS" || failed=1
+echo "== conformance"
+as "$PLACE/venv/bin/python" -B "$PLACE/judge/conformance.py" --conninfo "dbname=postgres" || failed=1
+exit $failed
