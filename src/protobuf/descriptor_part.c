@@ -22,7 +22,12 @@ dp_pb_broken(DpPbSource *s)
 DpPbPart
 dp_pb_part_of(const char *data, size_t len)
 {
-	DpPbPart		part = {data, data + len};
+	/* A field without a length has no data; what it should hold is missed later. */
+	const char *start = data != NULL ? data : "";
+	DpPbPart	part = {start, start + len};
+
+	return part;
+};
 
 	return part;
 }
