@@ -27,9 +27,6 @@ dp_pb_part_of(const char *data, size_t len)
 	DpPbPart	part = {start, start + len};
 
 	return part;
-};
-
-	return part;
 }
 
 /* Go to the next field; false at the end, and on broken bytes with the end not reached. */
