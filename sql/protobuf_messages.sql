@@ -2,6 +2,9 @@
 -- fixtures were written by the official runtime (test/protobuf).
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS dataplat;
+SET timezone = 'UTC';
+SET datestyle = 'ISO, YMD';
+SET intervalstyle = 'postgres';
 \pset format unaligned
 \pset tuples_only on
 

@@ -63,6 +63,6 @@ dp_pb_base64_encode(const char *bytes, size_t len, DpBuf *out)
 {
 	size_t		room = (len + 2) / 3 * 4;
 
-	if (dp_buf_reserve(out, room))
+	if (room > 0 && dp_buf_reserve(out, room))
 		out->len += dp_pb_put_base64(out->data + out->len, bytes, len);
 }

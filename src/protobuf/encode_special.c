@@ -306,11 +306,7 @@ dp_pb_encode_special(DpPbEncoder *e, const DpPbCodeMessage *m, const DpPbJson *j
 			return dp_pb_encode_field(e, &m->codes[0], json);
 		case DP_PB_ANY:
 			return encode_any(e, m, json, at);
-		case DP_PB_FIELD_MASK:
-			return encode_field_mask(e, json, at);
 		default:
-			if (json->type != DP_PB_JSON_OBJECT || json->n > 0)
-				return dp_pb_encode_fail(e, at, "is no empty object");
-			return true;
+			return encode_field_mask(e, json, at);
 	}
 }

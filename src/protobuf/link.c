@@ -35,7 +35,6 @@ static const WellKnownName well_known[] = {
 	{"google.protobuf.BytesValue", DP_PB_WRAPPER},
 	{"google.protobuf.Any", DP_PB_ANY},
 	{"google.protobuf.FieldMask", DP_PB_FIELD_MASK},
-	{"google.protobuf.Empty", DP_PB_EMPTY},
 	{"confluent.type.Decimal", DP_PB_DECIMAL},
 	{"google.type.Decimal", DP_PB_GOOGLE_DECIMAL},
 	{"google.type.Date", DP_PB_DATE},

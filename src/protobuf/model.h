@@ -195,7 +195,6 @@ typedef enum DpPbWellKnown
 	DP_PB_WRAPPER,
 	DP_PB_ANY,
 	DP_PB_FIELD_MASK,
-	DP_PB_EMPTY,
 	DP_PB_DECIMAL,				/* confluent.type.Decimal: ordinary in JSON, numeric in a column */
 	DP_PB_GOOGLE_DECIMAL,
 	DP_PB_DATE,

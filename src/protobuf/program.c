@@ -53,7 +53,6 @@ static const Wanted wanted[] = {
 	{DP_PB_WRAPPER, 1, {{1, -1}}},
 	{DP_PB_ANY, 2, {{1, DP_PB_STRING}, {2, DP_PB_BYTES}}},
 	{DP_PB_FIELD_MASK, 1, {{1, DP_PB_STRING, true}}},
-	{DP_PB_EMPTY, 0},
 	{DP_PB_DECIMAL, 3, {{1, DP_PB_BYTES}, {2, DP_PB_UINT32}, {3, DP_PB_INT32}}},
 	{DP_PB_GOOGLE_DECIMAL, 1, {{1, DP_PB_STRING}}},
 	{DP_PB_DATE, 3, {{1, DP_PB_INT32}, {2, DP_PB_INT32}, {3, DP_PB_INT32}}},

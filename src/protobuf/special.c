@@ -295,11 +295,7 @@ dp_pb_push_special(DpPbReader *r, const DpPbCodeMessage *m, uint32 base)
 			return push_wrapper(r, m, base);
 		case DP_PB_ANY:
 			return push_any(r, m, base);
-		case DP_PB_FIELD_MASK:
-			return push_field_mask(r, m, base);
 		default:
-			if (!dp_nodes_close(r->d, r->d->stack.len, DP_NODE_OBJECT, DP_SHAPE_ROOT))
-				return dp_pb_no_memory(r->err);
-			return true;
+			return push_field_mask(r, m, base);
 	}
 }
