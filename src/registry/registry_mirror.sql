@@ -307,11 +307,14 @@ DECLARE
     r           record;
 BEGIN
     SELECT * INTO r FROM dataplat_internal.registry_request(role_name, server, 'GET', path || '/' || the_version || '?deleted=true');
-    IF r.status = 200 AND (r.answer ->> 'id')::int = the_id THEN
-        RETURN dataplat_internal.mirror_row(the_subject, the_version, the_id, 'same',
-                                            CASE WHEN r.answer ->> 'schema' <> v ->> 'schema' THEN 'the text is not the same there' END);
-    ELSIF r.status = 200 THEN
+    IF r.status = 200 AND (r.answer ->> 'id')::int <> the_id THEN
         RETURN dataplat_internal.mirror_row(the_subject, the_version, the_id, 'conflict', format('the version is there with id %s', r.answer ->> 'id'));
+    ELSIF r.status = 200 THEN
+        -- Not every registry tells GUIDs, and each prints in its own way.
+        RETURN CASE WHEN r.answer ->> 'schema' = v ->> 'schema' OR r.answer ->> 'guid' = v ->> 'guid' THEN dataplat_internal.mirror_row(the_subject, the_version, the_id, 'same')
+                    WHEN v ->> 'schemaType' <> 'PROTOBUF' AND coalesce(r.answer ->> 'schemaType', 'AVRO') = v ->> 'schemaType'
+                         AND (r.answer ->> 'schema')::jsonb = (v ->> 'schema')::jsonb THEN dataplat_internal.mirror_row(the_subject, the_version, the_id, 'same')
+                    ELSE dataplat_internal.mirror_row(the_subject, the_version, the_id, 'conflict', 'the version is another schema there') END;
     END IF;
     PERFORM dataplat_internal.remote_change(role_name, server, 'PUT',
         '/mode/' || dataplat_internal.url_encode(the_subject) || '?force=true', '{"mode": "IMPORT"}');
