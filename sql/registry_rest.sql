@@ -121,6 +121,12 @@ SELECT pg_temp.ask('set_mode', '{"subject": "s", "body": {}}');
 SELECT pg_temp.ask('delete_mode', '{"subject": "s"}'), pg_temp.ask('delete_mode');
 SELECT pg_temp.ask('delete_mode', '{"subject": "s"}');
 
+-- Protobuf: as text, or serialized, and taken in both forms.
+SELECT pg_temp.ask('register', '{"subject": "p", "body": {"schema": "syntax = \"proto3\"; message M { int32 a = 1; } // a comment", "schemaType": "PROTOBUF"}}') ->> 'schema' AS text;
+SELECT pg_temp.ask('version_schema', '{"subject": "p", "version": 1, "format": "serialized"}');
+SELECT pg_temp.ask('register', jsonb_build_object('subject', 'p', 'body', jsonb_build_object('schemaType', 'PROTOBUF',
+           'schema', pg_temp.ask('version_schema', '{"subject": "p", "version": 1, "format": "serialized"}')))) ->> 'version' AS "the same version";
+
 -- Compatibility.
 SELECT pg_temp.ask('compatibility', '{"subject": "s", "version": "latest", "body": {"schema": "\"int\""}}'), pg_temp.ask('compatibility', '{"subject": "nowhere", "body": {"schema": "\"int\""}}'),
        pg_temp.ask('compatibility', '{"subject": "nowhere", "version": "latest", "verbose": "true", "body": {"schema": "\"int\""}}');
