@@ -62,6 +62,9 @@ extern int	dp_js_check_unevaluated_items(DpJsCheck *c, const DpJsSchema *s, cons
 extern int	dp_js_check_unevaluated_properties(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v,
 											   DpJsMarks *marks);
 
+/* Count work done; false and the error when it is too much, or interrupted. */
+extern bool dp_js_check_go_on(DpJsCheck *c, uint32 steps);
+
 /* Tell of a violation here; returns 0, or -1 when that was the last. */
 extern int	dp_js_check_failed(DpJsCheck *c, const char *keyword, const char *fmt,...)
 			__attribute__((format(printf, 3, 4)));

@@ -17,6 +17,8 @@
 
 #undef qsort
 
+#define INTERRUPT_EVERY 4096	/* values of an enumeration */
+
 typedef struct TypeName
 {
 	const char *name;
@@ -166,6 +168,9 @@ take_any(DpJsBuild *build, DpJsSchema *s, DpJsDraft draft)
 			return false;
 		for (s->nenum = 0; s->nenum < values->len; s->nenum++)
 		{
+			if (s->nenum % INTERRUPT_EVERY == INTERRUPT_EVERY - 1 &&
+				dp_schema_interrupted && dp_schema_interrupted())
+				return dp_error_set(build->err, DP_SQLSTATE_INTERRUPTED, DP_NO_POSITION, "interrupted");
 			if (!dp_js_freeze(&build->program->arena, build->d, &values->u.elements[s->nenum],
 							  &s->enumeration[s->nenum], build->err))
 				return false;

@@ -11,8 +11,6 @@
 #include "formats/shapes.h"
 #include "jsonschema/check.h"
 
-#undef qsort
-
 #define ALSO(call) \
 	do { \
 		int			verdict_ = (call); \
@@ -39,65 +37,62 @@ check_element(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *array, uint32 i
 	return result;
 }
 
-typedef struct Hashed
-{
-	uint64		hash;
-	uint32		i;
-} Hashed;
-
+/*
+ * Elements go into a hash table by their value; those that meet there are
+ * compared.  Places are counted from one, zero is free.
+ */
 static int
-compare_hashed(const void *a, const void *b)
+find_equal(DpJsCheck *c, const DpJsInst *array, uint32 *table, uint64 mask, uint32 *first,
+		   uint32 *second)
 {
-	const Hashed *x = a;
-	const Hashed *y = b;
+	for (uint32 i = 0; i < array->len; i++)
+	{
+		DpJsInst	v = dp_js_element(array, i);
+		uint64		b = dp_js_inst_hash(&v) & mask;
 
-	if (x->hash != y->hash)
-		return x->hash < y->hash ? -1 : 1;
-	return x->i < y->i ? -1 : 1;
+		for (; table[b] != 0; b = (b + 1) & mask)
+		{
+			DpJsInst	other = dp_js_element(array, table[b] - 1);
+
+			if (dp_js_inst_equal(&v, &other))
+			{
+				*first = table[b] - 1;
+				*second = i;
+				return 1;
+			}
+			if (!dp_js_check_go_on(c, 1))
+				return -1;
+		}
+		table[b] = i + 1;
+		if (!dp_js_check_go_on(c, 1))
+			return -1;
+	}
+	return 0;
 }
 
-/* Equal values have equal hashes; those are compared with each other. */
 static int
 check_unique(DpJsCheck *c, const DpJsInst *array)
 {
-	Hashed	   *hashed = malloc(Max(array->len, 1) * sizeof(Hashed));
-	int64		first = -1;
-	uint32		second = 0;
+	uint64		size = 16;
+	uint32	   *table;
+	uint32		first;
+	uint32		second;
+	int			found;
 
-	if (hashed == NULL)
+	while (size < 2 * (uint64) array->len)
+		size *= 2;
+	table = calloc(size, sizeof(uint32));
+	if (table == NULL)
 	{
 		dp_out_of_memory(c->err);
 		return -1;
 	}
-	for (uint32 i = 0; i < array->len; i++)
-	{
-		DpJsInst	v = dp_js_element(array, i);
-
-		hashed[i].hash = dp_js_inst_hash(&v);
-		hashed[i].i = i;
-	}
-	qsort(hashed, array->len, sizeof(Hashed), compare_hashed);
-	for (uint32 i = 0; i < array->len && first < 0; i++)
-	{
-		DpJsInst	a = dp_js_element(array, hashed[i].i);
-
-		for (uint32 k = i + 1; k < array->len && hashed[k].hash == hashed[i].hash && first < 0; k++)
-		{
-			DpJsInst	b = dp_js_element(array, hashed[k].i);
-
-			if (dp_js_inst_equal(&a, &b))
-			{
-				first = hashed[i].i;
-				second = hashed[k].i;
-			}
-			c->steps++;
-		}
-	}
-	free(hashed);
-	if (first < 0)
-		return 1;
+	found = find_equal(c, array, table, size - 1, &first, &second);
+	free(table);
+	if (found <= 0)
+		return found < 0 ? -1 : 1;
 	return dp_js_check_failed(c, "uniqueItems", "must have no equal items, but %u and %u are",
-							  (uint32) first, second);
+							  first, second);
 }
 
 static int
@@ -220,7 +215,7 @@ check_members(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *object, DpJsMar
 		{
 			int			matches = dp_js_regex_match(s->patterns[k].regex, key.ptr, key.len, c->err);
 
-			if (matches < 0)
+			if (matches < 0 || !dp_js_check_go_on(c, 1))
 				return -1;
 			if (matches == 0)
 				continue;
@@ -266,12 +261,13 @@ check_needs(DpJsCheck *c, const DpJsInst *object, const DpJsValue *names, uint32
 {
 	int			result = 1;
 
+	if (!dp_js_check_go_on(c, n))
+		return -1;
 	for (uint32 i = 0; i < n; i++)
 	{
 		if (names[i].kind == DP_JS_STRING && dp_js_find(object, names[i].u.text, names[i].len) < 0)
 			ALSO(dp_js_check_failed(c, keyword, "property \"%.100s\" is missing", names[i].u.text));
 	}
-	c->steps += n;
 	return result;
 }
 
@@ -281,6 +277,8 @@ check_dependents(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *object, DpJs
 {
 	int			result = 1;
 
+	if (!dp_js_check_go_on(c, s->ndependents))
+		return -1;
 	for (uint32 k = 0; k < s->ndependents; k++)
 	{
 		const DpJsProperty *dependent = &s->dependents[k];

@@ -49,14 +49,39 @@ free_schema(void *arg)
 pg_noreturn static void
 throw_error(const DpError *err)
 {
-	/* Most often the server wants to throw an error of its own. */
-	if (strcmp(err->sqlstate, DP_SQLSTATE_INTERRUPTED) == 0)
-		CHECK_FOR_INTERRUPTS();
 	ereport(ERROR,
 			(errcode(MAKE_SQLSTATE(err->sqlstate[0], err->sqlstate[1], err->sqlstate[2],
 								   err->sqlstate[3], err->sqlstate[4])),
 			 errmsg("%s", err->message),
 			 err->detail[0] ? errdetail("%s", err->detail) : 0));
+}
+
+/*
+ * After an error: true when the engine only made way for an interrupt, which is
+ * served now and may throw; then the call is to be made again.
+ */
+static bool
+made_way(const DpError *err)
+{
+	if (strcmp(err->sqlstate, DP_SQLSTATE_INTERRUPTED) != 0)
+		return false;
+	CHECK_FOR_INTERRUPTS();
+	return true;
+}
+
+static DpSchema *
+parse_schema(const char *written, const DpSchemaRef *refs, int nrefs)
+{
+	DpError		err = {0};
+	DpSchema   *schema;
+
+	do
+	{
+		schema = dp_jsonschema_kind.parse(written, strlen(written), refs, nrefs, &err);
+	} while (schema == NULL && made_way(&err));
+	if (schema == NULL)
+		throw_error(&err);
+	return schema;
 }
 
 static bool
@@ -129,7 +154,6 @@ site_of_call(FunctionCallInfo fcinfo, Jsonb *schema, Jsonb *refs)
 	CallSite   *site = flinfo->fn_extra;
 	DpSchemaRef *references;
 	DpSchema   *parsed;
-	DpError		err = {0};
 	char	   *text;
 	int			nrefs;
 
@@ -148,9 +172,7 @@ site_of_call(FunctionCallInfo fcinfo, Jsonb *schema, Jsonb *refs)
 
 	references = read_references(refs, &nrefs);
 	text = JsonbToCString(NULL, &schema->root, VARSIZE(schema));
-	parsed = dp_jsonschema_kind.parse(text, strlen(text), references, nrefs, &err);
-	if (parsed == NULL)
-		throw_error(&err);
+	parsed = parse_schema(text, references, nrefs);
 	free_schema(site);
 	site->schema = parsed;
 	if (site->schema_arg)
@@ -186,9 +208,13 @@ dp_json_schema_validate(PG_FUNCTION_ARGS)
 	DpError		err = {0};
 
 	InitMaterializedSRF(fcinfo, 0);
-	if (!dp_jsonschema_validate(site->schema, (const char *) data, PG_GETARG_BOOL(3),
-								put_violation, fcinfo->resultinfo, &err))
-		throw_error(&err);
+	while (!dp_jsonschema_validate(site->schema, (const char *) data, PG_GETARG_BOOL(3),
+								   put_violation, fcinfo->resultinfo, &err))
+	{
+		if (!made_way(&err))
+			throw_error(&err);
+		tuplestore_clear(((ReturnSetInfo *) fcinfo->resultinfo)->setResult);
+	}
 	return (Datum) 0;
 }
 
@@ -203,8 +229,11 @@ read_columns(DpMessageReader *reader, const char *src, size_t len, int n)
 	int			dims = n + 1;
 	int			lower = 1;
 
-	if (!reader->to_columns(reader, src, len, values, &err))
-		throw_error(&err);
+	while (!reader->to_columns(reader, src, len, values, &err))
+	{
+		if (!made_way(&err))
+			throw_error(&err);
+	}
 	for (int i = 0; i <= n; i++)
 	{
 		nulls[i] = values[i].isnull;
@@ -255,9 +284,7 @@ dp_json_schema_read(PG_FUNCTION_ARGS)
 	}
 	options.columns = columns;
 	options.rescue = true;
-	schema = dp_jsonschema_kind.parse(written, strlen(written), NULL, 0, &err);
-	if (schema == NULL)
-		throw_error(&err);
+	schema = parse_schema(written, NULL, 0);
 	reader = dp_jsonschema_kind.reader(schema, &options, &err);
 	dp_jsonschema_kind.free(schema);	/* a reader does not need it */
 	if (reader == NULL)

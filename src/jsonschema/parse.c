@@ -26,8 +26,21 @@ DpJsRegex *
 dp_js_regex(DpJsBuild *build, const char *pattern, size_t len)
 {
 	DpJsProgram *program = build->program;
-	DpJsRegex  *regex = dp_arena_alloc(&program->arena, sizeof(DpJsRegex));
+	DpJsRegex  *regex;
+	int			n = 0;
 
+	for (regex = program->regexes; regex != NULL; regex = regex->next, n++)
+	{
+		if (regex->len == len && memcmp(regex->pattern, pattern, len) == 0)
+			return regex;
+	}
+	if (n >= DP_JS_MAX_PATTERNS)
+	{
+		dp_error_set(build->err, DP_SQLSTATE_LIMIT, DP_NO_POSITION,
+					 "JSON Schema has more than %d different patterns", DP_JS_MAX_PATTERNS);
+		return NULL;
+	}
+	regex = dp_arena_alloc(&program->arena, sizeof(DpJsRegex));
 	if (regex == NULL)
 	{
 		dp_out_of_memory(build->err);

@@ -38,6 +38,7 @@ typedef struct DpJsRegex DpJsRegex;
 
 #define DP_JS_NO_LIMIT PG_UINT32_MAX
 
+#define DP_JS_MAX_PATTERNS 2000 /* in one program: 40 MB of them */
 #define DP_JS_MAX_SCHEMAS 100000	/* in one program: 50 MB of them */
 
 struct DpJsAnchor

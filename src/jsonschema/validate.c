@@ -25,6 +25,7 @@
 #undef vsnprintf
 
 #define INTERRUPT_EVERY 4096	/* steps */
+#define VALUES_A_STEP 16		/* small values compared in the time of a step */
 
 int
 dp_js_check_failed(DpJsCheck *c, const char *keyword, const char *fmt,...)
@@ -202,9 +203,10 @@ check_any(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v)
 
 	if (s->types != 0 && !type_matches(s->types, v))
 		ALSO(dp_js_check_failed(c, "type", "must be %s", type_list(s->types, list, sizeof(list))));
+	if (!dp_js_check_go_on(c, s->nenum / VALUES_A_STEP))
+		return -1;
 	for (uint32 i = 0; i < s->nenum && !found; i++)
 		found = dp_js_inst_equal(&s->enumeration[i], v);
-	c->steps += s->nenum;
 	if (!found)
 		ALSO(dp_js_check_failed(c, "enum", "must be one of the values listed"));
 	if (s->constant != NULL && !dp_js_inst_equal(s->constant, v))
@@ -411,10 +413,11 @@ goes_in_circles(const DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v)
 	return false;
 }
 
-static bool
-enter(DpJsCheck *c, DpJsFrame *frame)
+bool
+dp_js_check_go_on(DpJsCheck *c, uint32 steps)
 {
-	if (++c->steps / INTERRUPT_EVERY != c->asked)
+	c->steps += Min(steps, DP_JS_MAX_STEPS);
+	if (c->steps / INTERRUPT_EVERY != c->asked)
 	{
 		c->asked = c->steps / INTERRUPT_EVERY;
 		if (dp_schema_interrupted && dp_schema_interrupted())
@@ -424,6 +427,14 @@ enter(DpJsCheck *c, DpJsFrame *frame)
 		return dp_error_set(c->err, DP_SQLSTATE_LIMIT, DP_NO_POSITION,
 							"validation against a JSON Schema takes more than %d steps",
 							DP_JS_MAX_STEPS);
+	return true;
+}
+
+static bool
+enter(DpJsCheck *c, DpJsFrame *frame)
+{
+	if (!dp_js_check_go_on(c, 1))
+		return false;
 	if (++c->depth > DP_JS_MAX_DEPTH)
 		return dp_error_set(c->err, DP_SQLSTATE_LIMIT, DP_NO_POSITION,
 							"validation against a JSON Schema goes deeper than %d schemas",
