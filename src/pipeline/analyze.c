@@ -232,6 +232,24 @@ dark_input(const Analysis *a)
 	return NULL;
 }
 
+/* Will runs add and take away, as far as the query tells? */
+static bool
+is_additive(const Analysis *a)
+{
+	List	   *columns = NIL;
+	ListCell   *lc;
+
+	foreach(lc, a->keys)
+	{
+		int			column = SPI_fnumber(a->query->desc, lfirst(lc));
+
+		if (column <= 0)
+			return false;		/* the caller lists these */
+		columns = lappend_int(columns, column - 1);
+	}
+	return dp_query_additive(a->query, columns) != NULL;
+}
+
 static void
 infer_mode(Analysis *a)
 {
@@ -295,7 +313,7 @@ infer_mode(Analysis *a)
 				 errhint("Name the columns: keys => '{...}', or ask for mode => 'full'.")));
 	}
 	a->mode = "aggregate";
-	a->reason = one_row ? "one row, computed again when what it is made of changes" :
+	a->reason = is_additive(a) ? "what a change adds to its groups or takes from them is told exactly by the changed rows" : one_row ? "one row, computed again when what it is made of changes" :
 		"the keys that a change touches are computed again";
 }
 

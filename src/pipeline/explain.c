@@ -165,7 +165,7 @@ dp_explain_pipeline(PG_FUNCTION_ARGS)
 	bool		execute = PG_GETARG_BOOL(1);
 	DpPipeline *pipeline = execute ? dp_pipeline_take(name) : dp_pipeline_load(name);
 	StringInfoData text;
-	DpPlans		plans = {&text, execute, NULL};
+	DpPlans		plans = {&text, execute, NULL, 0};
 	DpRun		run;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);

@@ -92,6 +92,7 @@ typedef struct DpPlans
 	StringInfo	text;
 	bool		analyze;
 	const char *title;			/* of the queries to come */
+	int			nth;			/* of those with this title; 0: none yet */
 } DpPlans;
 
 extern DpPlans *dp_query_explain(DpPlans *plans);

@@ -83,7 +83,10 @@ void
 dp_query_title(const char *title)
 {
 	if (plans != NULL)
+	{
 		plans->title = title;
+		plans->nth = 0;
+	}
 }
 
 static void
@@ -98,7 +101,10 @@ explain_query(QueryDesc *desc)
 	ExplainBeginOutput(es);
 	ExplainPrintPlan(es, desc);
 	ExplainEndOutput(es);
-	appendStringInfo(plans->text, "-- %s\n%s\n", plans->title ? plans->title : "query", es->str->data);
+	appendStringInfo(plans->text, "-- %s", plans->title ? plans->title : "query");
+	if (++plans->nth > 1)
+		appendStringInfo(plans->text, " (%d)", plans->nth);
+	appendStringInfo(plans->text, "\n%s\n", es->str->data);
 }
 
 uint64

@@ -55,7 +55,8 @@ def run(name):
 
 
 def make_schema(s):
-    s.sql(f"""DROP SCHEMA IF EXISTS bench_p CASCADE;
+    s.sql(f"""CREATE SERVER IF NOT EXISTS bench FOREIGN DATA WRAPPER dataplat_kafka OPTIONS ("bootstrap.servers" 'localhost:1');
+        DROP SCHEMA IF EXISTS bench_p CASCADE;
         CREATE SCHEMA bench_p;
         CREATE TABLE bench_p.customer (id bigint PRIMARY KEY, name text, region text);
         INSERT INTO bench_p.customer SELECT g, 'name ' || g, 'region ' || g % 20 FROM generate_series(0, {CUSTOMERS - 1}) AS g""")
