@@ -5,6 +5,8 @@ use warnings;
 use utf8;
 
 use DataplatCluster;
+use IPC::Run ();
+use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use StubRegistry;
 use Test::More;
@@ -116,6 +118,30 @@ server('file', $stub->url, undef, q{username 'etl', password_ref 'file:reg'});
 is(fetch('1', 'file'), 'found|1|"string"|', 'with the password of a file');
 like(query(q{SELECT detail FROM dataplat.test_connection('allowed') WHERE step = 'options'}), qr/as etl\. Beware: the login goes over the network in clear/, 'a login without TLS is warned of');
 $stub->behave(mode => 'ok');
+
+# TLS: the certificate must be one that is trusted, unless a superuser says so.
+SKIP:
+{
+	my $port = PostgreSQL::Test::Cluster::get_free_port();
+
+	skip 'there is no openssl', 4
+	  if system("openssl req -x509 -newkey rsa:2048 -nodes -keyout $dir/key.pem -out $dir/cert.pem -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 2>/dev/null") != 0;
+	mkdir "$dir/$_" foreach qw(schemas schemas/ids);
+	append_to_file("$dir/schemas/ids/1", '{"schema": "\\"string\\""}');
+	append_to_file("$dir/subjects", '["a"]');
+	my $log = '';
+	my $tls = IPC::Run::start([ 'env', '-C', $dir, 'openssl', 's_server', '-quiet', '-WWW', '-accept', "127.0.0.1:$port", '-key', 'key.pem', '-cert', 'cert.pem' ],
+		'<', \undef, '>&', \$log);
+	server('tls', "https://127.0.0.1:$port");
+	wait_until($node, q{SELECT step || ' ' || ok FROM dataplat.test_connection('tls') WHERE step <> 'options'}, 'a certificate that nobody signed is refused', expected => 'tls false');
+	my $pem = slurp_file("$dir/cert.pem");
+	query("ALTER SERVER tls OPTIONS (ADD ca_pem '$pem')");
+	is(fetch('1', 'tls'), 'found|1|"string"|', 'unless it is the one to trust');
+	is(query(q{SELECT string_agg(step || ' ' || ok, ', ') FROM dataplat.test_connection('tls') WHERE step = 'tls'}), 'tls true', 'test_connection agrees');
+	server('tls', "https://127.0.0.1:$port", q{verify_tls 'false'});
+	is(fetch('1', 'tls'), 'found|1|"string"|', 'or nobody is to look');
+	$tls->kill_kill;
+}
 
 # Who may reach what: the address counts, and the owner of the server.
 query('CREATE ROLE engineer LOGIN; GRANT USAGE ON FOREIGN DATA WRAPPER dataplat_registry TO engineer; GRANT USAGE ON SCHEMA dataplat TO engineer');
