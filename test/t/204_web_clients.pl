@@ -46,6 +46,17 @@ my $ok = IPC::Run::run([ $python, "$src/test/clients/registry.py", "http://127.0
 pass($1) while $out =~ /^ok - (.+)$/mg;
 ok($ok, 'the client got what it expects') or diag($why);
 
+# The messages that the client wrote become bronze columns, typed by the schemas that it registered.
+$node->safe_psql('postgres', "CREATE SERVER k FOREIGN DATA WRAPPER dataplat_kafka OPTIONS (\"bootstrap.servers\" '$broker')");
+foreach my $kind ('avro', 'json', 'protobuf')
+{
+	$node->safe_psql('postgres', "SELECT dataplat.create_source('py_$kind', server => 'k', topic => 'py-$kind', format => '$kind', layout => 'columns', value_subject => 'py-$kind-value')");
+	wait_until($node, "SELECT count(*) = 100 FROM bronze.py_$kind", "$kind: 100 rows in bronze");
+	is($node->safe_psql('postgres', "SELECT min(id), max(id), count(DISTINCT id), count(DISTINCT _schema_id), max(note) FILTER (WHERE id = 42) FROM bronze.py_$kind"),
+		'0|99|100|1|nº 42', "$kind: with their values, and the schema's id");
+}
+is($node->safe_psql('postgres', 'SELECT count(*) FROM dataplat.dead_letter'), '0', 'and no dead letter');
+
 # The log has no complaint of the worker.
 unlike(slurp_file($node->logfile), qr/HTTP request failed/, 'no request failed inside');
 $node->stop;
