@@ -72,7 +72,8 @@ COMMENT ON FUNCTION dataplat_internal.wider_type(text, text) IS 'the type of a c
 REVOKE ALL ON FUNCTION dataplat_internal.wider_type(text, text) FROM PUBLIC;
 
 -- What is different from what the target has: array of {"kind", "field", "type", "was"}.
--- A field that an earlier schema had without getting a column is known: it was left out on purpose.
+-- What an earlier schema had is known: a field that got no column was left out on purpose, and
+-- a column of another type was given that type on purpose.
 CREATE OR REPLACE FUNCTION dataplat_internal.schema_changes(s dataplat.source, new_fields jsonb)
 RETURNS jsonb
 LANGUAGE sql STABLE
@@ -102,6 +103,8 @@ AS $$
               FROM f JOIN col ON col.field = f.name
              CROSS JOIN LATERAL (SELECT dataplat_internal.compare_types(f.type, col.type) AS verdict) AS v
              WHERE v.verdict <> 'fits'
+               AND EXISTS (SELECT FROM met)
+               AND NOT EXISTS (SELECT FROM met, jsonb_array_elements(met.fields) AS k WHERE k ->> 'name' = f.name AND k ->> 'type' = f.type)
             UNION ALL
             SELECT 3, 0, 'removed', col.field, col.name, NULL, col.type
               FROM col

@@ -19,6 +19,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib
 import operation
 import peers
 import pipelines
+import schemas
 from broker import KafkaBroker, MockBroker, fill
 from report import Results, commit
 from server import Server
@@ -98,9 +99,14 @@ def rates(session, results, kind):
     broker = session.open_broker(kind)
     partitions = broker.partitions(session.o.rows)
     try:
-        session.start(broker, {"bench": partitions})
+        # beside the JSON topic, for those who read other encodings
+        encodings = {e: t for e, t in schemas.TOPICS.items() if any(n.startswith(f"dp_{e}") for n in field)}
+        session.start(broker, {t: partitions for t in ("bench", *encodings.values())})
         b = session.bench(broker, "bench")
         filled = fill(b.tools, broker, "bench", session.o.rows, partitions)
+        for encoding, topic in encodings.items():
+            fill(b.tools, broker, topic, session.o.rows, partitions, encoding=encoding,
+                 schema_id=schemas.register(session.server, encoding))
         results.about["bytes"] = filled["bytes"]
         peers.make_files(b)
         peers.warm_up(b)

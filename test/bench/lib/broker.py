@@ -75,10 +75,10 @@ class KafkaBroker:
         self._run("wipe")
 
 
-def fill(tools, broker, topic, rows, partitions, size=0):
+def fill(tools, broker, topic, rows, partitions, size=0, encoding="json", schema_id=0):
     """Produce the bench's messages; returns what the producer says of them."""
     out = subprocess.check_output([os.path.join(tools, "produce"), "-b", broker.bootstrap, "-t", topic, "-n", str(rows),
-                                   "-p", str(partitions), "-s", str(size)], text=True)
+                                   "-p", str(partitions), "-s", str(size), "-e", encoding, "-i", str(schema_id)], text=True)
     filled = json.loads(out.splitlines()[-1])
     if rows > 0:
         check_kept(broker, topic, rows)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 
+import schemas
 from broker import wait_until
 from connect import connect
 from server import cpu_seconds, stat_cpu
@@ -169,7 +170,7 @@ def dataplat(format, layout="document", workers=1):
         target = f"bronze.{name}"
         s.sql("CREATE SCHEMA IF NOT EXISTS bronze")
         more = {"columns": ORDER_COLUMNS} if layout == "columns" else {}
-        create_source(s, name, b.topic, target, format=format, layout=layout, workers=workers, **more)
+        create_source(s, name, schemas.TOPICS.get(format, b.topic), target, format=format, layout=layout, workers=workers, **more)
         try:
             s.sql("CHECKPOINT")
             start = time.time()
@@ -228,6 +229,10 @@ CONTESTANTS = {
     "copy_binary_typed": copy_from("typed.bin", f"{KAFKA_COLUMNS}, {ORDER_COLUMNS}", "binary"),
     "dp_typed_2": dataplat("json", layout="columns", workers=2),
     "go_typed_2": go(2, typed=True),
+    "dp_avro_typed": dataplat("avro", layout="columns"),
+    "dp_avro_jsonb": dataplat("avro"),
+    "dp_protobuf_typed": dataplat("protobuf", layout="columns"),
+    "dp_protobuf_jsonb": dataplat("protobuf"),
     "jdbc": jdbc,
     "connect": connect,
 }

@@ -9,13 +9,14 @@
  * can do that; the mock broker makes its topics by itself.
  *
  *	  produce -b BROKERS -t TOPIC -n MESSAGES -p PARTITIONS [-c CODEC] [-s BYTES]
+ *			  [-e json|avro|protobuf -i SCHEMA_ID]
  *
  *-------------------------------------------------------------------------
  */
 #include <librdkafka/rdkafka.h>
 #include <unistd.h>
 
-#include "message.h"
+#include "message_binary.h"
 
 #define BATCH_MESSAGES 1000
 
@@ -28,6 +29,16 @@ on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 	(void) opaque;
 	if (m->err)
 		failed++;
+}
+
+static int
+write_message(char *buf, const char *encoding, long i, int schema_id)
+{
+	if (strcmp(encoding, "avro") == 0)
+		return message_write_avro(buf, i, schema_id);
+	if (strcmp(encoding, "protobuf") == 0)
+		return message_write_protobuf(buf, i, schema_id);
+	return message_write(buf, i);
 }
 
 /* Failure is not one: the topic may exist, or the broker may be the mock. */
@@ -80,10 +91,12 @@ main(int argc, char **argv)
 {
 	const char *brokers = NULL,
 			   *topic = NULL,
-			   *codec = "lz4";
+			   *codec = "lz4",
+			   *encoding = "json";
 	long		n = 0,
 				size = 0;
 	int			partitions = 8,
+				schema_id = 0,
 				opt;
 	char		err[256];
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -92,7 +105,7 @@ main(int argc, char **argv)
 	long		bytes = 0;
 	int64_t		start;
 
-	while ((opt = getopt(argc, argv, "b:t:n:p:c:s:")) != -1)
+	while ((opt = getopt(argc, argv, "b:t:n:p:c:s:e:i:")) != -1)
 	{
 		switch (opt)
 		{
@@ -102,6 +115,8 @@ main(int argc, char **argv)
 			case 'p': partitions = atoi(optarg); break;
 			case 'c': codec = optarg; break;
 			case 's': size = atol(optarg); break;
+			case 'e': encoding = optarg; break;
+			case 'i': schema_id = atoi(optarg); break;
 			default: return 2;
 		}
 	}
@@ -127,7 +142,7 @@ main(int argc, char **argv)
 	start = now_us();
 	for (long i = 0; i < n; i++)
 	{
-		int			len = message_write(value, i);
+		int			len = write_message(value, encoding, i, schema_id);
 		char		key[32];
 		int			key_len = snprintf(key, sizeof(key), "k%ld", i % 1000000);
 		rd_kafka_resp_err_t e;
