@@ -313,7 +313,6 @@ put_fields(Target *t, DpBuf *out, const DpPbMessage *message)
 {
 	int			n = 0;
 
-	/* A descriptor may have left holes among the indexes: count anew. */
 	for (const DpPbOneof *o = message->oneofs; o != NULL; o = o->next)
 		n++;
 	for (const DpPbField *f = message->fields; f != NULL; f = f->next)
@@ -323,11 +322,7 @@ put_fields(Target *t, DpBuf *out, const DpPbMessage *message)
 		if (is_optional3(f, message->file))
 			oneof = n++;
 		else if (f->oneof != NULL)
-		{
-			oneof = 0;
-			for (const DpPbOneof *o = message->oneofs; o != f->oneof; o = o->next)
-				oneof++;
-		}
+			oneof = f->oneof->index;
 		put_field(t, out, 2, f, message->full_name, NULL, oneof, is_optional3(f, message->file));
 	}
 	for (const DpPbOneof *o = message->oneofs; o != NULL; o = o->next)

@@ -203,7 +203,7 @@ link_fields(Linker *l, DpPbField *field, const char *scope)
 {
 	for (; field != NULL; field = field->next)
 	{
-		if (!link_field(l, field, scope))
+		if (!link_field(l, field, scope) || dp_pb_interrupted(l->err))
 			return false;
 	}
 	return true;
@@ -245,6 +245,11 @@ link_messages(Linker *l, DpPbMessage *message)
 {
 	for (; message != NULL; message = message->next)
 	{
+		int			n = 0;
+
+		/* A descriptor may have left holes among the indexes. */
+		for (DpPbOneof *oneof = message->oneofs; oneof != NULL; oneof = oneof->next)
+			oneof->index = n++;
 		if (!link_fields(l, message->fields, message->full_name) ||
 			!link_extends(l, message->extends, message->full_name) ||
 			!link_messages(l, message->messages) || dp_pb_interrupted(l->err))

@@ -16,6 +16,7 @@
 #define MAX_DURATION INT64CONST(315576000000)	/* 10000 years */
 #define NANOS 1000000000
 #define SECONDS_PER_DAY_ 86400
+#define MANY_MESSAGES 256
 
 /* The value of the slot of field "i", or zero. */
 static inline uint64
@@ -223,6 +224,11 @@ push_any_content(DpPbReader *r, const char *url, size_t len, const DpPbRaw *valu
 
 	while (name > url && name[-1] != '/')
 		name--;
+
+	/* Looking among many messages again and again takes time. */
+	if (r->program->nmessages >= MANY_MESSAGES &&
+		!dp_pb_count_values(r, r->program->nmessages / 64))
+		return false;
 	m = dp_pb_code_message(r->program, name, url + len - name);
 	if (m == NULL)
 		return dp_pb_push_key(r, "value           ", 5, shape) &&
