@@ -26,13 +26,16 @@ cp "$ROOT/test/kit/test.conf" "$PLACE/test.conf"
 place_start "$PLACE/test.conf"
 as psql -Xq -d postgres -c "CREATE EXTENSION dataplat"
 as psql -Xq -d postgres -c "ALTER SYSTEM SET log_min_messages = fatal" -c "SELECT pg_reload_conf()" >/dev/null
-cp -rL "$work/venv" "$PLACE/venv"
-cp -r "$HERE" "$PLACE/judge"
-cp "$ROOT/test/incremental/pq.py" "$PLACE/judge/"
+
+# The judges run as the caller, who can read the virtual environment.
+judge() {
+	PYTHONPATH="$ROOT/test/incremental" "$work/venv/bin/python" -B "$HERE/$1" \
+		--conninfo "host=$PLACE/sock port=5432 user=postgres dbname=postgres" "${@:2}"
+}
 
 failed=0
 echo "== random schemas and messages, SEED=$SEED"
-as "$PLACE/venv/bin/python" -B "$PLACE/judge/check.py" --conninfo "dbname=postgres" --seed "$SEED" --rounds "$ROUNDS" || failed=1
+judge check.py --seed "$SEED" --rounds "$ROUNDS" || failed=1
 echo "== conformance"
-as "$PLACE/venv/bin/python" -B "$PLACE/judge/conformance.py" --conninfo "dbname=postgres" || failed=1
+judge conformance.py || failed=1
 exit $failed
