@@ -11,7 +11,7 @@ INSERT INTO example (s, hex) VALUES
     ('"long"', 'feffffffffffffffff01'), ('"long"', 'ffffffffffffffffff01'), ('"float"', '0000c03f'), ('"float"', 'cdcccc3d'), ('"double"', '000000000000f83f'), ('"double"', '9a9999999999b93f'),
     ('"double"', '000000000000f87f'), ('"double"', '000000000000f0ff'), ('"double"', '9c7500883ce4377e'), ('"bytes"', '00'), ('"bytes"', '0600ff10'), ('"string"', '0ac3a4e282ac'), ('"string"', '00'),
     ('{"type":"fixed","name":"F","size":3}', '616263'), ('{"type":"enum","name":"E","symbols":["A","B"]}', '02'),
-    ('{"type":"array","items":"int"}', '00'), ('{"type":"array","items":"int"}', '0402040200'), ('{"type":"array","items":"int"}', '030402040206' || '00'),
+    ('{"type":"array","items":"int"}', '00'), ('{"type":"array","items":"int"}', '04020400'), ('{"type":"array","items":"int"}', '030402040206' || '00'),
     ('{"type":"map","values":"int"}', '0402610202620400'), ('["null","int"]', '00'), ('["null","int"]', '0206'), ('["int","long","string","null"]', '0206'), ('["int","long","string","null"]', '040261'),
     ('[{"type":"map","values":"int"},"int","long"]', '000202610200'), ('{"type":"record","name":"R","fields":[]}', ''),
     ('{"type":"record","name":"R","fields":[{"name":"b","type":"int"},{"name":"a","type":"string"},{"name":"next","type":["null","R"]}]}', '0202610204' || '0000');
