@@ -142,6 +142,9 @@ check-fuzz:
 	@test/kit/prereqs.sh build fuzz
 	@test/fuzz/run.sh $(SECONDS_EACH)
 
+check-avro:
+	@test/avro/run.sh
+
 check-chaos:
 	@test/chaos/run.sh
 
@@ -187,6 +190,7 @@ help:
 #h make check-versions  PostgreSQL 16, 17, 18, clang, the newest librdkafka
 #h make check-fresh     demo and test in a bare Debian 12
 #h make check-fuzz      fuzz the decoders            (SECONDS_EACH=150)
+#h make check-avro      Avro against libavro-c and fastavro (ROUNDS=, SEED=)
 #h make check-chaos     the long fault runs
 #h make check-incremental  is incremental always equal to full (ROUNDS=, SEED=, ONLY=, KEEP_GOING=1)
 #h make check-jsonschema  the public JSON-Schema-Test-Suite
@@ -204,5 +208,5 @@ help:
 FORCE:
 
 .PHONY: FORCE release-snapshot demo demo-stop test installcheck bench bench-sustained check-lint check-versions check-fresh \
-	check-fuzz check-chaos check-incremental check-jsonschema check-protobuf check-registry check-clients coverage format reference help \
+	check-fuzz check-avro check-chaos check-incremental check-jsonschema check-protobuf check-registry check-clients coverage format reference help \
 	$(addprefix test-,$(ALL_SUITES) lint) $(addprefix installcheck-,$(ALL_SUITES))

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # prereqs.sh SET...: make sure that what a target needs is on this machine.
 #
-# Sets: build, contrib, test, kafka, bench, lint, format, versions, coverage, fresh, fuzz, clients.
+# Sets: build, contrib, test, avro, kafka, bench, lint, format, versions, coverage, fresh, fuzz, clients.
 # Nothing happens when all is there, so a machine without root or network is
 # fine as long as someone has installed the packages before.
 set -euo pipefail
@@ -38,8 +38,10 @@ need() {
 			cmd:python3	python3
 			/usr/lib/python3*/venv/__init__.py	python3-venv
 			cmd:nm	binutils
+			/usr/include/avro.h	libavro-dev
 		E
 		;;
+		avro) printf '/usr/include/avro.h\tlibavro-dev\n/usr/lib/python3*/venv/__init__.py\tpython3-venv\n' ;;
 		kafka) cat <<-'E'
 			cmd:java	default-jre-headless
 			cmd:mvn	maven
