@@ -472,6 +472,8 @@ read_head(DpPbSource *s, const DpPbPart *in)
 		if (part.number == 2 && part.len > 0 &&
 			(file->package = dp_pb_part_name(s, &part, true)) == NULL)
 			return false;
+		if (part.number == 2 && part.len > 0 && *file->package == '.')
+			return dp_pb_broken(s);
 		if (part.number == 3 && !read_import(s, &part))
 			return false;
 		n += part.number == 3;

@@ -430,7 +430,11 @@ parse_file_statement(DpPbLexer *lex, DpPbFile *file)
 	{
 		if (file->package != NULL)
 			return dp_pb_fail(lex, NULL, "a second package");
-		return dp_pb_next(lex) &&
+		if (!dp_pb_next(lex))
+			return false;
+		if (lex->kind == DP_PB_WORD && *lex->token == '.')
+			return dp_pb_fail(lex, NULL, "name of a package expected, without a dot in front");
+		return
 			(file->package = dp_pb_take_word(lex, "name of a package")) != NULL &&
 			dp_pb_expect(lex, ';');
 	}
