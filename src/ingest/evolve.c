@@ -113,9 +113,9 @@ obey(DpSchemas *s, const char *word)
 DpSchemaVerdict
 dp_schema_meet(DpSchemas *s, const DpPlan *plan)
 {
-	Oid			types[8] = {TEXTOID, TEXTOID, INT4OID, UUIDOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID};
-	Datum		values[8];
-	char		nulls[9] = "        ";
+	Oid			types[9] = {TEXTOID, TEXTOID, INT4OID, UUIDOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, TIMESTAMPTZOID};
+	Datum		values[9];
+	char		nulls[10] = "         ";
 	DpMessagePath path = {plan->indexes, plan->nindexes};
 	const DpSchemaKind *kind = plan->schema->kind;
 	const char *full_name = kind->full_name(plan->schema->schema, &path);
@@ -132,9 +132,10 @@ dp_schema_meet(DpSchemas *s, const DpPlan *plan)
 	values[6] = CStringGetTextDatum(dp_plan_message(plan));
 	values[7] = dp_schema_fields(kind, plan->schema->schema, &path, &error);
 	nulls[7] = values[7] == (Datum) 0 ? 'n' : ' ';
+	values[8] = TimestampTzGetDatum(s->source->altered_at);
 	SPI_connect();
-	if (SPI_execute_with_args("SELECT dataplat_internal.meet_schema($1, $2, $3, $4, $5, $6, $7, $8)",
-							  8, types, values, nulls, false, 1) != SPI_OK_SELECT || SPI_processed != 1)
+	if (SPI_execute_with_args("SELECT dataplat_internal.meet_schema($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+							  9, types, values, nulls, false, 1) != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "could not look at a new schema");
 	verdict = obey(s, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
 	SPI_finish();

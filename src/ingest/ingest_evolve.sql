@@ -295,7 +295,7 @@ COMMENT ON FUNCTION dataplat_internal.propose_schema_change(dataplat.source, int
 REVOKE ALL ON FUNCTION dataplat_internal.propose_schema_change(dataplat.source, int, text, jsonb) FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION dataplat_internal.meet_schema(source_name text, side text, schema_id int, guid uuid, schema_type text, full_name text,
-    message text, fields jsonb)
+    message text, fields jsonb, loaded_at timestamptz)
 RETURNS text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -320,6 +320,10 @@ BEGIN
     SELECT * INTO s FROM dataplat.source AS x WHERE x.name = source_name FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN 'read';
+    END IF;
+    -- Another worker has changed the columns for it since this one read them.
+    IF s.altered_at IS DISTINCT FROM loaded_at THEN
+        RETURN 'reload';
     END IF;
     IF side = 'value' AND s.layout <> 'document' AND fields IS NOT NULL THEN
         changes := dataplat_internal.schema_changes(s, fields);
@@ -367,9 +371,9 @@ BEGIN
     RETURN answer;
 END;
 $$;
-COMMENT ON FUNCTION dataplat_internal.meet_schema(text, text, int, uuid, text, text, text, jsonb) IS
+COMMENT ON FUNCTION dataplat_internal.meet_schema(text, text, int, uuid, text, text, text, jsonb, timestamptz) IS
     'a schema that messages of a source begin to use: read, reload, later or stop with the reason';
-REVOKE ALL ON FUNCTION dataplat_internal.meet_schema(text, text, int, uuid, text, text, text, jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION dataplat_internal.meet_schema(text, text, int, uuid, text, text, text, jsonb, timestamptz) FROM PUBLIC;
 
 -- For people only: what changed since the schema that was met before.
 CREATE OR REPLACE FUNCTION dataplat_internal.document_changes(s dataplat.source, side text, schema_id int, fields jsonb)

@@ -39,7 +39,8 @@
 	" COALESCE((s.options ->> 'key_schema_version')::int, 0)," \
 	" (SELECT pg_catalog.array_agg(i.m::int ORDER BY i.nth) FROM pg_catalog.jsonb_array_elements_text(" \
 	"   CASE WHEN pg_catalog.jsonb_typeof(s.options -> 'message_indexes') = 'array' THEN s.options -> 'message_indexes' END)" \
-	"   WITH ORDINALITY AS i(m, nth))" \
+	"   WITH ORDINALITY AS i(m, nth))," \
+	" s.altered_at" \
 	" FROM dataplat.source AS s WHERE s.name = $1"
 
 #define COLUMNS_QUERY \
@@ -190,6 +191,7 @@ read_row(DpSource *s)
 	read_csv_header(s, 22);
 	s->drop_tombstones = DatumGetBool(get_datum(23, &isnull));
 	read_sides(s);
+	s->altered_at = DatumGetTimestampTz(get_datum(31, &isnull));
 	s->several_topics = s->topic[0] == '/' || strchr(s->topic, ',') != NULL;
 }
 
