@@ -1,5 +1,4 @@
 -- Messages of Avro: every type, both ways, and what is refused.
-CREATE EXTENSION dataplat;
 SET timezone = 'UTC';
 \pset format unaligned
 \pset tuples_only on
@@ -85,4 +84,3 @@ SELECT dataplat.avro_decode(NULL, '"int"') IS NULL, dataplat.avro_decode('\x02',
 -- One call site, many schemas.
 SELECT dataplat.avro_decode('\x02', s) FROM unnest(ARRAY['"int"', '"long"', '"int"', '{"type":"enum","name":"E","symbols":["A","B"]}', '["null","int"]']) AS s WHERE s NOT LIKE '[%';
 
-DROP EXTENSION dataplat;

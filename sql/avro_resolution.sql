@@ -1,5 +1,4 @@
 -- Written with one schema of Avro, read with another.
-CREATE EXTENSION dataplat;
 \pset format unaligned
 \pset tuples_only on
 
@@ -59,4 +58,3 @@ SELECT pg_temp.read('{"type":"array","items":"int"}', '020600', '{"type":"array"
 SELECT pg_temp.read('{"type":"record","name":"R","fields":[{"name":"v","type":"int"},{"name":"next","type":["null","R"]}]}', '020204020600',
     '{"type":"record","name":"R","fields":[{"name":"next","type":["null","R"]},{"name":"w","type":"string","default":"-"},{"name":"v","type":"double"}]}');
 
-DROP EXTENSION dataplat;

@@ -1,5 +1,4 @@
 -- Schemas of Avro: canonical forms, fingerprints, and what is refused.
-CREATE EXTENSION dataplat;
 \pset format unaligned
 \pset tuples_only on
 
@@ -57,4 +56,3 @@ SELECT t, v, pg_temp.problem(format('{"type":"record","name":"R","fields":[{"nam
 SELECT pg_temp.problem(repeat('{"type":"array","items":', 150) || '"int"' || repeat('}', 150)), pg_temp.problem(repeat('{"type":"array","items":', 250) || '"int"' || repeat('}', 250)),
        pg_temp.problem(repeat('[', 100000)), pg_temp.problem('"' || repeat('x', 5000000) || '"');
 
-DROP EXTENSION dataplat;

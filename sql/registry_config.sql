@@ -3,6 +3,8 @@ BEGIN;
 \set ON_ERROR_ROLLBACK on
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
+-- What other tests have registered must not show.
+TRUNCATE dataplat_internal.schema_context CASCADE;
 
 -- From the server's default, to all contexts, to a context, to a subject.
 SELECT dataplat.get_compatibility(), dataplat.get_compatibility('s', default_to_global => true);

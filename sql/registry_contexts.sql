@@ -3,6 +3,8 @@ BEGIN;
 \set ON_ERROR_ROLLBACK on
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
+-- What other tests have registered must not show.
+TRUNCATE dataplat_internal.schema_context CASCADE;
 
 SELECT dataplat.register_schema('s', '"int"'), dataplat.register_schema('s2', '"long"'), dataplat.register_schema(':.ctx:s', '"long"'), dataplat.register_schema(':.:s3', '"int"');
 SELECT subject, version, context, id FROM dataplat.schema_version ORDER BY subject;

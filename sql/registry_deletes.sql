@@ -3,6 +3,8 @@ BEGIN;
 \set ON_ERROR_ROLLBACK on
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
+-- What other tests have registered must not show.
+TRUNCATE dataplat_internal.schema_context CASCADE;
 
 SELECT dataplat.set_compatibility('none');
 SELECT dataplat.register_schema('d', '"int"'), dataplat.register_schema('d', '"long"'), dataplat.register_schema('other', '"long"');

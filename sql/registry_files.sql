@@ -3,6 +3,8 @@ BEGIN;
 \set ON_ERROR_ROLLBACK on
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
+-- What other tests have registered must not show.
+TRUNCATE dataplat_internal.schema_context CASCADE;
 SELECT dataplat.register_schema('order', '{"type":"record","name":"Order","fields":[{"name":"id","type":"long"}]}');
 SELECT dataplat.register_schema('money', '{"type":"record","name":"Money","fields":[{"name":"amount","type":"long"}]}');
 

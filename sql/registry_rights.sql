@@ -3,6 +3,8 @@ BEGIN;
 \set ON_ERROR_ROLLBACK on
 \set VERBOSITY terse
 SET client_min_messages = warning;
+-- What other tests have registered must not show.
+TRUNCATE dataplat_internal.schema_context CASCADE;
 SELECT dataplat.setup_roles();
 CREATE ROLE regress_reader IN ROLE dataplat_viewer;
 CREATE ROLE regress_admin IN ROLE dataplat_pipeline_admin;

@@ -3,6 +3,8 @@ BEGIN;
 \set ON_ERROR_ROLLBACK on
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
+-- What other tests have registered must not show.
+TRUNCATE dataplat_internal.schema_context CASCADE;
 
 -- The same content is one schema, whatever its order and spaces, in whatever subject; a repeated registration makes no version.
 SELECT dataplat.register_schema('orders-value', '{"type":"record","name":"Order","fields":[{"name":"id","type":"long"}]}') AS id;
