@@ -29,7 +29,7 @@
 static bool
 put_json(DpAvroReader *r, const DpNode *node, DpBuf *out, DpError *err)
 {
-	const DpNode *child = r->d->tape.items + node->u.c.first;
+	const DpNode *child;
 	size_t		len;
 	char	   *text;
 
@@ -42,6 +42,7 @@ put_json(DpAvroReader *r, const DpNode *node, DpBuf *out, DpError *err)
 			dp_avro_put_string(out, node->u.ptr, node->len);
 			return true;
 		case DP_NODE_ARRAY:
+			child = r->d->tape.items + node->u.c.first;
 			dp_avro_put(out, "[");
 			for (uint32 i = 0; i < node->len; i++)
 			{
@@ -53,6 +54,7 @@ put_json(DpAvroReader *r, const DpNode *node, DpBuf *out, DpError *err)
 			dp_avro_put(out, "]");
 			return true;
 		case DP_NODE_OBJECT:
+			child = r->d->tape.items + node->u.c.first;
 			dp_avro_put(out, "{");
 			for (uint32 i = 0; i < node->len; i++)
 			{
@@ -338,31 +340,73 @@ integer_datum(DpAvroReader *r, const DpAvroColumnIns *ins, int64 v, const char *
 	}
 }
 
-/* One field to its only column; false with *why or *err. */
-static inline bool
-read_field(DpAvroReader *r, const DpAvroColumnIns *ins, DpColumnValue *out, const char **why,
-		   DpError *err)
+static bool
+fixed_datum(DpAvroReader *r, const DpAvroColumnIns *ins, const char *s, DpColumnValue *out,
+			DpError *err)
 {
-	const char *p = r->at;
-	const char *end = r->end;
+	switch ((DpAvroColumnOp) ins->op)
+	{
+		case DP_COLUMN_FIXED_BYTEA:
+			return make_varlena(r, s, ins->arg, out, err);
+		case DP_COLUMN_FIXED_DECIMAL:
+			return decimal_datum(r, ins, s, ins->arg, out, err);
+		case DP_COLUMN_UUID:
+			return uuid_datum(r, s, out, err);
+		default:
+			return interval_datum(r, ins, s, out, err);
+	}
+}
+
+/* Which branch of an optional field comes; behind its number, or NULL. */
+static inline const char *
+get_branch(const char *p, const char *end, int64 *branch)
+{
+	p = dp_avro_get_long(p, branch);
+	return unlikely(p == NULL || p > end || *branch < 0 || *branch > 1) ? NULL : p;
+}
+
+/* A length and what is so long; behind the length, or NULL. */
+static inline const char *
+get_length(const char *p, const char *end, int64 *len)
+{
+	p = dp_avro_get_long(p, len);
+	return unlikely(p == NULL || p > end || *len < 0 || *len > end - p) ? NULL : p;
+}
+
+static bool
+bad_text(const DpAvroReader *r, const char *s, size_t len, DpError *err)
+{
+	size_t		bad = 0;
+
+	(void) dp_utf8_verify(s, len, &bad);
+	return dp_error_set(err, "22021", s + bad - r->start,
+						s[bad] == '\0' ? "text contains a zero byte" : "text is not valid UTF-8");
+}
+
+/*
+ * One field to its only column.  Returns where it ends, or NULL with *why or
+ * *err.  The place in the message stays in a register: values are stored
+ * between any two bytes that are read.
+ */
+static inline const char *
+read_field(DpAvroReader *r, const DpAvroColumnIns *ins, const char *p, const char *end,
+		   DpColumnValue *out, const char **why, DpError *err)
+{
 	int64		v = 0;
 	float		f;
 	double		d;
+	bool		done;
 
-	/* what precedes the value: its branch, its length or itself */
 	if (ins->null_branch >= 0)
 	{
-		p = dp_avro_get_long(p, &v);
-		if (unlikely(p == NULL || p > end || v < 0 || v > 1))
+		p = get_branch(p, end, &v);
+		if (unlikely(p == NULL))
 		{
 			*why = "a union has no branch of this number";
-			return false;
+			return NULL;
 		}
 		if (v == ins->null_branch)
-		{
-			r->at = p;
-			return true;
-		}
+			return p;
 	}
 	out->isnull = false;
 	switch ((DpAvroColumnOp) ins->op)
@@ -378,129 +422,126 @@ read_field(DpAvroReader *r, const DpAvroColumnIns *ins, DpColumnValue *out, cons
 			if (unlikely(p == NULL || p > end || (ins->is_int && v != (int32) v)))
 			{
 				*why = "an integer is cut off or too long";
-				return false;
+				return NULL;
 			}
-			r->at = p;
-			return ins->op >= DP_COLUMN_DATE ? time_datum(r, ins, v, p, out, err) :
+			if (likely(ins->op == DP_COLUMN_INT8))
+			{
+				out->value = Int64GetDatum(v);
+				return p;
+			}
+			done = ins->op >= DP_COLUMN_DATE ? time_datum(r, ins, v, p, out, err) :
 				integer_datum(r, ins, v, p, out, err);
+			return done ? p : NULL;
 		case DP_COLUMN_TEXT:
-		case DP_COLUMN_TEXT_UUID:
-		case DP_COLUMN_BYTEA:
-		case DP_COLUMN_DECIMAL:
-			p = dp_avro_get_long(p, &v);
-			if (unlikely(p == NULL || p > end || v < 0 || v > end - p))
-			{
-				*why = "a length is negative or more than what is left";
-				return false;
-			}
-			r->at = p + v;
-			if (ins->op == DP_COLUMN_BYTEA)
-				return string_datum(r, p, v, out, err);
-			if (ins->op == DP_COLUMN_DECIMAL)
-				return decimal_datum(r, ins, p, v, out, err);
+			p = get_length(p, end, &v);
+			if (unlikely(p == NULL))
+				break;
 			if (unlikely(!dp_avro_text_is_good(p, v)))
-			{
-				size_t		bad = 0;
-
-				(void) dp_utf8_verify(p, v, &bad);
-				return dp_error_set(err, "22021", p + bad - r->start,
-									p[bad] == '\0' ? "text contains a zero byte" : "text is not valid UTF-8");
-			}
-			return ins->op == DP_COLUMN_TEXT ? string_datum(r, p, v, out, err) :
-				text_uuid_datum(r, ins, p, v, out, err);
+				done = bad_text(r, p, v, err);
+			else
+				done = string_datum(r, p, v, out, err);
+			return done ? p + v : NULL;
+		case DP_COLUMN_BYTEA:
+			p = get_length(p, end, &v);
+			if (unlikely(p == NULL))
+				break;
+			return string_datum(r, p, v, out, err) ? p + v : NULL;
+		case DP_COLUMN_TEXT_UUID:
+			p = get_length(p, end, &v);
+			if (unlikely(p == NULL))
+				break;
+			if (unlikely(!dp_avro_text_is_good(p, v)))
+				done = bad_text(r, p, v, err);
+			else
+				done = text_uuid_datum(r, ins, p, v, out, err);
+			return done ? p + v : NULL;
+		case DP_COLUMN_DECIMAL:
+			p = get_length(p, end, &v);
+			if (unlikely(p == NULL))
+				break;
+			return decimal_datum(r, ins, p, v, out, err) ? p + v : NULL;
 		case DP_COLUMN_ENUM:
 			p = dp_avro_get_long(p, &v);
 			if (unlikely(p == NULL || p > end || v < 0 || v >= ins->arg))
 			{
 				*why = "an enum has no symbol of this number";
-				return false;
+				return NULL;
 			}
-			r->at = p;
 			out->value = PointerGetDatum(((char *const *) ins->data)[v]);
 			*why = "the reader's enum does not have the symbol, and no default";
-			return out->value != (Datum) 0;
-		default:
-			break;
-	}
-	*why = "the message ends inside a value";
-	switch ((DpAvroColumnOp) ins->op)
-	{
+			return out->value != (Datum) 0 ? p : NULL;
 		case DP_COLUMN_BOOLEAN:
-			if (unlikely(p >= end))
-				return false;
-			*why = "a boolean is neither 0 nor 1";
+			if (unlikely(p >= end || (unsigned char) *p > 1))
+			{
+				*why = p >= end ? "the message ends inside a value" : "a boolean is neither 0 nor 1";
+				return NULL;
+			}
 			out->value = BoolGetDatum(*p == 1);
-			r->at = p + 1;
-			return (unsigned char) *p <= 1;
+			return p + 1;
 		case DP_COLUMN_FLOAT4:
 		case DP_COLUMN_FLOAT_FLOAT8:
+			*why = "the message ends inside a value";
 			if (unlikely(end - p < (ptrdiff_t) sizeof(f)))
-				return false;
+				return NULL;
 			memcpy(&f, p, sizeof(f));
 			out->value = ins->op == DP_COLUMN_FLOAT4 ? Float4GetDatum(f) : Float8GetDatum((double) f);
-			r->at = p + sizeof(f);
-			return true;
+			return p + sizeof(f);
 		case DP_COLUMN_FLOAT8:
+			*why = "the message ends inside a value";
 			if (unlikely(end - p < (ptrdiff_t) sizeof(d)))
-				return false;
+				return NULL;
 			memcpy(&d, p, sizeof(d));
 			out->value = Float8GetDatum(d);
-			r->at = p + sizeof(d);
-			return true;
-		default:
-			break;
-	}
-	/* what is left is fixed */
-	if (unlikely(end - p < (int64) ins->arg))
-		return false;
-	r->at = p + ins->arg;
-	switch ((DpAvroColumnOp) ins->op)
-	{
+			return p + sizeof(d);
 		case DP_COLUMN_FIXED_BYTEA:
-			return make_varlena(r, p, ins->arg, out, err);
 		case DP_COLUMN_FIXED_DECIMAL:
-			return decimal_datum(r, ins, p, ins->arg, out, err);
 		case DP_COLUMN_UUID:
-			return uuid_datum(r, p, out, err);
 		case DP_COLUMN_INTERVAL:
-			return interval_datum(r, ins, p, out, err);
+			*why = "the message ends inside a value";
+			if (unlikely(end - p < (int64) ins->arg))
+				return NULL;
+			return fixed_datum(r, ins, p, out, err) ? p + ins->arg : NULL;
 		default:
-			return false;
+			return NULL;
 	}
+	*why = "a length is negative or more than what is left";
+	return NULL;
 }
 
 static bool
 run_columns(DpAvroReader *r, const DpAvroColumnCode *code, DpColumnValue *values, DpError *err)
 {
-	const DpAvroColumnIns *ins = r->column_code + code->start;
+	const char *end = r->end;
+	const char *p = r->at;
 
-	for (uint32 i = 0; i < code->n; i++, ins++)
+	err->sqlstate[0] = '\0';
+	for (uint32 i = code->start; i < code->start + code->n; i++)
 	{
+		const DpAvroColumnIns *ins = &r->column_code[i];
 		const char *why = NULL;
+		const char *next;
 
-		switch ((DpAvroColumnOp) ins->op)
+		if (likely(ins->op > DP_COLUMN_RESCUE))
 		{
-			case DP_COLUMN_SKIP:
-			case DP_COLUMN_RESCUE:
-				if (!dp_avro_run(r, ins->code, err))
+			next = read_field(r, ins, p, end, &values[ins->column], &why, err);
+			if (unlikely(next == NULL))
+			{
+				if (err->sqlstate[0] != '\0')
 					return false;
-				break;
-			case DP_COLUMN_NODE:
-				if (!run_node(r, ins, values, err))
-					return false;
-				break;
-			default:
-				err->sqlstate[0] = '\0';
-				if (unlikely(!read_field(r, ins, &values[ins->column], &why, err)))
-				{
-					if (err->sqlstate[0] != '\0')
-						return false;
-					return dp_error_set(err, DP_SQLSTATE_BAD_MESSAGE, r->at - r->start,
-										"invalid Avro message: %s", why);
-				}
-				break;
+				return dp_error_set(err, DP_SQLSTATE_BAD_MESSAGE, p - r->start,
+									"invalid Avro message: %s", why);
+			}
+			p = next;
+			continue;
 		}
+		r->at = p;
+		if (!(ins->op == DP_COLUMN_NODE ? run_node(r, ins, values, err) :
+			  dp_avro_run(r, ins->code, err)))
+			return false;
+		err->sqlstate[0] = '\0';
+		p = r->at;
 	}
+	r->at = p;
 	return true;
 }
 

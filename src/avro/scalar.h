@@ -99,18 +99,25 @@ dp_avro_small_decimal(const char *s, size_t len, int64 *out)
 /* In PostgreSQL's units; false when no value of its type can hold it. */
 extern bool dp_avro_micros(DpAvroLogical form, int64 v, int64 *out);
 
-/* UTF-8 without zero bytes?  Sixteen bytes from s on can be read. */
+/* Text that is looked at in place, without a call. */
+#define DP_AVRO_SHORT_TEXT 64
+
+/* UTF-8 without zero bytes?  Sixteen bytes from each byte of s on can be read. */
 static inline bool
 dp_avro_text_is_good(const char *s, size_t len)
 {
 #ifdef __SSE2__
-	if (likely(len <= 16))
+	for (size_t done = 0; likely(len <= DP_AVRO_SHORT_TEXT); done += 16)
 	{
-		__m128i		v = _mm_loadu_si128((const __m128i *) s);
+		__m128i		v = _mm_loadu_si128((const __m128i *) (s + done));
 		__m128i		zero = _mm_cmpeq_epi8(v, _mm_setzero_si128());
 		unsigned	bad = _mm_movemask_epi8(_mm_or_si128(v, zero));
 
-		if (likely((bad & ((1u << len) - 1)) == 0))
+		if (len - done <= 16)
+			bad &= (1u << (len - done)) - 1;
+		if (unlikely(bad != 0))
+			break;
+		if (len - done <= 16)
 			return true;
 	}
 #endif

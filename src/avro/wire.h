@@ -13,6 +13,8 @@
 
 #include "postgres.h"
 
+#include "port/pg_bitutils.h"
+
 #define DP_AVRO_LONG_BYTES 10	/* of the longest integer */
 
 extern const char *dp_avro_get_long_slow(const char *p, int64 *v);
@@ -34,6 +36,24 @@ dp_avro_get_long(const char *p, int64 *v)
 		*v = (int64) (n >> 1) ^ -(int64) (n & 1);
 		return p + 2;
 	}
+#ifndef WORDS_BIGENDIAN
+	{
+		uint64		stop;
+
+		/* up to eight bytes at once: seven bits of each, moved together in pairs */
+		memcpy(&n, p, sizeof(n));
+		stop = ~n & UINT64CONST(0x8080808080808080);
+		if (likely(stop != 0))
+		{
+			n &= (stop ^ (stop - 1)) & UINT64CONST(0x7f7f7f7f7f7f7f7f);
+			n = (n & UINT64CONST(0x007f007f007f007f)) | (n & UINT64CONST(0x7f007f007f007f00)) >> 1;
+			n = (n & UINT64CONST(0x00003fff00003fff)) | (n & UINT64CONST(0x3fff00003fff0000)) >> 2;
+			n = (n & UINT64CONST(0x0fffffff)) | (n & UINT64CONST(0x0fffffff00000000)) >> 4;
+			*v = (int64) (n >> 1) ^ -(int64) (n & 1);
+			return p + (pg_rightmost_one_pos64(stop) >> 3) + 1;
+		}
+	}
+#endif
 	return dp_avro_get_long_slow(p, v);
 }
 
