@@ -6,7 +6,7 @@ ROOM_FLOORS := \
 	0:common \
 	1:telemetry 1:formats 1:kafka \
 	2:catalog 2:launcher 2:query 2:avro 2:protobuf 2:jsonschema \
-	3:storage 3:changelog 3:registry \
+	3:storage 3:changelog 3:registry 3:lineage 3:quality \
 	4:ingest 4:pipeline \
 	5:web
 

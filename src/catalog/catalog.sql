@@ -377,3 +377,19 @@ $$;
 COMMENT ON FUNCTION dataplat.setup_roles() IS
     'make the roles dataplat_viewer (look), dataplat_operator (also pause, repair, move) and dataplat_pipeline_admin (also create), and give them their rights; can be repeated';
 REVOKE ALL ON FUNCTION dataplat.setup_roles() FROM PUBLIC;
+
+-- ---------------------------------------------------------------- describe
+
+-- Let a room add a section to dataplat.describe().
+CREATE OR REPLACE FUNCTION dataplat_internal.register_describe_section(section text, place int, section_function text)
+RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    INSERT INTO dataplat_internal.describe_section AS s (section, place, section_function)
+    VALUES ($1, $2, $3)
+        ON CONFLICT (section) DO UPDATE SET place = excluded.place, section_function = excluded.section_function
+     WHERE (s.place, s.section_function) IS DISTINCT FROM (excluded.place, excluded.section_function);
+$$;
+COMMENT ON FUNCTION dataplat_internal.register_describe_section(text, int, text) IS 'let a room add a section to what dataplat.describe() says of a dataset';
+REVOKE ALL ON FUNCTION dataplat_internal.register_describe_section(text, int, text) FROM PUBLIC;

@@ -56,3 +56,11 @@ CREATE TABLE dataplat_internal.adopt_step (
 COMMENT ON TABLE dataplat_internal.adopt_step IS
     'functions that dataplat.adopt() calls when a database is a restored dump, where transaction ids and places of rows mean nothing any more';
 COMMENT ON COLUMN dataplat_internal.adopt_step.step_function IS 'schema-qualified name of a function of one text argument, the mode of adoption';
+
+CREATE TABLE dataplat_internal.describe_section (
+    section          text PRIMARY KEY,
+    place            int NOT NULL,
+    section_function text NOT NULL
+);
+COMMENT ON TABLE dataplat_internal.describe_section IS
+    'functions that dataplat.describe() asks, in the order of place; each takes the dataset''s name (text) and returns rows of (label text, value text), none when it has nothing to say';
