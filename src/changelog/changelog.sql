@@ -255,7 +255,7 @@ COMMENT ON FUNCTION dataplat_internal.widen_log(regclass, int) IS 'give a log th
 -- broken; the frontier moves to the present when the reader is new, wants
 -- other columns, or the log had to be made.
 CREATE OR REPLACE FUNCTION dataplat_internal.watch_table(relation regclass, reader text, columns name[] DEFAULT NULL,
-                                                         owner name DEFAULT CURRENT_USER)
+                                                         owner name DEFAULT CURRENT_USER, whole_rows boolean DEFAULT false)
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -301,10 +301,10 @@ BEGIN
     SELECT r.* INTO had FROM dataplat_internal.change_log_reader AS r
      WHERE r.relation = name AND r.reader = watch_table.reader;
     known := FOUND;
-    INSERT INTO dataplat_internal.change_log_reader AS r (relation, reader, columns, owner)
-    VALUES (name, watch_table.reader, columns, watch_table.owner)
+    INSERT INTO dataplat_internal.change_log_reader AS r (relation, reader, columns, whole_rows, owner)
+    VALUES (name, watch_table.reader, columns, watch_table.whole_rows, watch_table.owner)
     ON CONFLICT ON CONSTRAINT change_log_reader_pkey
-    DO UPDATE SET columns = excluded.columns, owner = excluded.owner;
+    DO UPDATE SET columns = excluded.columns, whole_rows = excluded.whole_rows, owner = excluded.owner;
 
     IF EXISTS (SELECT FROM dataplat_internal.missing_log_columns(watch_table.relation, number)) THEN
         PERFORM dataplat_internal.lock_tree(watch_table.relation);
@@ -323,8 +323,8 @@ BEGIN
     END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION dataplat_internal.watch_table(regclass, text, name[], name) FROM PUBLIC;
-COMMENT ON FUNCTION dataplat_internal.watch_table(regclass, text, name[], name) IS
+REVOKE ALL ON FUNCTION dataplat_internal.watch_table(regclass, text, name[], name, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION dataplat_internal.watch_table(regclass, text, name[], name, boolean) IS
     'capture the changes of a table for a reader, all columns or some; the owner must own the table or have the TRIGGER right on it';
 
 CREATE OR REPLACE FUNCTION dataplat_internal.lock_tree(relation regclass)

@@ -97,6 +97,20 @@ $$;
 REVOKE ALL ON FUNCTION dataplat_internal.check_broken_logs(oid, text) FROM PUBLIC;
 COMMENT ON FUNCTION dataplat_internal.check_broken_logs(oid, text) IS 'look again at what could not be captured before';
 
+-- Whole rows are not what they were: who computes with them (to_jsonb(t)) does so afresh.
+CREATE OR REPLACE FUNCTION dataplat_internal.log_rows_changed(relation oid, what text)
+RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    UPDATE dataplat_internal.change_log_reader AS r
+       SET frontier = NULL, reset_reason = what || ', and whole rows are read'
+      FROM dataplat_internal.change_log AS l
+     WHERE l.relation = r.relation AND l.log_id = dataplat_internal.log_of_table(log_rows_changed.relation) AND r.whole_rows;
+$$;
+REVOKE ALL ON FUNCTION dataplat_internal.log_rows_changed(oid, text) FROM PUBLIC;
+COMMENT ON FUNCTION dataplat_internal.log_rows_changed(oid, text) IS 'let readers of whole rows compute afresh after ALTER TABLE ... ADD, DROP and RENAME COLUMN';
+
 -- A column was added; name is empty unless the rows that are there got a value.
 CREATE OR REPLACE FUNCTION dataplat_internal.log_column_added(relation oid, name text)
 RETURNS void

@@ -18,6 +18,7 @@ CREATE TABLE dataplat_internal.change_log_reader (
     relation      text NOT NULL REFERENCES dataplat_internal.change_log ON UPDATE CASCADE ON DELETE CASCADE,
     reader        text NOT NULL,
     columns       name[],
+    whole_rows    boolean NOT NULL DEFAULT false,
     owner         name NOT NULL,
     frontier      jsonb,
     reset_reason  text,
@@ -26,6 +27,7 @@ CREATE TABLE dataplat_internal.change_log_reader (
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE dataplat_internal.change_log_reader IS 'who reads the changes of a watched table, and how far';
 COMMENT ON COLUMN dataplat_internal.change_log_reader.columns IS 'columns that the reader needs; NULL: all';
+COMMENT ON COLUMN dataplat_internal.change_log_reader.whole_rows IS 'the reader computes with whole rows, so that a column more or less changes each row for it';
 COMMENT ON COLUMN dataplat_internal.change_log_reader.owner IS 'role that the table is watched for';
 COMMENT ON COLUMN dataplat_internal.change_log_reader.frontier IS
     '{"snapshot": pg_snapshot, "xid", "seq"}: the reader has seen what the snapshot sees, and of transaction xid what is numbered up to seq; NULL: nothing yet';

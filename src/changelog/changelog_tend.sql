@@ -12,7 +12,7 @@ DECLARE
 BEGIN
     FOR r IN SELECT * FROM dataplat_internal.change_log_reader AS x WHERE x.relation = mend_change_log.relation ORDER BY x.reader LOOP
         BEGIN
-            PERFORM dataplat_internal.watch_table(r.relation::regclass, r.reader, r.columns, r.owner);
+            PERFORM dataplat_internal.watch_table(r.relation::regclass, r.reader, r.columns, r.owner, r.whole_rows);
         EXCEPTION
             WHEN lock_not_available OR deadlock_detected OR serialization_failure THEN
                 NULL;

@@ -248,6 +248,7 @@ column_added(int32 log_id, Oid root, const char *name)
 
 	table_close(rel, NoLock);
 	call("log_column_added", root, filled ? name : "");
+	call("log_rows_changed", root, psprintf("column \"%s\" was added", name));
 }
 
 static void
@@ -286,6 +287,10 @@ after_alter(AlterTableStmt *stmt)
 			case AT_AddColumn:
 				if (relid == root)
 					column_added(log_id, root, ((ColumnDef *) cmd->def)->colname);
+				break;
+			case AT_DropColumn:
+				if (relid == root)
+					call("log_rows_changed", root, psprintf("column \"%s\" was dropped", cmd->name));
 				break;
 			case AT_AlterColumnType:
 				if (relid == root)
@@ -330,6 +335,7 @@ after_rename(RenameStmt *stmt)
 		escape_json(&names, stmt->newname);
 		appendStringInfoChar(&names, '}');
 		call("log_column_renamed", root, names.data);
+		call("log_rows_changed", root, psprintf("column \"%s\" was renamed", stmt->subname));
 	}
 	else if (stmt->renameType == OBJECT_TABLE || stmt->renameType == OBJECT_SCHEMA)
 		call("refresh_log_names", InvalidOid, "");

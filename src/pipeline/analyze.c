@@ -403,7 +403,7 @@ input_columns(const DpQueryInput *input)
 		int			member = attr->attnum - FirstLowInvalidHeapAttributeNumber;
 
 		if (!attr->attisdropped &&
-			(input->whole_row || input->system_columns || bms_is_member(member, input->columns) || bms_is_member(member, key)))
+			(input->system_columns || bms_is_member(member, input->columns) || bms_is_member(member, key)))
 			names = lappend(names, pstrdup(NameStr(attr->attname)));
 	}
 	table_close(relation, NoLock);
@@ -460,7 +460,10 @@ result_json(const Analysis *a)
 		appendStringInfo(&out, "%s{\"relation\": ", comma);
 		escape_json(&out, relation_text(input->relid));
 		json_string(&out, "role", roles[lfirst_int(role)]);
-		json_strings(&out, "columns", input_columns(input));
+		if (input->whole_row)	/* all columns, also those to come */
+			appendStringInfoString(&out, ", \"whole_row\": true");
+		else
+			json_strings(&out, "columns", input_columns(input));
 		appendStringInfoChar(&out, '}');
 		comma = ", ";
 	}

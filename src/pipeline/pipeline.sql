@@ -101,7 +101,7 @@ DECLARE
     started boolean := false;
 BEGIN
     FOR i IN
-        SELECT coalesce(r.relation, n.relation) AS relation, r.role AS old_role, n.columns,
+        SELECT coalesce(r.relation, n.relation) AS relation, r.role AS old_role, n.columns, n.whole_row,
                -- what is only read when a run happens anyway
                CASE WHEN p.mode = 'view' OR (n.role = 'table' AND NOT dataplat_internal.can_be_watched(n.relation::regclass)) THEN 'lookup'
                     ELSE n.role END AS role
@@ -118,7 +118,7 @@ BEGIN
         CONTINUE WHEN i.role = 'lookup';
         started := started OR i.role IS DISTINCT FROM i.old_role;
         IF i.role = 'table' THEN
-            PERFORM dataplat_internal.watch_table(i.relation::regclass, p.name, i.columns, p.owner);
+            PERFORM dataplat_internal.watch_table(i.relation::regclass, p.name, i.columns, p.owner, coalesce(i.whole_row, false));
         ELSIF i.role = 'bronze' AND i.old_role IS DISTINCT FROM 'bronze' THEN
             -- The first run reads all that is there: nothing may go before it.
             PERFORM dataplat_internal.set_bronze_reader(i.relation, p.name, needs_since => '-infinity');

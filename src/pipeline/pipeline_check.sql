@@ -313,7 +313,7 @@ COMMENT ON FUNCTION dataplat_internal.check_pipeline_input(dataplat.pipeline, re
 
 -- The inputs of an analysis, with the role that the definition gives them.
 CREATE OR REPLACE FUNCTION dataplat_internal.pipeline_inputs_of(p dataplat.pipeline, inputs jsonb)
-RETURNS TABLE (relation text, role text, columns name[])
+RETURNS TABLE (relation text, role text, columns name[], whole_row boolean)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -321,8 +321,8 @@ AS $$
            CASE WHEN EXISTS (SELECT FROM unnest(p.lookups) AS l, dataplat_internal.relation_parts(l) AS w
                               WHERE w.relation_name = n.relation_name AND coalesce(w.schema_name, n.schema_name) = n.schema_name) THEN 'lookup'
                 ELSE i.role END,
-           i.columns
-      FROM jsonb_to_recordset(inputs) AS i (relation text, role text, columns name[])
+           i.columns, i.whole_row
+      FROM jsonb_to_recordset(inputs) AS i (relation text, role text, columns name[], whole_row boolean)
      CROSS JOIN LATERAL dataplat_internal.relation_parts(i.relation) AS n
      ORDER BY i.relation;
 $$;
