@@ -4,22 +4,6 @@
 
 -- ------------------------------------------------------------------ checks
 
--- Fail with the list of right values.
-CREATE OR REPLACE FUNCTION dataplat_internal.check_choice(argument text, value text, allowed text[])
-RETURNS void
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF value IS NULL OR NOT value = ANY (allowed) THEN
-        RAISE EXCEPTION 'invalid % "%"', argument, value
-            USING ERRCODE = 'invalid_parameter_value',
-                  HINT = format('One of: %s.', array_to_string(allowed, ', '));
-    END IF;
-END;
-$$;
-COMMENT ON FUNCTION dataplat_internal.check_choice(text, text, text[]) IS 'fail unless the value is one of a list';
-
 -- Positions are read for good by the broker's side of this room; this finds
 -- what could never be one.
 CREATE OR REPLACE FUNCTION dataplat_internal.check_position(position_text text)
@@ -293,14 +277,6 @@ $$;
 COMMENT ON FUNCTION dataplat_internal.check_server(name, text) IS 'fail unless the role may use this Kafka server';
 
 -- ------------------------------------------------------------------ rights
-
--- A role of setup_roles(), or of PostgreSQL, that may not exist.
-CREATE OR REPLACE FUNCTION dataplat_internal.is_member(role name, of_role text)
-RETURNS boolean
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$ SELECT coalesce((SELECT pg_has_role(role, r.oid, 'MEMBER') FROM pg_roles AS r WHERE r.rolname = of_role), false); $$;
-COMMENT ON FUNCTION dataplat_internal.is_member(name, text) IS 'membership in a role that may not exist';
 
 -- Find a source to change it, and lock it.  "steer" is what operators may do
 -- too (pause, seek, repair); a definition is changed by its owner only.

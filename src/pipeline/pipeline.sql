@@ -3,7 +3,7 @@
  *
  * Each public function is a thin cover for a command_<verb> function, which
  * dataplat.command() runs as the owner of the extension, telling it who
- * called; src/storage/rights.c says why.
+ * called; src/common/rights.c says why.
  */
 
 CREATE OR REPLACE FUNCTION dataplat_internal.lock_pipeline(pipeline_id int)

@@ -1,22 +1,5 @@
 /* storage: making bronze tables, their partitions, and dropping expired ones. */
 
--- The door between users and private tables; rights.c says why it is not SECURITY DEFINER.
-CREATE OR REPLACE FUNCTION dataplat.command(verb text, arguments jsonb DEFAULT '{}')
-RETURNS jsonb
-LANGUAGE c VOLATILE STRICT
-SET search_path = pg_catalog, pg_temp
-AS 'MODULE_PATHNAME', 'dp_command';
-COMMENT ON FUNCTION dataplat.command(text, jsonb) IS
-    'run a command of the extension as the calling user; the functions with proper names call it';
-
-CREATE OR REPLACE FUNCTION dataplat_internal.execute_as(role name, statement text)
-RETURNS bigint
-LANGUAGE c VOLATILE STRICT
-SET search_path = pg_catalog, pg_temp
-AS 'MODULE_PATHNAME', 'dp_execute_as';
-COMMENT ON FUNCTION dataplat_internal.execute_as(name, text) IS
-    'run a statement with the rights of a role, security restricted';
-
 -- Split a table name as people write it; one part means the schema bronze.
 CREATE OR REPLACE FUNCTION dataplat_internal.table_name_parts(target text, OUT schema_name name, OUT table_name name)
 LANGUAGE plpgsql STABLE
