@@ -22,7 +22,7 @@ COMMENT ON COLUMN dataplat_internal.expectation_kind.aliases IS 'names of the sa
 COMMENT ON COLUMN dataplat_internal.expectation_kind.dimension IS 'accuracy, completeness, conformity, consistency, coverage, timeliness or uniqueness (ODCS)';
 COMMENT ON COLUMN dataplat_internal.expectation_kind.compile_function IS 'function (regclass, jsonb kwargs) that returns an expectation_plan';
 COMMENT ON COLUMN dataplat_internal.expectation_kind.judge_function IS
-    'aggregate and query: function (jsonb kwargs, jsonb values, bigint element_count) that returns {"success", "observed_value", "details"}';
+    'aggregate and query: function (jsonb kwargs, jsonb values, bigint element_count) that returns {"success", "observed_value", "details"}; its other keys become fields of the result, too';
 
 -- What an expectation means in SQL, over the columns of its dataset by their
 -- unqualified, quoted names.  The engine puts many plans into one statement.
@@ -37,7 +37,7 @@ CREATE TYPE dataplat_internal.expectation_plan AS (
 COMMENT ON TYPE dataplat_internal.expectation_plan IS
     'columns: those it reads; element: row and group: SQL of the value that is listed when unexpected; ignored: SQL boolean, true where the row counts as missing (NULL: never); '
     'expected: SQL boolean, true where the row is good (group: window functions allowed); aggregates: {"name": "SQL aggregate"}, given to the judge function as values; '
-    'query: a SELECT of one jsonb, given to the judge function as values';
+    'query: a SELECT of one jsonb, given to the judge function as values; it reads the dataset, already filtered, as dataplat_batch, a CTE that the engine puts before it';
 
 CREATE TABLE dataplat.expectation_suite (
     name        text PRIMARY KEY CHECK (name <> ''),
