@@ -23,6 +23,7 @@
 #include "launcher/launcher.h"
 #include "pipeline/time.h"
 #include "pipeline/worker.h"
+#include "quality/quality.h"
 #include "registry/registry.h"
 #include "storage/maintenance.h"
 #include "telemetry/partition_stats.h"
@@ -48,6 +49,7 @@ _PG_init(void)
 	dp_storage_maintenance_init();
 	dp_changelog_init();
 	dp_registry_init();
+	dp_quality_init();
 	dp_ingest_init();
 	dp_ledger_init();
 	dp_dev_broker_init();

@@ -304,7 +304,7 @@ DECLARE
     contents CONSTANT text[] := '{dead_letter}';
     viewer CONSTANT text[] := '{command,show_create,version,wait_for_source,wait_for_pipeline,metrics,lookup_schema,schema_by_id,
         schema_by_guid,schema_versions,schema_subjects,check_compatibility,check_schema_files,schema_diff,validate_schema,get_compatibility,
-        get_schema_mode}';
+        get_schema_mode,add_expectation,alter_expectation,drop_expectation,create_suite,alter_suite,drop_suite,validate_expectation,validate}';
     operator CONSTANT text[] := '{adopt,open_dead_letters,pause_source,resume_source,seek_source,replay_source,test_source,
         ingest_once,peek_topic,test_connection,retry_dead_letters,fix_dead_letter,discard_dead_letters,
         accept_data_loss,start_dev_broker,stop_dev_broker,pause_pipeline,resume_pipeline,reset_pipeline,

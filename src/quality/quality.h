@@ -1,0 +1,13 @@
+/*-------------------------------------------------------------------------
+ *
+ * quality.h
+ *	  What is expected of data, and what came of it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef DP_QUALITY_H
+#define DP_QUALITY_H
+
+extern void dp_quality_init(void);
+
+#endif							/* DP_QUALITY_H */

@@ -1,0 +1,23 @@
+/*
+ * quality: nothing of this room is for PUBLIC.  The last file by name, so that
+ * it sees them all.
+ */
+
+DO LANGUAGE plpgsql $$
+DECLARE
+    f regprocedure;
+BEGIN
+    -- Rights come from dataplat.setup_roles() or the administrator; what a command may do, it checks itself.
+    FOR f IN
+        SELECT p.oid::regprocedure FROM pg_catalog.pg_proc AS p
+         WHERE p.pronamespace IN ('dataplat'::regnamespace, 'dataplat_internal'::regnamespace)
+           AND (p.proname ~ 'expect|suite|kwarg|_work$|^measure_|^judge_|^ask_|^plan_|quarantin|quality|anomal|profile|drift'
+                OR p.proname IN ('validate', 'command_validate', 'closest_word', 'dataset_name', 'existing_dataset', 'follow_datasets', 'row_plan',
+                                 'has_unique_index', 'check_may_validate', 'check_result_format', 'result_of', 'map_success', 'percent_of', 'value_counts',
+                                 'threshold_holds', 'add_term', 'exception_info', 'work_terms', 'note_measures', 'work_rows', 'primary_key_of', 'fetch_examples',
+                                 'is_ordered_aggregate', 'run_expectations', 'health_quality'))
+    LOOP
+        EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
+    END LOOP;
+END;
+$$;
