@@ -397,6 +397,7 @@ read_field(DpAvroReader *r, const DpAvroColumnIns *ins, const char *p, const cha
 	double		d;
 	bool		done;
 
+	out->deferred = false;
 	if (ins->null_branch >= 0)
 	{
 		p = get_branch(p, end, &v);
@@ -406,7 +407,10 @@ read_field(DpAvroReader *r, const DpAvroColumnIns *ins, const char *p, const cha
 			return NULL;
 		}
 		if (v == ins->null_branch)
+		{
+			out->isnull = true;
 			return p;
+		}
 	}
 	out->isnull = false;
 	switch ((DpAvroColumnOp) ins->op)
@@ -589,9 +593,17 @@ dp_avro_to_columns(DpMessageReader *self, const char *src, size_t len, DpColumnV
 	DpAvroReader *r = (DpAvroReader *) self;
 	const DpAvroColumnCode *code;
 
-	memcpy(values, r->nulls, (r->ncolumns + r->rescue) * sizeof(DpColumnValue));
-	if (!dp_avro_begin(r, src, len, err))
-		return false;
+	if (r->roots[0].simple && !r->root_is_union)
+	{
+		if (!dp_avro_begin_simple(r, src, len, err))
+			return false;
+	}
+	else
+	{
+		memcpy(values, r->nulls, (r->ncolumns + r->rescue) * sizeof(DpColumnValue));
+		if (!dp_avro_begin(r, src, len, err))
+			return false;
+	}
 	code = find_root(r, err);
 	if (code == NULL || !run_columns(r, code, values, err) || !dp_avro_finish(r, err))
 		return false;

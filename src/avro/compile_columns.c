@@ -353,6 +353,18 @@ emit_columns(DpAvroCompiler *c, const DpAvroType *writer, const DpAvroType *read
 	return good;
 }
 
+/* No two instructions have the same column, so counting is enough. */
+static bool
+is_simple(const DpAvroReader *r, const DpAvroColumnCode *code)
+{
+	for (uint32 i = code->start; i < code->start + code->n; i++)
+	{
+		if (r->column_code[i].op <= DP_COLUMN_RESCUE)
+			return false;
+	}
+	return code->n == (uint32) r->ncolumns && !r->rescue;
+}
+
 /* Columns of messages of one type of the writer. */
 static bool
 emit_root(DpAvroCompiler *c, const DpAvroType *writer, const DpAvroType *reader, DpAvroColumnCode *out)
@@ -381,6 +393,7 @@ emit_root(DpAvroCompiler *c, const DpAvroType *writer, const DpAvroType *reader,
 	good = emit_columns(c, writer, reader, target);
 	free(target);
 	out->n = c->r->ncolumn_code - out->start;
+	out->simple = good && is_simple(c->r, out);
 	return good;
 }
 

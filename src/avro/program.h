@@ -143,6 +143,7 @@ typedef struct DpAvroColumnCode
 	const char *failure;		/* no columns can be made of it */
 	uint32		start;
 	uint32		n;
+	bool		simple;			/* each instruction fills one column, each column is filled */
 } DpAvroColumnCode;
 
 typedef struct DpAvroFrame
@@ -199,6 +200,9 @@ extern bool dp_avro_compile_columns(DpAvroReader *r, const DpAvroSchema *writer,
 
 /* Make r->at the beginning of a padded, writable copy of the message. */
 extern bool dp_avro_begin(DpAvroReader *r, const char *src, size_t len, DpError *err);
+
+/* The same for code that pushes no nodes. */
+extern bool dp_avro_begin_simple(DpAvroReader *r, const char *src, size_t len, DpError *err);
 
 /* The same for bytes that are padded already and stay where they are; not for columns. */
 extern void dp_avro_begin_at(DpAvroReader *r, const char *src, size_t len);

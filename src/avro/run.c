@@ -125,6 +125,22 @@ dp_avro_begin(DpAvroReader *r, const char *src, size_t len, DpError *err)
 }
 
 bool
+dp_avro_begin_simple(DpAvroReader *r, const char *src, size_t len, DpError *err)
+{
+	DpBuf	   *text = &r->d->text;
+
+	if (unlikely(len == 0 || text->cap > DP_SCRATCH_KEEP || len + DP_TEXT_PADDING > text->cap ||
+				 len > r->d->limits.max_bytes))
+		return dp_avro_begin(r, src, len, err);
+	if (r->values.blocks != NULL)
+		dp_arena_reset(&r->values);
+	memcpy(text->data, src, len);
+	memset(text->data + len, 0, DP_TEXT_PADDING);
+	set_message(r, text->data, len);
+	return true;
+}
+
+bool
 dp_avro_finish(const DpAvroReader *r, DpError *err)
 {
 	if (r->at == r->end)
