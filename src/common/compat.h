@@ -279,6 +279,39 @@ dp_rte_forget_relation(RangeTblEntry *rte)
 #endif
 }
 
+/* 18 keeps grouping expressions in an entry of their own; NULL: it is not such an entry. */
+static inline Node *
+dp_rte_group_expr(RangeTblEntry *rte, AttrNumber attno)
+{
+#if PG_VERSION_NUM >= 180000
+	if (rte->rtekind == RTE_GROUP && attno > 0 && attno <= list_length(rte->groupexprs))
+		return list_nth(rte->groupexprs, attno - 1);
+#endif
+	return NULL;
+}
+
+/* 17 took the condition of a MERGE out of its join tree. */
+static inline Node *
+dp_merge_condition(Query *query)
+{
+#if PG_VERSION_NUM >= 170000
+	return query->mergeJoinCondition;
+#else
+	return NULL;
+#endif
+}
+
+/* An error unless what one level of a query asks for is granted; 16 moved that to a list of its own. */
+static inline void
+dp_check_rights(Query *query)
+{
+#if PG_VERSION_NUM >= 160000
+	(void) ExecCheckPermissions(query->rtable, query->rteperminfos, true);
+#else
+	(void) ExecCheckRTPerms(query->rtable, true);
+#endif
+}
+
 /* 16 notes in a Var which outer joins may make it NULL. */
 static inline void
 dp_var_drop_nulling(Var *var, int rtindex)
