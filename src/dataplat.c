@@ -21,6 +21,7 @@
 #include "jsonschema/jsonschema.h"
 #include "kafka/options.h"
 #include "launcher/launcher.h"
+#include "lineage/openlineage.h"
 #include "pipeline/time.h"
 #include "pipeline/worker.h"
 #include "quality/quality.h"
@@ -50,6 +51,7 @@ _PG_init(void)
 	dp_changelog_init();
 	dp_registry_init();
 	dp_quality_init();
+	dp_openlineage_init();
 	dp_ingest_init();
 	dp_ledger_init();
 	dp_dev_broker_init();

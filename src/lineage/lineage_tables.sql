@@ -54,3 +54,90 @@ COMMENT ON COLUMN dataplat_internal.lineage_edge.run_id IS 'the run that showed 
 COMMENT ON COLUMN dataplat_internal.lineage_edge.valid_to IS 'NULL: holds now';
 SELECT pg_catalog.pg_extension_config_dump('dataplat_internal.lineage_edge', '');
 SELECT pg_catalog.pg_extension_config_dump('dataplat_internal.lineage_edge_edge_id_seq', '');
+
+-- ---------------------------------------------------------------- OpenLineage
+
+CREATE TABLE dataplat_internal.openlineage_source (
+    kind           text PRIMARY KEY,
+    facts_function text NOT NULL,
+    find_function  text NOT NULL,
+    emit_function  text NOT NULL
+);
+COMMENT ON TABLE dataplat_internal.openlineage_source IS 'kinds of runs that OpenLineage events tell of; filled by register_openlineage_source()';
+COMMENT ON COLUMN dataplat_internal.openlineage_source.facts_function IS 'function (text run, text event_type, timestamptz at) that returns what is known of a run, NULL for one that it does not know';
+COMMENT ON COLUMN dataplat_internal.openlineage_source.find_function IS 'function (uuid) that returns the run, as the facts function takes it, NULL for one that it does not know';
+COMMENT ON COLUMN dataplat_internal.openlineage_source.emit_function IS
+    'function (timestamptz since) that returns rows of (run, event_type, event_time): all events that may be new since then; too many do no harm';
+
+CREATE TABLE dataplat.code_location (
+    job         text PRIMARY KEY,
+    type        text NOT NULL DEFAULT 'git',
+    url         text NOT NULL CHECK (url ~ '^[a-z][a-z0-9+.-]*:[!-~]+$' AND url !~ '^[^/]*//[^/]*@'),
+    repo_url    text,
+    path        text,
+    version     text,
+    branch      text
+);
+COMMENT ON TABLE dataplat.code_location IS 'where the code of a job is kept, as OpenLineage events tell it; written by set_code_location()';
+COMMENT ON COLUMN dataplat.code_location.job IS 'a job as in lineage: pipeline:name, source:name';
+SELECT pg_catalog.pg_extension_config_dump('dataplat.code_location', '');
+
+-- ---------------------------------------------------------------- others' events
+
+CREATE TABLE dataplat_internal.foreign_dataset (
+    node       text PRIMARY KEY,
+    namespace  text NOT NULL,
+    name       text NOT NULL,
+    facets     jsonb NOT NULL DEFAULT '{}',
+    updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    deleted    boolean NOT NULL DEFAULT false,
+    UNIQUE (namespace, name)
+);
+COMMENT ON TABLE dataplat_internal.foreign_dataset IS 'datasets that others'' OpenLineage events told of, with the newest of each facet';
+COMMENT ON COLUMN dataplat_internal.foreign_dataset.node IS 'what it is called in lineage: namespace/name, or schema.table for one of this database';
+SELECT pg_catalog.pg_extension_config_dump('dataplat_internal.foreign_dataset', '');
+
+CREATE TABLE dataplat_internal.foreign_job (
+    job        text PRIMARY KEY,
+    namespace  text NOT NULL,
+    name       text NOT NULL,
+    facets     jsonb NOT NULL DEFAULT '{}',
+    updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    UNIQUE (namespace, name)
+);
+COMMENT ON TABLE dataplat_internal.foreign_job IS 'jobs that others'' OpenLineage events told of, with the newest of each facet';
+COMMENT ON COLUMN dataplat_internal.foreign_job.job IS 'what it is called in lineage: openlineage:namespace/name';
+SELECT pg_catalog.pg_extension_config_dump('dataplat_internal.foreign_job', '');
+
+CREATE TABLE dataplat.foreign_run (
+    run_id        uuid PRIMARY KEY,
+    job_namespace text NOT NULL,
+    job_name      text NOT NULL,
+    producer      text NOT NULL,
+    state         text NOT NULL CHECK (state IN ('START', 'RUNNING', 'COMPLETE', 'ABORT', 'FAIL', 'OTHER')),
+    started_at    timestamptz,
+    ended_at      timestamptz,
+    parent_run_id uuid,
+    error         text,
+    facets        jsonb NOT NULL DEFAULT '{}',
+    inputs        jsonb NOT NULL DEFAULT '{}',
+    outputs       jsonb NOT NULL DEFAULT '{}',
+    updated_at    timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+CREATE INDEX foreign_run_job_idx ON dataplat.foreign_run (job_namespace, job_name, started_at);
+COMMENT ON TABLE dataplat.foreign_run IS 'runs that others'' OpenLineage events told of; each event adds to what is known';
+COMMENT ON COLUMN dataplat.foreign_run.state IS 'type of the newest event that counted; nothing counts after COMPLETE, ABORT or FAIL';
+COMMENT ON COLUMN dataplat.foreign_run.inputs IS 'object: node of lineage to the facets of the input in this run';
+SELECT pg_catalog.pg_extension_config_dump('dataplat.foreign_run', '');
+
+CREATE TABLE dataplat_internal.foreign_event (
+    run_id      uuid NOT NULL REFERENCES dataplat.foreign_run ON DELETE CASCADE,
+    event_type  text NOT NULL,
+    event_time  timestamptz NOT NULL,
+    received_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    counted     boolean NOT NULL,
+    PRIMARY KEY (run_id, event_type, event_time)
+);
+COMMENT ON TABLE dataplat_internal.foreign_event IS 'events that have been taken in: one that comes again changes nothing';
+COMMENT ON COLUMN dataplat_internal.foreign_event.counted IS 'false: it came after the run had ended';
+SELECT pg_catalog.pg_extension_config_dump('dataplat_internal.foreign_event', '');
