@@ -52,7 +52,7 @@ $$;
 
 SELECT dataplat_internal.register_expectation_kind('expect_column_values_to_not_be_null', 'row',
     '{"column": {"type": "column", "required": true, "aliases": ["column_name"]}}', 'completeness', 'dataplat_internal.expect_column_values_to_not_be_null',
-    'the column is not NULL', aliases => '{not_null,is_complete,isComplete,missing_count,null_values,nullValues,missing_values,missingValues}');
+    'the column is not NULL', aliases => '{not_null,is_complete,isComplete}');
 SELECT dataplat_internal.register_expectation_kind('expect_column_values_to_be_in_set', 'row',
     '{"column": {"type": "column", "required": true, "aliases": ["column_name"]}, "value_set": {"type": "values", "required": true, "aliases": ["values", "allowed_values"]}}',
     'conformity', 'dataplat_internal.expect_column_values_to_be_in_set', 'the value is one of a set',

@@ -208,7 +208,7 @@ DECLARE
     conditions record;
 BEGIN
     IF w.class = 'aggregate' THEN
-        RETURN 'count(*)' || coalesce((SELECT array_agg(a.value ORDER BY a.key) FROM jsonb_each_text((w.plan).aggregates) AS a), '{}');
+        RETURN ARRAY['count(*)'] || coalesce((SELECT array_agg(a.value ORDER BY a.key) FROM jsonb_each_text((w.plan).aggregates) AS a), '{}');
     END IF;
     conditions := dataplat_internal.plan_conditions(w.plan, (w.rule).null_handling);
     RETURN ARRAY['count(*)', CASE WHEN (w.plan).ignored IS NULL THEN 'NULL::bigint' ELSE format('count(*) FILTER (WHERE %s)', (w.plan).ignored) END]
@@ -470,7 +470,8 @@ BEGIN
             failures := 1 - r.passed;
             IF result_format <> 'BOOLEAN_ONLY' THEN
                 r.result := jsonb_build_object('observed_value', verdict -> 'observed_value')
-                    || CASE WHEN coalesce(verdict -> 'details', 'null') = 'null' THEN '{}' ELSE jsonb_build_object('details', verdict -> 'details') END;
+                    || CASE WHEN coalesce(verdict -> 'details', 'null') = 'null' THEN '{}' ELSE jsonb_build_object('details', verdict -> 'details') END
+                    || (verdict - 'success' - 'observed_value' - 'details');
             END IF;
         EXCEPTION WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
