@@ -22,7 +22,7 @@ COMMENT ON COLUMN dataplat_internal.expectation_kind.aliases IS 'names of the sa
 COMMENT ON COLUMN dataplat_internal.expectation_kind.dimension IS 'accuracy, completeness, conformity, consistency, coverage, timeliness or uniqueness (ODCS)';
 COMMENT ON COLUMN dataplat_internal.expectation_kind.compile_function IS 'function (regclass, jsonb kwargs) that returns an expectation_plan';
 COMMENT ON COLUMN dataplat_internal.expectation_kind.judge_function IS
-    'aggregate and query: function (jsonb kwargs, jsonb values, bigint element_count) that returns {"success", "observed_value", "details"}; its other keys become fields of the result, too';
+    'aggregate and query: function (jsonb kwargs, jsonb values, bigint element_count) that returns {"success", "observed_value", "details"}; its other keys become fields of the result, too, but failures, which warn_if and error_if compare';
 
 -- What an expectation means in SQL, over the columns of its dataset by their
 -- unqualified, quoted names.  The engine puts many plans into one statement.

@@ -469,9 +469,7 @@ BEGIN
             r.passed := r.success::int;
             failures := 1 - r.passed;
             IF result_format <> 'BOOLEAN_ONLY' THEN
-                r.result := jsonb_build_object('observed_value', verdict -> 'observed_value')
-                    || CASE WHEN coalesce(verdict -> 'details', 'null') = 'null' THEN '{}' ELSE jsonb_build_object('details', verdict -> 'details') END
-                    || (verdict - 'success' - 'observed_value' - 'details');
+                r.result := verdict - 'success' - 'failures' - CASE WHEN verdict -> 'details' = 'null' THEN 'details' ELSE '' END;
             END IF;
         EXCEPTION WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
