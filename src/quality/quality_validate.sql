@@ -324,7 +324,7 @@ BEGIN
     END LOOP;
     FOR i IN 1 .. cardinality(work) LOOP
         IF work[i].class = 'group' AND work[i].error IS NULL AND (work[i].plan).query IS NOT NULL THEN
-            asked := dataplat_internal.ask_as((work[i].rule).owner, path, format('WITH dataplat_rows AS NOT MATERIALIZED (SELECT * FROM %s) SELECT (%s)',
+            asked := dataplat_internal.ask_as((work[i].rule).owner, path, format('WITH dataplat_batch AS NOT MATERIALIZED (SELECT * FROM %s) SELECT (%s)',
                 dataplat_internal.work_rows(work[i]), (work[i].plan).query));
             work[i].error := asked.error;
             work[i].unexpected_count := asked.answer ->> 'unexpected';
@@ -349,12 +349,12 @@ DECLARE
 BEGIN
     FOR i IN 1 .. cardinality(work) LOOP
         CONTINUE WHEN work[i].class IS DISTINCT FROM 'query' OR work[i].error IS NOT NULL;
-        IF (work[i].rule).row_filter IS NOT NULL AND (work[i].plan).query !~ '\mdataplat_rows\M' THEN
+        IF (work[i].rule).row_filter IS NOT NULL AND (work[i].plan).query !~ '\mdataplat_batch\M' THEN
             work[i].error := dataplat_internal.exception_info('0A000', format('%s takes no row_filter', (work[i].rule).kind), NULL, NULL);
             CONTINUE;
         END IF;
         asked := dataplat_internal.ask_as((work[i].rule).owner, dataplat_internal.expectation_search_path(dataset),
-            format('WITH dataplat_rows AS NOT MATERIALIZED (SELECT * FROM %s) SELECT (%s)', work[i].source, (work[i].plan).query));
+            format('WITH dataplat_batch AS NOT MATERIALIZED (SELECT * FROM %s) SELECT (%s)', work[i].source, (work[i].plan).query));
         work[i].error := asked.error;
         work[i].measured := asked.answer;
     END LOOP;
@@ -395,37 +395,36 @@ $$;
 COMMENT ON FUNCTION dataplat_internal.unexpected_rows(dataplat_internal.expectation_work) IS 'FROM and WHERE of the rows that an expectation finds unexpected';
 
 -- Examples of what is unexpected: {"values": [...], "keys": [...] or null, "query"}.
-CREATE OR REPLACE FUNCTION dataplat_internal.fetch_examples(dataset regclass, w dataplat_internal.expectation_work, at_most int)
+-- They are looked for only when there are some.
+CREATE OR REPLACE FUNCTION dataplat_internal.fetch_examples(dataset regclass, w dataplat_internal.expectation_work, keys name[], at_most int)
 RETURNS dataplat_internal.expectation_work
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    keys  name[] := dataplat_internal.primary_key_of(dataset);
+    max_shown CONSTANT int := 49;
     rows  text := dataplat_internal.unexpected_rows(w);
-    shown text[] := ARRAY(SELECT c FROM unnest(keys::text[] || (w.plan).columns) WITH ORDINALITY AS u (c, nth) GROUP BY c ORDER BY min(nth));
+    shown text[] := ARRAY(SELECT c FROM unnest(keys::text[] || (w.plan).columns) WITH ORDINALITY AS u (c, nth) GROUP BY c ORDER BY min(nth) LIMIT max_shown);
     place text := 'NULL::jsonb';
     asked record;
 BEGIN
     IF cardinality(keys) > 0 THEN
-        place := (SELECT 'jsonb_build_object(' || string_agg(format('%L, %I', c, c), ', ') || ')' FROM unnest(shown[:49]) AS c);
+        place := (SELECT 'jsonb_build_object(' || string_agg(format('%L, %I', c, c), ', ') || ')' FROM unnest(shown) AS c);
     END IF;
-    asked := dataplat_internal.ask_as((w.rule).owner, dataplat_internal.expectation_search_path(dataset), format(
-        'SELECT jsonb_build_object(''values'', coalesce(jsonb_agg(v), ''[]''), ''keys'', jsonb_agg(k)) FROM (SELECT %s AS v, %s AS k FROM %s LIMIT %s) AS u',
-        coalesce((w.plan).element, 'NULL'), place, rows, at_most));
-    IF asked.error IS NOT NULL THEN
+    w.examples := '{"values": [], "keys": []}';
+    IF w.unexpected_count > 0 THEN
+        asked := dataplat_internal.ask_as((w.rule).owner, dataplat_internal.expectation_search_path(dataset), format(
+            'SELECT jsonb_build_object(''values'', coalesce(jsonb_agg(v), ''[]''), ''keys'', coalesce(jsonb_agg(k), ''[]'')) FROM (SELECT %s AS v, %s AS k FROM %s LIMIT %s) AS u',
+            coalesce((w.plan).element, 'NULL'), place, rows, at_most));
         w.error := asked.error;
-        RETURN w;
+        w.examples := asked.answer;
     END IF;
-    w.examples := asked.answer || jsonb_build_object('query', format('SELECT %s FROM %s', coalesce((
-        SELECT string_agg(quote_ident(c), ', ') FROM unnest(shown) AS c), '*'), rows));
-    IF cardinality(keys) = 0 THEN
-        w.examples := w.examples || '{"keys": null}';
-    END IF;
+    w.examples := w.examples || CASE WHEN cardinality(keys) = 0 THEN '{"keys": null}' ELSE '{}' END::jsonb
+        || jsonb_build_object('query', format('SELECT %s FROM %s', coalesce((SELECT string_agg(quote_ident(c), ', ') FROM unnest(shown) AS c), '*'), rows));
     RETURN w;
 END;
 $$;
-COMMENT ON FUNCTION dataplat_internal.fetch_examples(regclass, dataplat_internal.expectation_work, int) IS 'an expectation with examples of unexpected rows';
+COMMENT ON FUNCTION dataplat_internal.fetch_examples(regclass, dataplat_internal.expectation_work, name[], int) IS 'an expectation with examples of unexpected rows';
 
 -- ------------------------------------------------------------------ judging
 
@@ -504,14 +503,15 @@ AS $$
 DECLARE
     began  timestamptz := clock_timestamp();
     work   dataplat_internal.expectation_work[] := dataplat_internal.compile_work(dataset, rules);
+    keys   name[] := dataplat_internal.primary_key_of(dataset);
     r      dataplat.validation_result;
 BEGIN
     work := dataplat_internal.measure_together(dataset, work);
     work := dataplat_internal.measure_groups(dataset, work);
     work := dataplat_internal.measure_queries(dataset, work);
     FOR i IN 1 .. cardinality(work) LOOP
-        IF work[i].error IS NULL AND work[i].unexpected_count > 0 AND result_format <> 'BOOLEAN_ONLY' THEN
-            work[i] := dataplat_internal.fetch_examples(dataset, work[i], CASE result_format WHEN 'COMPLETE' THEN 200 ELSE 20 END);
+        IF work[i].error IS NULL AND work[i].class IN ('row', 'group') AND result_format <> 'BOOLEAN_ONLY' THEN
+            work[i] := dataplat_internal.fetch_examples(dataset, work[i], keys, CASE result_format WHEN 'COMPLETE' THEN 200 ELSE 20 END);
         END IF;
         r := dataplat_internal.judge_work(work[i], result_format);
         r.started_at := began;

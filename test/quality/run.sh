@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# run.sh: "make check-quality", do results mean what Great Expectations' mean?
+#
+#	make check-quality                   every case over every table
+#	make check-quality ONLY=between      cases whose kind or kwargs match
+#
+# A private server; Great Expectations from PyPI judges the same tables.
+set -euo pipefail
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$HERE/../kit/private-pg.sh"
+GREAT_EXPECTATIONS=1.24.1
+
+export PYTHONDONTWRITEBYTECODE=1
+"$ROOT/test/kit/prereqs.sh" build test avro
+work=$ROOT/build/quality
+mkdir -p "$work"
+if [ ! -x "$work/venv/bin/uv" ]; then
+	python3 -m venv "$work/venv"
+	"$work/venv/bin/pip" install -q uv
+fi
+"$work/venv/bin/uv" pip install -q --python "$work/venv/bin/python" "great_expectations[postgresql]==$GREAT_EXPECTATIONS" jsonschema
+
+place_open
+echo "== building"
+place_build quality
+cp "$ROOT/test/kit/test.conf" "$PLACE/test.conf"
+place_start "$PLACE/test.conf"
+mkdir -p "$PLACE/venv"
+cp -a "$work/venv/." "$PLACE/venv"
+place_give -R "$PLACE/venv"
+as "$PLACE/venv/bin/python3" -B "$PLACE/src-quality/test/quality/check.py" --socket "$PLACE/sock" --only "${ONLY:-}"
