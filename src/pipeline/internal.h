@@ -41,6 +41,9 @@ extern bool dp_is_bronze(Oid relid);
 /* ---- consume.c ---- */
 extern void dp_pipeline_consume_init(void);
 
+/* ---- quality_delta.c ---- */
+extern void dp_quality_delta_init(void);
+
 /* ---- bronze.c ---- */
 
 /*

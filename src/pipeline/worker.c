@@ -262,6 +262,7 @@ dp_pipeline_worker_init(void)
 	dp_schedule_init();
 	dp_wake_init();
 	dp_pipeline_consume_init();
+	dp_quality_delta_init();
 	dp_rebuild_init();
 	dp_readers_init();
 	dp_job_kind_register(&pipeline_kind);

@@ -189,3 +189,111 @@ COMMENT ON COLUMN dataplat.quarantine.expectations IS 'all expectations with act
 COMMENT ON COLUMN dataplat.quarantine.state IS 'quarantined → repaired → requeued; discarded by hand; superseded when a later run wrote or removed a row of the same key';
 SELECT pg_catalog.pg_extension_config_dump('dataplat.quarantine', '');
 SELECT pg_catalog.pg_extension_config_dump('dataplat.quarantine_quarantine_id_seq', '');
+
+CREATE TABLE dataplat_internal.quality_state (
+    dataset     text NOT NULL,
+    owner       name NOT NULL,
+    frontier    text,
+    reset       text,
+    rows_added  bigint,
+    rows_removed bigint,
+    measured_at timestamptz,
+    PRIMARY KEY (dataset, owner)
+);
+COMMENT ON TABLE dataplat_internal.quality_state IS
+    'how far the states of the rules over a dataset have seen it, for each role that owns rules; not dumped: a restored table is measured afresh';
+COMMENT ON COLUMN dataplat_internal.quality_state.frontier IS 'what the room that can tell changes of it goes on from; NULL: it begins afresh';
+COMMENT ON COLUMN dataplat_internal.quality_state.reset IS 'why the whole of it was read the last time; NULL: only what changed was';
+
+CREATE TABLE dataplat_internal.quality_part (
+    dataset  text NOT NULL,
+    owner    name NOT NULL,
+    part     text NOT NULL,
+    type     text NOT NULL,
+    value    jsonb,
+    used_at  timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    FOREIGN KEY (dataset, owner) REFERENCES dataplat_internal.quality_state ON UPDATE CASCADE ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX quality_part_key ON dataplat_internal.quality_part (dataset, owner, pg_catalog.md5(part));
+COMMENT ON TABLE dataplat_internal.quality_part IS 'states of the aggregates in rules: with what changed in the table they become those of the whole table';
+COMMENT ON COLUMN dataplat_internal.quality_part.part IS 'aggregate, as it is measured';
+COMMENT ON COLUMN dataplat_internal.quality_part.type IS 'type of what it aggregates';
+COMMENT ON COLUMN dataplat_internal.quality_part.value IS 'count: a number; sum and avg: [sum, count]; variance: [count, sum, sum of squares or of squared distances]; min, max: the value';
+
+CREATE TABLE dataplat_internal.quality_value (
+    dataset  text NOT NULL,
+    owner    name NOT NULL,
+    part     text NOT NULL,
+    value    text COLLATE "C" NOT NULL,
+    n        bigint NOT NULL,
+    PRIMARY KEY (dataset, owner, part, value)
+);
+COMMENT ON TABLE dataplat_internal.quality_value IS 'how often each value is there, for counts of different values that are kept exactly; holds contents of rows';
+COMMENT ON COLUMN dataplat_internal.quality_value.part IS 'md5 of the part';
+COMMENT ON COLUMN dataplat_internal.quality_value.value IS 'the value as text, or the SHA-256 of a long one';
+
+CREATE TABLE dataplat_internal.kept_column (
+    dataset     text NOT NULL,
+    column_name text NOT NULL,
+    PRIMARY KEY (dataset, column_name)
+);
+COMMENT ON TABLE dataplat_internal.kept_column IS 'columns of which each value is counted, by keep_values()';
+SELECT pg_catalog.pg_extension_config_dump('dataplat_internal.kept_column', '');
+
+CREATE TABLE dataplat.quality_metric (
+    dataset     text NOT NULL,
+    column_name text NOT NULL DEFAULT ':table',
+    metric      text NOT NULL,
+    value       double precision NOT NULL,
+    at          timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    run_id      bigint,
+    tags        jsonb NOT NULL DEFAULT '{}',
+    recorded_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    PRIMARY KEY (dataset, metric, column_name, at, tags)
+);
+COMMENT ON TABLE dataplat.quality_metric IS 'measurements over time: row counts and what rules observed; measuring the same time with the same tags again replaces';
+COMMENT ON COLUMN dataplat.quality_metric.column_name IS ':table for what is measured over rows';
+COMMENT ON COLUMN dataplat.quality_metric.at IS 'time, or begin of the window, that it is true of';
+SELECT pg_catalog.pg_extension_config_dump('dataplat.quality_metric', '');
+
+CREATE TABLE dataplat.column_profile (
+    profile_id  bigint NOT NULL,
+    dataset     text NOT NULL,
+    column_name text NOT NULL,
+    profiled_at timestamptz NOT NULL,
+    sample      numeric,
+    data_type   text NOT NULL,
+    rows        bigint NOT NULL,
+    profile     jsonb NOT NULL,
+    state       bytea,
+    PRIMARY KEY (profile_id, column_name)
+);
+CREATE INDEX column_profile_dataset_idx ON dataplat.column_profile (dataset, column_name, profiled_at);
+COMMENT ON TABLE dataplat.column_profile IS 'profiles of columns over time; holds values of rows (histograms, extremes)';
+COMMENT ON COLUMN dataplat.column_profile.profile_id IS 'the same for columns that were profiled together';
+COMMENT ON COLUMN dataplat.column_profile.sample IS 'percentage of the pages, or number of rows, that was read; NULL: everything';
+COMMENT ON COLUMN dataplat.column_profile.profile IS 'the fields of dataplat.profile()';
+COMMENT ON COLUMN dataplat.column_profile.state IS 'its state, which can be merged with others';
+CREATE SEQUENCE dataplat_internal.profile_id_seq;
+SELECT pg_catalog.pg_extension_config_dump('dataplat.column_profile', '');
+SELECT pg_catalog.pg_extension_config_dump('dataplat_internal.profile_id_seq', '');
+
+CREATE TABLE dataplat_internal.suite_state (
+    suite      text PRIMARY KEY REFERENCES dataplat.expectation_suite ON UPDATE CASCADE ON DELETE CASCADE,
+    schedule   text,
+    last_at    timestamptz,
+    next_at    timestamptz,
+    error      text
+);
+COMMENT ON TABLE dataplat_internal.suite_state IS 'when suites with a schedule were validated, and when they will be';
+COMMENT ON COLUMN dataplat_internal.suite_state.schedule IS 'the schedule that next_at was worked out from';
+COMMENT ON COLUMN dataplat_internal.suite_state.error IS 'why the last validation could not be made at all';
+
+CREATE TABLE dataplat_internal.quality_due (
+    dataset text NOT NULL,
+    object  text NOT NULL,
+    run_id  bigint,
+    batch_id bigint,
+    at      timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE dataplat_internal.quality_due IS 'runs and batches whose datasets have rules with the schedule on_data that are yet to be validated';
