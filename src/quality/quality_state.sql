@@ -243,7 +243,7 @@ BEGIN
         result := value ->> 'distinct';
     ELSIF kind = 'variance' THEN
         n := (value -> 0)::numeric;
-        IF n > CASE WHEN name LIKE '%\_pop' THEN 0 ELSE 1 END THEN
+        IF n > (CASE WHEN name LIKE '%\_pop' THEN 0 ELSE 1 END) THEN
             IF g = 'float' THEN
                 f := (value ->> 2)::float8 / (CASE WHEN name LIKE '%\_pop' THEN n ELSE n - 1 END)::float8;
                 result := CASE WHEN name LIKE 'stddev%' THEN sqrt(f) ELSE f END;
@@ -313,7 +313,7 @@ BEGIN
      WHERE p.dataset = keep_states.dataset AND p.owner = role AND (NOT parts ? p.part OR p.used_at < now() - interval '30 days' AND NOT (parts -> p.part ->> 'used')::boolean);
     INSERT INTO dataplat_internal.quality_part AS p (dataset, owner, part, type, value)
     SELECT keep_states.dataset, role, e.key, e.value ->> 'type', e.value -> 'value' FROM jsonb_each(parts) AS e
-    ON CONFLICT (dataset, owner, md5(part)) DO UPDATE
+    ON CONFLICT ON CONSTRAINT quality_part_pkey DO UPDATE
        SET value = excluded.value, type = excluded.type, used_at = CASE WHEN (parts -> p.part ->> 'used')::boolean THEN now() ELSE p.used_at END;
 END;
 $$;
@@ -437,7 +437,7 @@ BEGIN
     END IF;
     SELECT coalesce(array_agg(p ORDER BY p.part), '{}') INTO old FROM dataplat_internal.quality_part AS p WHERE p.dataset = name AND p.owner = role;
     SELECT string_agg(CASE WHEN o.part LIKE 'distinct %' THEN dataplat_internal.values_measure(o.part, o.type, 'dataplat_delta') ELSE o.part END, ', ' ORDER BY u.nth) INTO list
-      FROM unnest(old) WITH ORDINALITY AS u (dataset, owner, part, type, value, used_at, nth), LATERAL (SELECT u.part, u.type) AS o;
+      FROM unnest(old) WITH ORDINALITY AS u (dataset, owner, part, type, value, used_at, digest, nth), LATERAL (SELECT u.part, u.type) AS o;
     d := dataplat_internal.read_delta(dataset, role, 'rules of ' || role, state.frontier, search_path, format('to_jsonb(ARRAY[%s])', concat_ws(', ', 'to_jsonb(count(*))', list)));
     IF d.reset IS NOT NULL THEN
         RETURN jsonb_build_object('reset', d.reset, 'parts', '{}'::jsonb);
@@ -525,7 +525,8 @@ BEGIN
     PERFORM dataplat_internal.keep_states(dataplat_internal.dataset_name(dataset), role, dataplat_internal.delta_seen(dataset, 'rules of ' || role), now_ ->> 'reset',
                                           (now_ -> 'rows_added')::bigint, (now_ -> 'rows_removed')::bigint, parts);
     RETURN jsonb_build_object('answers', answers, 'reset', now_ -> 'reset', 'rows_added', now_ -> 'rows_added', 'rows_removed', now_ -> 'rows_removed',
-        'afresh', to_jsonb(lost));
+        'afresh', to_jsonb(lost),
+        'values', (SELECT jsonb_object_agg(p.key, p.value -> 'value') FROM jsonb_each(parts) AS p WHERE p.key LIKE 'distinct %'));
 END;
 $$;
 REVOKE ALL ON FUNCTION dataplat_internal.kept_terms(regclass, name, text, text[], text[]) FROM PUBLIC;
@@ -662,11 +663,15 @@ $$;
 REVOKE ALL ON FUNCTION dataplat_internal.count_values(regclass, name, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION dataplat_internal.count_values(regclass, name, text, text) IS 'count the values of a kept column afresh: how many different ones, those there once, and rows of the others';
 
--- The numbers of a kept column after values came and went.
+-- The numbers of a kept column after values came and went.  A value at a time by
+-- the key: statistics of the table lag behind what was just written.
 CREATE OR REPLACE FUNCTION dataplat_internal.merge_values(dataset text, role name, part text, old jsonb, added jsonb, removed jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
 DECLARE
     d bigint;

@@ -212,9 +212,10 @@ CREATE TABLE dataplat_internal.quality_part (
     type     text NOT NULL,
     value    jsonb,
     used_at  timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    digest   text GENERATED ALWAYS AS (pg_catalog.md5(part)) STORED,
+    PRIMARY KEY (dataset, owner, digest),
     FOREIGN KEY (dataset, owner) REFERENCES dataplat_internal.quality_state ON UPDATE CASCADE ON DELETE CASCADE
 );
-CREATE UNIQUE INDEX quality_part_key ON dataplat_internal.quality_part (dataset, owner, pg_catalog.md5(part));
 COMMENT ON TABLE dataplat_internal.quality_part IS 'states of the aggregates in rules: with what changed in the table they become those of the whole table';
 COMMENT ON COLUMN dataplat_internal.quality_part.part IS 'aggregate, as it is measured';
 COMMENT ON COLUMN dataplat_internal.quality_part.type IS 'type of what it aggregates';

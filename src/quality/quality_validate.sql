@@ -530,7 +530,8 @@ COMMENT ON FUNCTION dataplat_internal.judge_expectations(regclass, dataplat.expe
  * NULL; rows of a run are judged by others.  Returns the validation.
  */
 CREATE OR REPLACE FUNCTION dataplat_internal.run_expectations(dataset text, suite text DEFAULT NULL, trigger text DEFAULT 'manual', object text DEFAULT NULL,
-    run_id bigint DEFAULT NULL, batch_id bigint DEFAULT NULL, only_these bigint[] DEFAULT NULL, result_format text DEFAULT 'SUMMARY')
+    run_id bigint DEFAULT NULL, batch_id bigint DEFAULT NULL, only_these bigint[] DEFAULT NULL, result_format text DEFAULT 'SUMMARY',
+    incremental boolean DEFAULT false)
 RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -539,6 +540,7 @@ DECLARE
     began   timestamptz := clock_timestamp();
     rules   dataplat.expectation[];
     results dataplat.validation_result[];
+    obstacles jsonb;
     number  bigint := nextval('dataplat.validation_validation_id_seq');
 BEGIN
     SELECT array_agg(e ORDER BY e.expectation_id) INTO rules
@@ -547,19 +549,27 @@ BEGIN
        AND (run_expectations.suite IS NULL OR e.suite = run_expectations.suite)
        AND (only_these IS NULL OR e.expectation_id = ANY (only_these));
     -- One statement, so one snapshot.
-    SELECT array_agg(j) INTO results
-      FROM dataplat_internal.judge_expectations(dataplat_internal.existing_dataset(run_expectations.dataset), rules, result_format) AS j;
-    INSERT INTO dataplat.validation (validation_id, dataset, suite, trigger, object, run_id, batch_id, success, started_at)
+    IF run_expectations.incremental THEN
+        obstacles := dataplat_internal.take_states(dataplat_internal.existing_dataset(run_expectations.dataset), rules);
+        SELECT array_agg(j) INTO results
+          FROM dataplat_internal.judge_incrementally(dataplat_internal.existing_dataset(run_expectations.dataset), rules, result_format, obstacles) AS j;
+    ELSE
+        SELECT array_agg(j) INTO results
+          FROM dataplat_internal.judge_expectations(dataplat_internal.existing_dataset(run_expectations.dataset), rules, result_format) AS j;
+    END IF;
+    INSERT INTO dataplat.validation (validation_id, dataset, suite, trigger, object, run_id, batch_id, incremental, success, started_at)
     VALUES (number, run_expectations.dataset, run_expectations.suite, run_expectations.trigger, run_expectations.object, run_expectations.run_id,
-            run_expectations.batch_id, (SELECT bool_and(r.outcome IN ('PASSED', 'WARN')) FROM unnest(results) AS r), began);
+            run_expectations.batch_id, run_expectations.incremental AND (SELECT bool_and(r.outcome = 'ERROR' OR coalesce((r.result -> 'incremental')::boolean, false)) FROM unnest(results) AS r),
+            (SELECT bool_and(r.outcome IN ('PASSED', 'WARN')) FROM unnest(results) AS r), began);
     INSERT INTO dataplat.validation_result
     SELECT number, r.expectation_id, r.dataset, r.name, r.kind, r.dimension, r.severity, r.weight, r.success, r.outcome, r.evaluated, r.passed,
            r.result, r.exception_info, r.started_at, r.finished_at
       FROM unnest(results) AS r;
+    PERFORM dataplat_internal.record_validation_metrics(number);
     RETURN number;
 END;
 $$;
-COMMENT ON FUNCTION dataplat_internal.run_expectations(text, text, text, text, bigint, bigint, bigint[], text) IS
+COMMENT ON FUNCTION dataplat_internal.run_expectations(text, text, text, text, bigint, bigint, bigint[], text, boolean) IS
     'judge a dataset by its expectations and store the results in the caller''s transaction; returns the validation';
 
 -- ------------------------------------------------------------------ what users call
@@ -602,24 +612,25 @@ BEGIN
             USING ERRCODE = 'undefined_object', HINT = 'See dataplat.expectation_suite.';
     END IF;
     PERFORM dataplat_internal.follow_datasets();
-    number := dataplat_internal.run_expectations(dataplat_internal.dataset_name(relation), a ->> 'suite', 'manual', result_format => a ->> 'result_format');
+    number := dataplat_internal.run_expectations(dataplat_internal.dataset_name(relation), a ->> 'suite', 'manual', result_format => a ->> 'result_format',
+                                                 incremental => coalesce((a -> 'incremental')::boolean, false));
     RETURN (SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY r.expectation_id), '[]') FROM dataplat.validation_result AS r WHERE r.validation_id = number);
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.command_validate(name, jsonb) IS 'validate as the owner of the extension';
 
-CREATE OR REPLACE FUNCTION dataplat.validate(dataset regclass, suite text DEFAULT NULL, result_format text DEFAULT 'SUMMARY')
+CREATE OR REPLACE FUNCTION dataplat.validate(dataset regclass, suite text DEFAULT NULL, result_format text DEFAULT 'SUMMARY', incremental boolean DEFAULT false)
 RETURNS SETOF dataplat.validation_result
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN QUERY SELECT r.* FROM jsonb_populate_recordset(NULL::dataplat.validation_result, dataplat.command('validate',
-        jsonb_build_object('dataset', dataset::oid::text, 'suite', suite, 'result_format', result_format))) AS r;
+        jsonb_build_object('dataset', dataset::oid::text, 'suite', suite, 'result_format', result_format, 'incremental', incremental))) AS r;
 END;
 $$;
-COMMENT ON FUNCTION dataplat.validate(regclass, text, text) IS
-    'judge a dataset by its expectations, of one suite or all, and store the results; formats: BOOLEAN_ONLY, BASIC, SUMMARY, COMPLETE';
+COMMENT ON FUNCTION dataplat.validate(regclass, text, text, boolean) IS
+    'judge a dataset by its expectations, of one suite or all, and store the results; formats: BOOLEAN_ONLY, BASIC, SUMMARY, COMPLETE; incremental: read what changed since the last time, where that can be told';
 
 -- An expectation that is not declared, as a rule.
 CREATE OR REPLACE FUNCTION dataplat_internal.loose_expectation(caller name, dataset regclass, kind text, kwargs jsonb)
