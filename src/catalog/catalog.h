@@ -36,4 +36,8 @@ extern void dp_progress_start(const char *what, const char *object, uint64 total
 extern void dp_progress_update(uint64 done);
 extern void dp_progress_end(void);
 
+/* A chore for the maintenance worker: look at every relation again. */
+#define DP_CATALOG_REFRESH_S 300
+extern void dp_catalog_refresh(void);
+
 #endif							/* DP_CATALOG_H */

@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
+#include "catalog/catalog.h"
 #include "ingest/brakes.h"
 #include "ingest/ingest.h"
 #include "ingest/schemas.h"
@@ -119,4 +120,5 @@ dp_ingest_init(void)
 							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
 	dp_brakes_init();
 	dp_job_kind_register(&ingest_kind);
+	dp_maintenance_register("catalog", DP_CATALOG_REFRESH_S, dp_catalog_refresh);
 }
