@@ -67,6 +67,7 @@ dp_openlineage_init(void)
 							"Each tells what was stored since the one before; windows without batches have none.",
 							&interval_setting, 60, 1, 86400,
 							PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+	dp_lineage_delivery_init();
 }
 
 /* The first address that is one; a wildcard or none is the host's own name. */

@@ -10,5 +10,6 @@
 #define DP_OPENLINEAGE_H
 
 extern void dp_openlineage_init(void);
+extern void dp_lineage_delivery_init(void);
 
 #endif							/* DP_OPENLINEAGE_H */
