@@ -31,7 +31,7 @@ BEGIN
     IF dataplat_internal.has_unique_index(dataset, plan.columns) THEN
         plan.query := 'SELECT ''{"unexpected": 0}''::jsonb';
     ELSE
-        plan.query := format('SELECT jsonb_build_object(''unexpected'', coalesce(sum(n) FILTER (WHERE n > 1), 0)) FROM (SELECT count(*) AS n FROM dataplat_batch GROUP BY %s) AS g', c.quoted);
+        plan.query := format('SELECT jsonb_build_object(''unexpected'', coalesce(sum(n) FILTER (WHERE n > 1), 0)) FROM (SELECT count(*) AS n FROM dataplat_rows GROUP BY %s) AS g', c.quoted);
     END IF;
     RETURN plan;
 END;

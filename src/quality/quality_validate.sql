@@ -324,7 +324,7 @@ BEGIN
     END LOOP;
     FOR i IN 1 .. cardinality(work) LOOP
         IF work[i].class = 'group' AND work[i].error IS NULL AND (work[i].plan).query IS NOT NULL THEN
-            asked := dataplat_internal.ask_as((work[i].rule).owner, path, format('WITH dataplat_batch AS NOT MATERIALIZED (SELECT * FROM %s) SELECT (%s)',
+            asked := dataplat_internal.ask_as((work[i].rule).owner, path, format('WITH dataplat_rows AS NOT MATERIALIZED (SELECT * FROM %s) SELECT (%s)',
                 dataplat_internal.work_rows(work[i]), (work[i].plan).query));
             work[i].error := asked.error;
             work[i].unexpected_count := asked.answer ->> 'unexpected';
@@ -349,12 +349,12 @@ DECLARE
 BEGIN
     FOR i IN 1 .. cardinality(work) LOOP
         CONTINUE WHEN work[i].class IS DISTINCT FROM 'query' OR work[i].error IS NOT NULL;
-        IF (work[i].rule).row_filter IS NOT NULL AND (work[i].plan).query !~ '\mdataplat_batch\M' THEN
+        IF (work[i].rule).row_filter IS NOT NULL AND (work[i].plan).query !~ '\mdataplat_rows\M' THEN
             work[i].error := dataplat_internal.exception_info('0A000', format('%s takes no row_filter', (work[i].rule).kind), NULL, NULL);
             CONTINUE;
         END IF;
         asked := dataplat_internal.ask_as((work[i].rule).owner, dataplat_internal.expectation_search_path(dataset),
-            format('WITH dataplat_batch AS NOT MATERIALIZED (SELECT * FROM %s) SELECT (%s)', work[i].source, (work[i].plan).query));
+            format('WITH dataplat_rows AS NOT MATERIALIZED (SELECT * FROM %s) SELECT (%s)', work[i].source, (work[i].plan).query));
         work[i].error := asked.error;
         work[i].measured := asked.answer;
     END LOOP;
