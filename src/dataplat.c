@@ -21,6 +21,7 @@
 #include "jsonschema/jsonschema.h"
 #include "kafka/options.h"
 #include "launcher/launcher.h"
+#include "lineage/graph.h"
 #include "lineage/openlineage.h"
 #include "pipeline/time.h"
 #include "pipeline/worker.h"
@@ -49,6 +50,7 @@ _PG_init(void)
 	dp_launcher_init();
 	dp_storage_maintenance_init();
 	dp_changelog_init();
+	dp_lineage_graph_init();
 	dp_registry_init();
 	dp_quality_init();
 	dp_openlineage_init();

@@ -188,3 +188,71 @@ COMMENT ON COLUMN dataplat.lineage_outbox.status IS
     'failed: the server refused it (4xx), it was not delivered within a week, or it could not be made; retry_lineage_events() tries again. Delivered ones are kept for a day, failed ones for a month';
 SELECT pg_catalog.pg_extension_config_dump('dataplat.lineage_outbox', '');
 SELECT pg_catalog.pg_extension_config_dump('dataplat.lineage_outbox_event_id_seq', '');
+
+-- Something changed that lineage is read off; one row a transaction, so that nobody waits for anybody.
+CREATE TABLE dataplat_internal.lineage_stale (
+    xact      xid8 PRIMARY KEY DEFAULT pg_catalog.pg_current_xact_id(),
+    reason    text NOT NULL,
+    marked_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE dataplat_internal.lineage_stale IS 'changes since lineage was read last; empty: lineage_edge says what holds';
+INSERT INTO dataplat_internal.lineage_stale (reason) VALUES ('nothing was read yet');
+
+CREATE TABLE dataplat_internal.lineage_problem (
+    origin  text NOT NULL,
+    job     text NOT NULL,
+    problem text NOT NULL,
+    since   timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    PRIMARY KEY (origin, job)
+);
+COMMENT ON TABLE dataplat_internal.lineage_problem IS 'jobs whose lineage could not be read; what was known of them stays; shown by dataplat.health';
+
+CREATE TABLE dataplat.exposure (
+    name        text PRIMARY KEY CHECK (name <> ''),
+    owner       text,
+    kind        text NOT NULL CHECK (kind IN ('dashboard', 'notebook', 'analysis', 'ml', 'application', 'report', 'export')),
+    depends_on  text[] NOT NULL CHECK (pg_catalog.cardinality(depends_on) > 0),
+    url         text,
+    description text,
+    added_by    name NOT NULL DEFAULT CURRENT_USER,
+    added_at    timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE dataplat.exposure IS 'what people make of the data outside of this database: dashboards, reports, models';
+COMMENT ON COLUMN dataplat.exposure.owner IS 'who answers for it, as add_exposure() was told: a person, a team, an address';
+COMMENT ON COLUMN dataplat.exposure.depends_on IS 'nodes of lineage that it reads: tables and columns, schema-qualified and quoted where needed, topics';
+SELECT pg_catalog.pg_extension_config_dump('dataplat.exposure', '');
+
+-- A step of a walk along the edges.
+CREATE TYPE dataplat_internal.lineage_step AS (
+    node    text,
+    dataset text,
+    field   text,
+    depth   int,
+    path    text[],
+    via     text,
+    type    text
+);
+COMMENT ON TYPE dataplat_internal.lineage_step IS 'node is dataset, or dataset.field; path begins with the node that was asked for; type is INDIRECT when an edge of the path is';
+
+CREATE TYPE dataplat_internal.lineage_impact AS (
+    object   text,
+    kind     text,
+    severity text,
+    reason   text,
+    path     text[]
+);
+COMMENT ON TYPE dataplat_internal.lineage_impact IS 'severity: breaks (stops with an error, or goes with it), wrong (goes on without its data), affected (hangs on something that breaks)';
+
+CREATE TABLE dataplat_internal.lineage_impact_provider (
+    kind            text PRIMARY KEY,
+    impact_function text NOT NULL
+);
+COMMENT ON TABLE dataplat_internal.lineage_impact_provider IS
+    'functions (dataset text, field text) that return lineage_impact rows: what breaks when the dataset, or one column of it, goes; filled by register_impact_provider()';
+
+CREATE TABLE dataplat_internal.lineage_ddl_check (
+    kind           text PRIMARY KEY,
+    check_function text NOT NULL
+);
+COMMENT ON TABLE dataplat_internal.lineage_ddl_check IS
+    'functions (names text[]) that look whether their objects still work after DDL on relations or functions of these names, and return (object, kind, severity, reason); filled by register_ddl_check()';
