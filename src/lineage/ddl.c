@@ -248,7 +248,8 @@ dp_ddl_statements(PG_FUNCTION_ARGS)
 /*
  * try_ddl(role name, path text, statement text)
  *
- * Runs a statement with the rights of a role, in a search_path.
+ * Runs a statement with the rights of a role, in a search_path, without the
+ * check of DDL and without notices.
  */
 Datum
 dp_try_ddl(PG_FUNCTION_ARGS)
@@ -264,6 +265,7 @@ dp_try_ddl(PG_FUNCTION_ARGS)
 	SetUserIdAndSecContext(role, security | SECURITY_RESTRICTED_OPERATION);
 	(void) set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	(void) set_config_option("dataplat.lineage_ddl_check", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("client_min_messages", "warning", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	SPI_connect();
 	if (SPI_execute(statement, false, 0) < 0)
 		elog(ERROR, "could not try a statement");

@@ -320,3 +320,11 @@ AS $$
                     WHERE strpos(lower(body), lower(i.parts[cardinality(i.parts)])) > 0);
 $$;
 COMMENT ON FUNCTION dataplat_internal.mentions_lineage_name(text, text[]) IS 'does a text mention a relation or function of one of these names?';
+
+-- Objects of users: not the server's, not this extension's, not temporary.
+CREATE OR REPLACE FUNCTION dataplat_internal.is_lineage_schema(schema_name name)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT schema_name NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'dataplat', 'dataplat_internal') AND schema_name !~ '^pg_(toast_)?temp_'; $$;
+COMMENT ON FUNCTION dataplat_internal.is_lineage_schema(name) IS 'do objects of a schema belong to users?';

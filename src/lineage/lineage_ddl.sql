@@ -251,6 +251,7 @@ DECLARE
     s       record;
     touched record;
     found   dataplat_internal.lineage_impact[];
+    unread  boolean;
     looked  text[] := '{}';
     runs    text[] := '{}';
 BEGIN
@@ -272,6 +273,7 @@ BEGIN
         END IF;
     END LOOP;
     found := ARRAY(SELECT t FROM dataplat_internal.try_change(caller, path, runs) AS t);
+    unread := EXISTS (SELECT FROM unnest(found) AS f WHERE f.kind = 'statement');
     RETURN QUERY SELECT f.* FROM unnest(found) AS f;
     RETURN QUERY
         SELECT l, 'statement', 'affected', 'was not run, because it may rewrite a large table or call functions; what reads the column is listed', NULL::text[]
@@ -280,7 +282,7 @@ BEGIN
     FOR touched IN SELECT d.statement, d.relation, d.field, d.change FROM dataplat_internal.ddl_statements(sql) AS d
                     WHERE d.relation IS NOT NULL AND d.change IN ('drop', 'rename', 'retype')
     LOOP
-        RETURN QUERY SELECT i.* FROM dataplat_internal.preview_impact(touched.relation, touched.field, touched.change, touched.statement = ANY (looked), path, found) AS i;
+        RETURN QUERY SELECT i.* FROM dataplat_internal.preview_impact(touched.relation, touched.field, touched.change, unread OR touched.statement = ANY (looked), path, found) AS i;
     END LOOP;
 END;
 $$;
@@ -314,8 +316,14 @@ BEGIN
          WHERE NOT i.object = ANY (paths)
            -- the server carries its own objects through renames, and most through a change of type
            AND (change = 'drop' OR i.kind NOT IN ('view', 'materialized view', 'index', 'table constraint', 'trigger', 'policy', 'statistics object', 'default value'))
-           AND (unread OR i.kind NOT IN ('pipeline', 'function', 'statement'))
-           AND (unread OR change = 'drop' OR cardinality(paths) > 0 OR i.severity = 'breaks');
+           AND (unread OR i.kind NOT IN ('pipeline', 'function'))
+           AND (unread OR change = 'drop' OR i.severity = 'breaks');
+    IF NOT unread AND change <> 'drop' THEN
+        RETURN QUERY
+            SELECT i.* FROM unnest(found_rows) AS f
+             CROSS JOIN LATERAL dataplat_internal.impact_rows(dataplat_internal.lineage_node('pipeline:' || f.object, '')) AS i
+             WHERE f.kind = 'pipeline' AND EXISTS (SELECT FROM dataplat_internal.lineage_edge AS e WHERE e.job = 'pipeline:' || f.object AND e.valid_to IS NULL);
+    END IF;
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.preview_impact(text, text, text, boolean, text, dataplat_internal.lineage_impact[]) IS

@@ -22,14 +22,6 @@ AS 'MODULE_PATHNAME', 'dp_query_lineage';
 COMMENT ON FUNCTION dataplat_internal.query_lineage(text, text, name, text, text) IS
     'where the columns of a query come from that a role runs in a search_path; an error unless the role may run it';
 
--- Objects of users: not the server's, not this extension's, not temporary.
-CREATE OR REPLACE FUNCTION dataplat_internal.is_lineage_schema(schema_name name)
-RETURNS boolean
-LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$ SELECT schema_name NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'dataplat', 'dataplat_internal') AND schema_name !~ '^pg_(toast_)?temp_'; $$;
-COMMENT ON FUNCTION dataplat_internal.is_lineage_schema(name) IS 'do objects of a schema belong to users?';
-
 -- One object that cannot be read does not keep the others from it.
 CREATE OR REPLACE FUNCTION dataplat_internal.lineage_of_relations(kind "char", label text)
 RETURNS SETOF dataplat_internal.lineage_fact
