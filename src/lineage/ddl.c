@@ -219,6 +219,19 @@ put_statement(Touched *t, Node *stmt)
 	}
 }
 
+/* A position in an error is one in the text that was given. */
+static void
+tell_position(void *arg)
+{
+	int			position = geterrposition();
+
+	if (position <= 0)
+		return;
+	errposition(0);
+	internalerrposition(position);
+	internalerrquery((const char *) arg);
+}
+
 /*
  * ddl_statements(sql text) returns setof (statement, tag, treatment, relation,
  * field, change): a row for each thing that a statement touches
@@ -227,10 +240,15 @@ Datum
 dp_ddl_statements(PG_FUNCTION_ARGS)
 {
 	char	   *sql = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	ErrorContextCallback callback = {.previous = error_context_stack,.callback = tell_position,.arg = sql};
+	List	   *statements;
 	ListCell   *lc;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	foreach(lc, pg_parse_query(sql))
+	error_context_stack = &callback;
+	statements = pg_parse_query(sql);
+	error_context_stack = callback.previous;
+	foreach(lc, statements)
 	{
 		RawStmt    *raw = lfirst_node(RawStmt, lc);
 		const char *text = sql + raw->stmt_location;

@@ -136,12 +136,18 @@ BEGIN
                         WHERE o.object_type IN ('table', 'view', 'materialized view', 'foreign table', 'function', 'procedure') AND NOT o.is_temporary
                           AND dataplat_internal.is_lineage_schema(o.schema_name));
     ELSE
-        names := ARRAY(SELECT DISTINCT format('%I.%I', n.nspname, coalesce(c.relname, p.proname))
-                         FROM pg_event_trigger_ddl_commands() AS o
-                         LEFT JOIN pg_class AS c ON o.classid = 'pg_class'::regclass AND c.oid = o.objid AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
-                         LEFT JOIN pg_proc AS p ON o.classid = 'pg_proc'::regclass AND p.oid = o.objid
-                         JOIN pg_namespace AS n ON n.oid = CASE WHEN o.classid = 'pg_namespace'::regclass THEN o.objid ELSE coalesce(c.relnamespace, p.pronamespace) END
-                        WHERE NOT o.in_extension AND dataplat_internal.is_lineage_schema(n.nspname));
+        names := ARRAY(
+            SELECT DISTINCT format('%I.%I', n.nspname, t.name)
+              FROM pg_event_trigger_ddl_commands() AS o
+             CROSS JOIN LATERAL (
+                   SELECT c.relnamespace, c.relname FROM pg_class AS c
+                    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
+                      AND CASE o.classid WHEN 'pg_class'::regclass THEN c.oid = o.objid WHEN 'pg_namespace'::regclass THEN c.relnamespace = o.objid END
+                    UNION ALL
+                   SELECT p.pronamespace, p.proname FROM pg_proc AS p
+                    WHERE CASE o.classid WHEN 'pg_proc'::regclass THEN p.oid = o.objid WHEN 'pg_namespace'::regclass THEN p.pronamespace = o.objid END) AS t (schema, name)
+              JOIN pg_namespace AS n ON n.oid = t.schema
+             WHERE NOT o.in_extension AND dataplat_internal.is_lineage_schema(n.nspname));
     END IF;
     IF cardinality(names) > 0 THEN
         PERFORM dataplat_internal.mark_lineage_stale(tg_tag);
@@ -317,7 +323,7 @@ BEGIN
            -- the server carries its own objects through renames, and most through a change of type
            AND (change = 'drop' OR i.kind NOT IN ('view', 'materialized view', 'index', 'table constraint', 'trigger', 'policy', 'statistics object', 'default value'))
            AND (unread OR i.kind NOT IN ('pipeline', 'function'))
-           AND (unread OR change = 'drop' OR i.severity = 'breaks');
+           AND (change = 'drop' OR i.severity = 'breaks' OR (unread AND change = 'rename'));
     IF NOT unread AND change <> 'drop' THEN
         RETURN QUERY
             SELECT i.* FROM unnest(found_rows) AS f

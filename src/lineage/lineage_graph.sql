@@ -106,12 +106,12 @@ AS $$
                     UNION SELECT dataplat_internal.lineage_node_name(format('%I.%I', n.nspname, c.relname), a.attname)
                       FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
                       JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-                      JOIN parse_ident(written, false) AS w (parts) ON c.relname = w.parts[cardinality(w.parts) - 1]
-                     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+                      JOIN regexp_split_to_array(replace(lower(written), '"', ''), '\.') AS w (parts) ON lower(c.relname) = w.parts[cardinality(w.parts) - 1]
+                     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND dataplat_internal.is_lineage_schema(n.nspname)
                     UNION SELECT format('%I.%I', n.nspname, c.relname)
                       FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
                      WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
-                       AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'dataplat_internal') AND n.nspname !~ '^pg_') AS k (node)
+                       AND dataplat_internal.is_lineage_schema(n.nspname)) AS k (node)
              ORDER BY 2 DESC, 1 LIMIT 3) AS n
      WHERE n.likeness > 0.3;
 $$;

@@ -105,16 +105,20 @@ BEGIN
     relation := to_regclass(start.dataset);
     attnum := (SELECT a.attnum FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attname = start.field AND NOT a.attisdropped);
     RETURN QUERY
-        SELECT DISTINCT i.identity, i.type, CASE d.deptype WHEN 'n' THEN 'breaks' ELSE 'affected' END,
-               CASE d.deptype WHEN 'n' THEN 'DROP is refused without CASCADE, and with it takes this, too' ELSE 'is dropped together with it' END,
-               ARRAY[start.node, i.identity]
-          FROM pg_depend AS d CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) AS i
-         WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = relation AND d.deptype IN ('n', 'a')
-           AND (start.field IS NULL OR d.refobjsubid = attnum)
-           AND d.classid NOT IN ('pg_rewrite'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass)
-           AND NOT (d.classid = 'pg_class'::regclass AND EXISTS (SELECT FROM pg_class AS c WHERE c.oid = d.objid AND c.relkind NOT IN ('i', 'I', 'S')))
-           -- ours, of the change log
-           AND NOT (d.classid = 'pg_trigger'::regclass AND EXISTS (SELECT FROM pg_trigger AS t WHERE t.oid = d.objid AND t.tgisinternal));
+        SELECT o.identity, o.type, CASE WHEN o.refused THEN 'breaks' ELSE 'affected' END,
+               CASE WHEN o.refused THEN 'DROP is refused without CASCADE, and with it takes this, too' ELSE 'is dropped together with it' END,
+               ARRAY[start.node, o.identity]
+          FROM (SELECT i.identity, i.type,
+                       bool_or(d.deptype = 'n' AND NOT EXISTS (SELECT FROM pg_constraint AS k
+                                                                WHERE d.classid = 'pg_constraint'::regclass AND k.oid = d.objid AND k.conrelid = relation)) AS refused
+                  FROM pg_depend AS d CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) AS i
+                 WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = relation AND d.deptype IN ('n', 'a')
+                   AND (start.field IS NULL OR d.refobjsubid = attnum)
+                   AND d.classid NOT IN ('pg_rewrite'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass)
+                   AND NOT (d.classid = 'pg_class'::regclass AND EXISTS (SELECT FROM pg_class AS c WHERE c.oid = d.objid AND c.relkind NOT IN ('i', 'I', 'S')))
+                   -- ours, of the change log
+                   AND NOT (d.classid = 'pg_trigger'::regclass AND EXISTS (SELECT FROM pg_trigger AS t WHERE t.oid = d.objid AND t.tgisinternal))
+                 GROUP BY i.identity, i.type) AS o;
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.impact_on_objects(dataplat_internal.lineage_step) IS 'what of a table''s own objects would break or go';

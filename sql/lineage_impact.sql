@@ -1,0 +1,44 @@
+-- What breaks when a table, a column or a job goes.
+SET client_min_messages = warning;
+CREATE SCHEMA li;
+CREATE TABLE li.orders (order_id bigint PRIMARY KEY, status text CHECK (status <> ''), amount numeric, note text, ordered_at timestamptz);
+CREATE INDEX orders_amount_idx ON li.orders (amount);
+CREATE TABLE li.items (order_id bigint REFERENCES li.orders, line int);
+CREATE VIEW li.recent AS SELECT order_id, amount FROM li.orders WHERE ordered_at > '2020-01-01';
+CREATE FUNCTION li.largest() RETURNS numeric LANGUAGE sql AS 'SELECT max(amount) FROM li.recent';
+SELECT dataplat.create_pipeline('li_revenue', target => 'li.revenue', schedule => 'manual',
+    query => 'SELECT status, sum(amount) AS total, count(*) AS orders FROM li.orders GROUP BY status');
+SELECT dataplat.create_pipeline('li_top', target => 'li.top', schedule => 'manual', query => 'SELECT total FROM li.revenue WHERE total > 100', keys => '{total}', mode => 'full');
+SELECT dataplat.add_exposure('li board', 'finance', 'dashboard', '{li.top}');
+
+-- a column that is summed, one that only decides, one that nobody reads
+SELECT object, kind, severity, reason FROM dataplat.impact('li.orders', 'amount');
+SELECT object, path FROM dataplat.impact('li.orders', 'amount') WHERE kind IN ('function', 'exposure');
+SELECT object, kind, severity, reason FROM dataplat.impact('li.orders.ordered_at');
+SELECT object, kind, severity, reason FROM dataplat.impact('li.orders', 'note');
+-- the whole table, with what the server itself keeps of it
+SELECT object, kind, severity FROM dataplat.impact('li.orders');
+-- a column that a pipeline writes, and a pipeline
+SELECT object, kind, severity, reason FROM dataplat.impact('li.revenue', 'total');
+SELECT object, kind, severity, reason FROM dataplat.impact('pipeline:li_revenue');
+-- unqualified, and wrong
+SET search_path = li;
+SELECT object, severity FROM dataplat.impact('recent');
+RESET search_path;
+\set SHOW_CONTEXT never
+SELECT * FROM dataplat.impact('li.orders', 'amont');
+
+-- other rooms add what they know
+CREATE FUNCTION li.impact(dataset text, field text) RETURNS SETOF dataplat_internal.lineage_impact LANGUAGE sql
+    AS $$ SELECT 'a contract', 'contract', 'wrong', 'promises ' || coalesce(field, 'it'), ARRAY[dataset] WHERE dataset = 'li.orders' $$;
+SELECT dataplat_internal.register_impact_provider('li', 'li.impact');
+SELECT object, kind, severity, reason FROM dataplat.impact('li.orders', 'note');
+DELETE FROM dataplat_internal.lineage_impact_provider WHERE kind = 'li';
+
+SELECT dataplat.drop_exposure('li board');
+SELECT dataplat.drop_pipeline('li_top');
+SELECT dataplat.drop_pipeline('li_revenue');
+DROP SCHEMA li CASCADE;
+SELECT count(*) FROM dataplat.refresh_lineage() WHERE problem IS NOT NULL;
+DELETE FROM dataplat_internal.lineage_edge WHERE job LIKE '%li\_%' OR output_node LIKE 'li.%' OR output_node = 'exposure:li board';
+DELETE FROM dataplat.pipeline_event WHERE pipeline LIKE 'li\_%';
