@@ -131,11 +131,13 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    parts text[] := parse_ident(written);
-    n     int := cardinality(parts);
+    parts text[];
+    n     int;
     split int;
     rel   oid;
 BEGIN
+    parts := parse_ident(written);
+    n := cardinality(parts);
     -- schema.table before table.column
     FOR split IN REVERSE n .. greatest(n - 1, 1) LOOP
         CONTINUE WHEN split > 2;
