@@ -150,6 +150,8 @@ BEGIN
         RETURN added;
     ELSIF kind = 'count' THEN
         RETURN to_jsonb(old::bigint + added::bigint);
+    ELSIF kind = 'column' THEN
+        RETURN (SELECT to_jsonb(encode(dataplat.merge_column_states(decode(x #>> '{}', 'hex')), 'hex')) FROM (VALUES (old), (added)) AS v (x));
     ELSIF kind = 'bools' THEN
         RETURN jsonb_build_array((old -> 0)::bigint + (added -> 0)::bigint, (old -> 1)::bigint + (added -> 1)::bigint);
     ELSIF kind = 'sum' THEN
@@ -195,6 +197,8 @@ BEGIN
     ELSIF kind IN ('min', 'max') THEN
         EXECUTE format('SELECT %L::%s %s %L::%s', removed #>> '{}', type, CASE kind WHEN 'min' THEN '>' ELSE '<' END, old #>> '{}', type) INTO inside;
         RETURN CASE WHEN inside THEN old END;
+    ELSIF kind = 'column' THEN
+        RETURN NULL;
     ELSIF kind = 'sum' THEN
         left_ := (old -> 1)::bigint - (removed -> 1)::bigint;
         RETURN CASE WHEN (removed -> 1)::bigint = 0 THEN old
@@ -463,7 +467,7 @@ RETURNS text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE WHEN measure LIKE 'distinct %' THEN 'distinct' WHEN measure LIKE 'to\_jsonb(count(%' THEN 'count' WHEN measure LIKE 'to\_jsonb(min(%' THEN 'min'
+    SELECT CASE WHEN measure LIKE 'distinct %' THEN 'distinct' WHEN measure LIKE 'to\_jsonb(encode(%' THEN 'column' WHEN measure LIKE 'to\_jsonb(count(%' THEN 'count' WHEN measure LIKE 'to\_jsonb(min(%' THEN 'min'
                 WHEN measure LIKE 'to\_jsonb(max(%' THEN 'max' WHEN measure LIKE 'jsonb\_build\_array(sum(%' THEN 'sum'
                 WHEN measure LIKE 'jsonb\_build\_array(count(*) FILTER%' THEN 'bools' ELSE 'variance' END;
 $$;
@@ -472,9 +476,10 @@ COMMENT ON FUNCTION dataplat_internal.part_kind(text) IS 'which kind of state a 
 
 -- Expressions over aggregates of a dataset, from states: answers in the form of
 -- ask_terms(), or {"reason": why it must be asked of the whole table}.  The states
--- must have been taken by lock_states() in an earlier statement.  STABLE:
+-- must have been taken by lock_states() in an earlier statement.  more: further
+-- parts that are wanted, {measure: {"type", "used"}}.  STABLE:
 -- all is read in the caller's snapshot, and the frontier is moved to it.
-CREATE OR REPLACE FUNCTION dataplat_internal.kept_terms(dataset regclass, role name, search_path text, filters text[], terms text[])
+CREATE OR REPLACE FUNCTION dataplat_internal.kept_terms(dataset regclass, role name, search_path text, filters text[], terms text[], more jsonb DEFAULT '{}')
 RETURNS jsonb
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -501,7 +506,7 @@ BEGIN
         now_ := jsonb_build_object('reset', format('what changed could not be measured: %s', SQLERRM), 'parts', '{}'::jsonb);
     END;
     parts := now_ -> 'parts';
-    SELECT coalesce(jsonb_object_agg(p ->> 'measure', jsonb_build_object('type', p ->> 'type', 'used', true)), '{}') INTO wanted
+    SELECT more || coalesce(jsonb_object_agg(p ->> 'measure', jsonb_build_object('type', p ->> 'type', 'used', true)), '{}') INTO wanted
       FROM jsonb_array_elements(analysis) AS a, jsonb_array_elements(a -> 'parts') AS p WHERE a ->> 'reason' IS NULL;
     lost := ARRAY(SELECT w.key FROM jsonb_each(wanted) AS w WHERE NOT parts ? w.key OR parts -> w.key ->> 'type' <> w.value ->> 'type' ORDER BY 1);
     IF cardinality(lost) > 0 THEN
@@ -526,11 +531,12 @@ BEGIN
                                           (now_ -> 'rows_added')::bigint, (now_ -> 'rows_removed')::bigint, parts);
     RETURN jsonb_build_object('answers', answers, 'reset', now_ -> 'reset', 'rows_added', now_ -> 'rows_added', 'rows_removed', now_ -> 'rows_removed',
         'afresh', to_jsonb(lost),
+        'parts', (SELECT jsonb_object_agg(m.key, parts -> m.key) FROM jsonb_each(more) AS m),
         'values', (SELECT jsonb_object_agg(p.key, p.value -> 'value') FROM jsonb_each(parts) AS p WHERE p.key LIKE 'distinct %'));
 END;
 $$;
-REVOKE ALL ON FUNCTION dataplat_internal.kept_terms(regclass, name, text, text[], text[]) FROM PUBLIC;
-COMMENT ON FUNCTION dataplat_internal.kept_terms(regclass, name, text, text[], text[]) IS 'expressions over aggregates of a dataset from states that are kept of it';
+REVOKE ALL ON FUNCTION dataplat_internal.kept_terms(regclass, name, text, text[], text[], jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION dataplat_internal.kept_terms(regclass, name, text, text[], text[], jsonb) IS 'expressions over aggregates of a dataset from states that are kept of it';
 
 -- A term with its aggregates replaced by their results.
 CREATE OR REPLACE FUNCTION dataplat_internal.filled_term(term text, term_parts jsonb, states jsonb)
