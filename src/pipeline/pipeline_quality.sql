@@ -58,3 +58,33 @@ END;
 $$;
 REVOKE ALL ON FUNCTION dataplat_internal.bronze_rule_obstacle(oid, jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION dataplat_internal.bronze_rule_obstacle(oid, jsonb) IS 'why the ledger does not tell all that changed since a frontier; NULL: it does';
+
+-- Runs that wrote a dataset, for suites with the schedule on_data.
+CREATE OR REPLACE FUNCTION dataplat_internal.last_run_of(dataset text, OUT mark text, OUT object text, OUT run_id bigint, OUT batch_id bigint)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT r.run_id::text, r.pipeline, r.run_id, NULL::bigint
+      FROM dataplat.pipeline AS p
+     CROSS JOIN LATERAL (SELECT x.run_id, x.pipeline FROM dataplat.pipeline_run AS x
+                          WHERE x.pipeline = p.name AND x.state = 'succeeded' AND x.rows_inserted + x.rows_updated + x.rows_deleted > 0
+                          ORDER BY x.run_id DESC LIMIT 1) AS r
+     WHERE p.target = dataset
+     ORDER BY r.run_id DESC LIMIT 1;
+$$;
+REVOKE ALL ON FUNCTION dataplat_internal.last_run_of(text) FROM PUBLIC;
+COMMENT ON FUNCTION dataplat_internal.last_run_of(text) IS 'the last run of a pipeline that wrote a dataset';
+SELECT dataplat_internal.register_write_teller('pipeline', 'dataplat_internal.last_run_of');
+
+CREATE OR REPLACE FUNCTION dataplat_internal.last_batch_of(dataset text, OUT mark text, OUT object text, OUT run_id bigint, OUT batch_id bigint)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT b.batch_id::text, b.source, NULL::bigint, b.batch_id
+      FROM dataplat.batch AS b
+     WHERE b.rows > 0 AND b.source IN (SELECT s.name FROM dataplat.source AS s WHERE s.target = dataset)
+     ORDER BY b.batch_id DESC LIMIT 1;
+$$;
+REVOKE ALL ON FUNCTION dataplat_internal.last_batch_of(text) FROM PUBLIC;
+COMMENT ON FUNCTION dataplat_internal.last_batch_of(text) IS 'the last batch that wrote a bronze table';
+SELECT dataplat_internal.register_write_teller('ingest', 'dataplat_internal.last_batch_of');

@@ -8,9 +8,8 @@
 #ifndef DP_PIPELINE_SCHEDULE_H
 #define DP_PIPELINE_SCHEDULE_H
 
+#include "common/cron.h"
 #include "utils/timestamp.h"
-
-#include "pipeline/cron.h"
 
 typedef enum DpScheduleKind
 {

@@ -10,4 +10,7 @@
 
 extern void dp_quality_init(void);
 
+/* ---- schedule.c ---- */
+extern void dp_quality_schedule_init(void);
+
 #endif							/* DP_QUALITY_H */

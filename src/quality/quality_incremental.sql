@@ -108,6 +108,7 @@ AS $$
 DECLARE
     began   timestamptz := clock_timestamp();
     work    dataplat_internal.expectation_work[] := dataplat_internal.compile_work(dataset, rules);
+    keys    name[] := dataplat_internal.primary_key_of(dataset);
     reasons text[] := array_fill(NULL::text, ARRAY[coalesce(cardinality(rules), 0)]);
     whole   boolean := false;
     role    name;
@@ -139,9 +140,9 @@ BEGIN
         END LOOP;
     END IF;
     FOR i IN 1 .. cardinality(work) LOOP
-        IF work[i].error IS NULL AND work[i].unexpected_count > 0 AND result_format <> 'BOOLEAN_ONLY'
+        IF work[i].error IS NULL AND work[i].class IN ('row', 'group') AND result_format <> 'BOOLEAN_ONLY'
            AND (reasons[i] IS NOT NULL OR whole OR result_format = 'COMPLETE') THEN
-            work[i] := dataplat_internal.fetch_examples(dataset, work[i], CASE result_format WHEN 'COMPLETE' THEN 200 ELSE 20 END);
+            work[i] := dataplat_internal.fetch_examples(dataset, work[i], keys, CASE result_format WHEN 'COMPLETE' THEN 200 ELSE 20 END);
         END IF;
         r := dataplat_internal.judge_work(work[i], result_format);
         IF result_format <> 'BOOLEAN_ONLY' AND r.outcome <> 'ERROR' THEN

@@ -280,21 +280,24 @@ SELECT pg_catalog.pg_extension_config_dump('dataplat.column_profile', '');
 SELECT pg_catalog.pg_extension_config_dump('dataplat_internal.profile_id_seq', '');
 
 CREATE TABLE dataplat_internal.suite_state (
-    suite      text PRIMARY KEY REFERENCES dataplat.expectation_suite ON UPDATE CASCADE ON DELETE CASCADE,
-    schedule   text,
+    suite      text NOT NULL REFERENCES dataplat.expectation_suite ON UPDATE CASCADE ON DELETE CASCADE,
+    dataset    text NOT NULL,
+    schedule   text NOT NULL,
+    mark       text,
     last_at    timestamptz,
     next_at    timestamptz,
-    error      text
+    validation_id bigint,
+    error      text,
+    PRIMARY KEY (suite, dataset)
 );
-COMMENT ON TABLE dataplat_internal.suite_state IS 'when suites with a schedule were validated, and when they will be';
+COMMENT ON TABLE dataplat_internal.suite_state IS 'when datasets were validated by suites with a schedule, and when they will be';
 COMMENT ON COLUMN dataplat_internal.suite_state.schedule IS 'the schedule that next_at was worked out from';
+COMMENT ON COLUMN dataplat_internal.suite_state.mark IS 'schedule on_data: the last run or batch that was validated';
 COMMENT ON COLUMN dataplat_internal.suite_state.error IS 'why the last validation could not be made at all';
 
-CREATE TABLE dataplat_internal.quality_due (
-    dataset text NOT NULL,
-    object  text NOT NULL,
-    run_id  bigint,
-    batch_id bigint,
-    at      timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+CREATE TABLE dataplat_internal.write_teller (
+    kind            text PRIMARY KEY,
+    teller_function text NOT NULL
 );
-COMMENT ON TABLE dataplat_internal.quality_due IS 'runs and batches whose datasets have rules with the schedule on_data that are yet to be validated';
+COMMENT ON TABLE dataplat_internal.write_teller IS 'who can tell which run or batch wrote a dataset last; filled by register_write_teller()';
+COMMENT ON COLUMN dataplat_internal.write_teller.teller_function IS 'function (dataset text) that returns (mark text, object text, run_id bigint, batch_id bigint), or no row';

@@ -566,6 +566,7 @@ BEGIN
            r.result, r.exception_info, r.started_at, r.finished_at
       FROM unnest(results) AS r;
     PERFORM dataplat_internal.record_validation_metrics(number);
+    PERFORM dataplat_internal.tell_validation(number);
     RETURN number;
 END;
 $$;

@@ -36,9 +36,12 @@ SELECT p.*, p.oid::pg_catalog.regprocedure AS signature, n.nspname
 SELECT is_empty($$
     SELECT f.signature FROM member_function AS f
      WHERE NOT EXISTS (SELECT FROM pg_catalog.unnest(f.proconfig) AS c WHERE c = 'search_path=pg_catalog, pg_temp')
+       AND f.prokind <> 'a'
        AND NOT (f.prolang = (SELECT l.oid FROM pg_catalog.pg_language AS l WHERE l.lanname = 'c')
                 AND (f.prorettype IN ('pg_catalog.fdw_handler'::regtype, 'pg_catalog.trigger'::regtype) OR f.oid = 'dataplat.column_lineage(text, boolean)'::regprocedure
-                     OR f.provolatile = 'i' AND f.proname IN ('tumble', 'tumble_end', 'tumble_range', 'hop', 'hop_range', 'session_start', 'session_end', 'session_range')))
+                     OR f.provolatile = 'i' AND f.proname IN ('tumble', 'tumble_end', 'tumble_range', 'hop', 'hop_range', 'session_start', 'session_end', 'session_range',
+                                                              'column_state_add', 'column_state_add_state', 'column_state_combine', 'column_state_serialize',
+                                                              'column_state_deserialize', 'column_state_final')))
      ORDER BY 1
 $$, 'every function sets search_path to pg_catalog, pg_temp');
 

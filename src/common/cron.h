@@ -5,8 +5,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef DP_PIPELINE_CRON_H
-#define DP_PIPELINE_CRON_H
+#ifndef DP_COMMON_CRON_H
+#define DP_COMMON_CRON_H
 
 #include "pgtime.h"
 #include "utils/timestamp.h"
@@ -33,4 +33,4 @@ extern bool dp_cron_parse(const char *line, DpCron *cron, char **why);
 /* The first time after "after" that fits; DT_NOEND when there is none. */
 extern TimestampTz dp_cron_next(const DpCron *cron, TimestampTz after, pg_tz *zone);
 
-#endif							/* DP_PIPELINE_CRON_H */
+#endif							/* DP_COMMON_CRON_H */

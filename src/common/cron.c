@@ -21,7 +21,7 @@
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 
-#include "pipeline/cron.h"
+#include "common/cron.h"
 
 /* A 29 February that falls on no leap year's gap comes at least this often. */
 #define DP_CRON_YEARS 9
