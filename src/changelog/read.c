@@ -478,6 +478,9 @@ log_holds_rest(const DpReader *reader, const DpFrontier *frontier)
 
 		/* nothing was emptied yet: that holds; no beginning: the log is lost */
 		holds = snapshot ? dp_frontier_covers(frontier, dp_frontier_parse(snapshot, NULL, NULL)) : i == 2;
+		/* a reader that goes on was asked before anything was emptied, after our snapshot or before */
+		if (i == 2 && !holds && reader->frontier != NULL)
+			holds = dp_frontier_covers(frontier, reader->frontier);
 	}
 	return holds;
 }
