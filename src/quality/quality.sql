@@ -23,6 +23,17 @@ $$;
 COMMENT ON FUNCTION dataplat_internal.register_expectation_kind(text, text, jsonb, text, text, text, text, text[]) IS 'make a kind of expectations known';
 REVOKE ALL ON FUNCTION dataplat_internal.register_expectation_kind(text, text, jsonb, text, text, text, text, text[]) FROM PUBLIC;
 
+-- For kinds over one column; "more" is what else they take.
+CREATE OR REPLACE FUNCTION dataplat_internal.register_column_kind(kind text, dimension text, more jsonb, description text, aliases text[] DEFAULT '{}', class text DEFAULT 'row')
+RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT dataplat_internal.register_expectation_kind(kind, class, '{"column": {"type": "column", "required": true, "aliases": ["column_name"]}}' || more, dimension,
+        'dataplat_internal.' || kind, description, aliases => aliases);
+$$;
+COMMENT ON FUNCTION dataplat_internal.register_column_kind(text, text, jsonb, text, text[], text) IS 'make a row or group kind over one column known';
+
 -- The word of a list that is most like a misspelt one (by pairs of letters).
 CREATE OR REPLACE FUNCTION dataplat_internal.closest_word(word text, words text[])
 RETURNS text

@@ -53,6 +53,35 @@ END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.check_expectation(dataplat.expectation, dataplat_internal.expectation_kind) IS 'fail on an expectation that could never work';
 
+-- SQL in an expectation is looked at when it is declared; that a name in it
+-- does not exist (yet) is left for the validation.
+CREATE OR REPLACE FUNCTION dataplat_internal.check_expectation_sql(e dataplat.expectation, k dataplat_internal.expectation_kind, dataset regclass)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    condition text;
+    message   text;
+    detail    text;
+    hint      text;
+BEGIN
+    -- Queries are for those who run them to judge.
+    FOREACH condition IN ARRAY ARRAY[e.row_filter, CASE WHEN k.class = 'row' THEN e.kwargs ->> 'expression' END] LOOP
+        BEGIN
+            PERFORM dataplat_internal.check_condition(dataset::text, dataplat_internal.expectation_search_path(dataset), condition);
+        EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR undefined_object OR invalid_schema_name THEN
+            NULL;
+        WHEN OTHERS THEN
+            GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+            RAISE EXCEPTION 'invalid condition: %', message
+                USING ERRCODE = 'invalid_parameter_value', DETAIL = detail, HINT = coalesce(NULLIF(hint, ''), 'It is one SQL boolean expression over the columns of a row.');
+        END;
+    END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.check_expectation_sql(dataplat.expectation, dataplat_internal.expectation_kind, regclass) IS 'fail on SQL that could never be a condition';
+
 -- ------------------------------------------------------------------ rights
 
 CREATE OR REPLACE FUNCTION dataplat_internal.may_expect(caller name, dataset regclass)
@@ -253,6 +282,7 @@ BEGIN
     PERFORM dataplat_internal.require_may_expect(caller, relation);
     PERFORM dataplat_internal.follow_datasets();
     e := dataplat_internal.expectation_from_arguments(NULL::dataplat.expectation, a);
+    PERFORM dataplat_internal.check_expectation_sql(e, dataplat_internal.find_expectation_kind(e.kind), relation);
     e.dataset := dataplat_internal.dataset_name(relation);
     e.owner := caller;
     e.created_at := now();
@@ -280,6 +310,9 @@ DECLARE
     old dataplat.expectation := dataplat_internal.expectation_to_change(caller, (a ->> 'expectation_id')::bigint);
     e   dataplat.expectation := dataplat_internal.expectation_from_arguments(old, a);
 BEGIN
+    IF dataplat_internal.existing_dataset(e.dataset) IS NOT NULL THEN
+        PERFORM dataplat_internal.check_expectation_sql(e, dataplat_internal.find_expectation_kind(e.kind), dataplat_internal.existing_dataset(e.dataset));
+    END IF;
     PERFORM dataplat_internal.require_suite(caller, e.suite);
     IF e.name <> old.name AND EXISTS (SELECT FROM dataplat.expectation AS x WHERE x.dataset = e.dataset AND x.name = e.name) THEN
         RAISE EXCEPTION 'expectation "%" on "%" already exists', e.name, e.dataset USING ERRCODE = 'duplicate_object';

@@ -23,16 +23,21 @@ SET search_path = pg_catalog, pg_temp
 AS $$ SELECT part::float8 / NULLIF(whole, 0) * 100; $$;
 COMMENT ON FUNCTION dataplat_internal.percent_of(bigint, bigint) IS 'a share in percent; NULL when there is nothing';
 
--- [{"value", "count"}], the most frequent first.
-CREATE OR REPLACE FUNCTION dataplat_internal.value_counts(list jsonb, at_most int)
+-- [{"value", "count"}], the most frequent first.  Of objects the values are
+-- counted, in the order of these keys.
+CREATE OR REPLACE FUNCTION dataplat_internal.value_counts(list jsonb, at_most int, keys text[] DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT coalesce(jsonb_agg(jsonb_build_object('value', c.v, 'count', c.n) ORDER BY c.n DESC, c.v), '[]')
-      FROM (SELECT v, count(*) AS n FROM jsonb_array_elements(list) AS e (v) GROUP BY v ORDER BY n DESC, v LIMIT at_most) AS c;
+      FROM (SELECT x.v, count(*) AS n
+              FROM (SELECT CASE WHEN jsonb_typeof(e) = 'object' AND keys IS NOT NULL THEN to_jsonb(ARRAY(SELECT e -> k FROM unnest(keys) WITH ORDINALITY AS u (k, nth) ORDER BY nth))
+                                ELSE e END AS v
+                      FROM jsonb_array_elements(list) AS e) AS x
+             GROUP BY x.v ORDER BY n DESC, x.v LIMIT at_most) AS c;
 $$;
-COMMENT ON FUNCTION dataplat_internal.value_counts(jsonb, int) IS 'how often each value of a list is in it';
+COMMENT ON FUNCTION dataplat_internal.value_counts(jsonb, int, text[]) IS 'how often each value of a list is in it';
 
 /*
  * Result of a row or group expectation from counts.
@@ -40,10 +45,12 @@ COMMENT ON FUNCTION dataplat_internal.value_counts(jsonb, int) IS 'how often eac
  * missing_count is NULL where the kind does not leave NULLs out; then nothing
  * is said of missing values.  examples: unexpected values, a JSON array (at
  * most 200 are kept); example_keys: for each of them the object that tells
- * where it is, or NULL; index_query: the SELECT that finds all of them.
+ * where it is, or NULL; index_query: the SELECT that finds all of them;
+ * columns: of a kind over several, in their order.
  */
 CREATE OR REPLACE FUNCTION dataplat_internal.result_of(result_format text, element_count bigint, missing_count bigint, unexpected_count bigint,
-    examples jsonb DEFAULT NULL, example_keys jsonb DEFAULT NULL, index_query text DEFAULT NULL)
+    examples jsonb DEFAULT NULL, example_keys jsonb DEFAULT NULL, index_query text DEFAULT NULL,
+    columns text[] DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
@@ -69,7 +76,7 @@ BEGIN
     IF result_format = 'BASIC' THEN
         RETURN r;
     END IF;
-    r := r || jsonb_build_object('partial_unexpected_counts', dataplat_internal.value_counts(examples, partial_length));
+    r := r || jsonb_build_object('partial_unexpected_counts', dataplat_internal.value_counts(examples, partial_length, columns));
     IF example_keys IS NOT NULL THEN
         r := r || jsonb_build_object('partial_unexpected_index_list', jsonb_path_query_array(example_keys, format('$[0 to %s]', partial_length - 1)::jsonpath));
     END IF;
@@ -85,7 +92,7 @@ BEGIN
     RETURN r;
 END;
 $$;
-COMMENT ON FUNCTION dataplat_internal.result_of(text, bigint, bigint, bigint, jsonb, jsonb, text) IS
+COMMENT ON FUNCTION dataplat_internal.result_of(text, bigint, bigint, bigint, jsonb, jsonb, text, text[]) IS
     'result fields of a row or group expectation in a format, from counts and examples';
 
 -- How a number of failures compares with what dbt calls a threshold: '> 10',

@@ -174,9 +174,10 @@ BEGIN
                 RAISE EXCEPTION 'role "%" does not exist', rules[i].owner
                     USING ERRCODE = 'undefined_object', HINT = 'Give the expectation another owner with dataplat.alter_expectation().';
             END IF;
+            PERFORM dataplat_internal.check_condition(dataset::text, dataplat_internal.expectation_search_path(dataset), rules[i].row_filter);
             w.plan := dataplat_internal.compile_expectation(dataset, rules[i].kind, rules[i].kwargs);
             w.source := CASE WHEN rules[i].row_filter IS NULL THEN dataset::text
-                             ELSE format('(SELECT * FROM %s WHERE (%s)) AS filtered', dataset, rules[i].row_filter) END;
+                             ELSE format('(SELECT * FROM %s WHERE (%s)) AS filtered', dataset, dataplat_internal.closed_condition(rules[i].row_filter)) END;
         EXCEPTION WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
             w.error := dataplat_internal.exception_info(SQLSTATE, SQLERRM, detail, hint);
@@ -459,7 +460,7 @@ BEGIN
         failures := w.unexpected_count;
         r.success := dataplat_internal.map_success(r.evaluated, w.unexpected_count, rule.mostly);
         r.result := dataplat_internal.result_of(result_format, w.element_count, w.missing_count, w.unexpected_count,
-                                                w.examples -> 'values', NULLIF(w.examples -> 'keys', 'null'), w.examples ->> 'query');
+                                                w.examples -> 'values', NULLIF(w.examples -> 'keys', 'null'), w.examples ->> 'query', (w.plan).columns);
     ELSIF w.error IS NULL THEN
         BEGIN
             EXECUTE format('SELECT %s($1, $2, $3)', w.judge_function) INTO verdict USING rule.kwargs, w.measured, w.element_count;
