@@ -201,7 +201,7 @@ BEGIN
                (SELECT string_agg(p.part, ', ' ORDER BY p.place)
                   FROM (VALUES (1, 'name', to_tsvector('simple', dataplat_internal.words_of(b.names)) || to_tsvector('english', dataplat_internal.words_of(b.names))),
                                (2, 'tag', to_tsvector('simple', dataplat_internal.words_of(b.tags)) || to_tsvector('english', dataplat_internal.words_of(b.tags))),
-                               (3, 'term', to_tsvector('simple', dataplat_internal.words_of(b.terms)) || to_tsvector('english', dataplat_internal.words_of(b.terms))),
+                               (3, 'term or owner', to_tsvector('simple', dataplat_internal.words_of(b.terms)) || to_tsvector('english', dataplat_internal.words_of(b.terms))),
                                (4, 'description', to_tsvector('simple', b.description) || to_tsvector('english', b.description)),
                                (5, 'column', to_tsvector('simple', dataplat_internal.words_of(b.columns)) || to_tsvector('english', dataplat_internal.words_of(b.columns)))) AS p (place, part, body)
                  WHERE p.body @@ anywhere),

@@ -276,3 +276,16 @@ CREATE TABLE dataplat_internal.catalog_word (
 );
 CREATE INDEX catalog_word_trigrams_idx ON dataplat_internal.catalog_word USING gin (trigrams);
 COMMENT ON TABLE dataplat_internal.catalog_word IS 'words of the documents, for those who mistype';
+
+-- ---------------------------------------------------------------- contracts
+
+CREATE TABLE dataplat_internal.contract_part (
+    part            text PRIMARY KEY,
+    export_function text NOT NULL,
+    import_function text NOT NULL,
+    check_function  text NOT NULL
+);
+COMMENT ON TABLE dataplat_internal.contract_part IS 'what rooms above bring to contracts; filled by register_contract_part()';
+COMMENT ON COLUMN dataplat_internal.contract_part.export_function IS 'function (text object) that returns rows (column_name text, rule jsonb): elements of quality in ODCS; column_name NULL: of the whole dataset';
+COMMENT ON COLUMN dataplat_internal.contract_part.import_function IS 'function (name caller, oid relation, text column_name, jsonb rule) that declares it and returns in words what it did; NULL: nothing';
+COMMENT ON COLUMN dataplat_internal.contract_part.check_function IS 'function (text object) that returns rows (column_name text, problem text): what is broken now';
