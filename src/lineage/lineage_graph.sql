@@ -24,14 +24,16 @@ DECLARE
     parts text[];
 BEGIN
     IF dataplat_internal.is_lineage_label(node) THEN
-        SELECT e.output_node, e.output_column INTO dataset, field FROM dataplat_internal.lineage_edge AS e
-         WHERE e.output_column IS NOT NULL AND e.output_node || '.' || quote_ident(e.output_column) = split_lineage_node.node
-           AND NOT EXISTS (SELECT FROM dataplat_internal.lineage_edge AS x WHERE split_lineage_node.node IN (x.output_node, x.input_node))
-         LIMIT 1;
-        IF NOT FOUND THEN
-            SELECT e.input_node, e.input_column INTO dataset, field FROM dataplat_internal.lineage_edge AS e
-             WHERE e.input_column IS NOT NULL AND e.input_node || '.' || quote_ident(e.input_column) = split_lineage_node.node
-               AND NOT EXISTS (SELECT FROM dataplat_internal.lineage_edge AS x WHERE split_lineage_node.node IN (x.output_node, x.input_node))
+        -- its name may have dots, too: a column is what an edge knows as one
+        IF NOT EXISTS (SELECT FROM dataplat_internal.lineage_edge AS x WHERE x.output_node = node)
+           AND NOT EXISTS (SELECT FROM dataplat_internal.lineage_edge AS x WHERE x.input_node = node) THEN
+            SELECT k.dataset, k.field INTO dataset, field
+              FROM regexp_matches(node, '\.', 'g') WITH ORDINALITY AS m (hit, nth)
+             CROSS JOIN LATERAL (SELECT array_to_string((string_to_array(node, '.'))[:m.nth], '.') AS dataset, array_to_string((string_to_array(node, '.'))[m.nth + 1:], '.') AS rest) AS t
+             CROSS JOIN LATERAL (
+                   SELECT e.output_node, e.output_column FROM dataplat_internal.lineage_edge AS e WHERE e.output_node = t.dataset AND quote_ident(e.output_column) = t.rest
+                   UNION ALL
+                   SELECT e.input_node, e.input_column FROM dataplat_internal.lineage_edge AS e WHERE e.input_node = t.dataset AND quote_ident(e.input_column) = t.rest) AS k (dataset, field)
              LIMIT 1;
         END IF;
     ELSE
@@ -177,7 +179,8 @@ BEGIN
     IF written IS NULL THEN
         RAISE EXCEPTION 'node must not be NULL' USING ERRCODE = 'null_value_not_allowed';
     END IF;
-    IF EXISTS (SELECT FROM dataplat_internal.lineage_edge AS e WHERE written IN (e.output_node, e.input_node)) THEN
+    IF EXISTS (SELECT FROM dataplat_internal.lineage_edge AS e WHERE e.output_node = written)
+       OR EXISTS (SELECT FROM dataplat_internal.lineage_edge AS e WHERE e.input_node = written) THEN
         s.dataset := written;
     ELSIF EXISTS (SELECT FROM dataplat_internal.lineage_edge AS e WHERE e.job = written) THEN
         s.node := written;
@@ -241,12 +244,11 @@ COMMENT ON FUNCTION dataplat_internal.lineage_level_query(boolean, boolean, bool
 
 CREATE OR REPLACE FUNCTION dataplat_internal.walk_lineage(reached dataplat_internal.lineage_step[], up boolean, direct boolean, by_column boolean,
     depth int, as_of timestamptz)
-RETURNS dataplat_internal.lineage_step[]
+RETURNS SETOF dataplat_internal.lineage_step
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    found_steps dataplat_internal.lineage_step[] := '{}';
     seen        text[] := ARRAY(SELECT r.node FROM unnest(reached) AS r);
     level_query text := dataplat_internal.lineage_level_query(up, direct, as_of IS NOT NULL);
     level       int := coalesce((SELECT max(r.depth) FROM unnest(reached) AS r), 0);
@@ -254,11 +256,10 @@ BEGIN
     WHILE level < walk_lineage.depth LOOP
         EXECUTE level_query INTO reached USING reached, seen, by_column, as_of;
         EXIT WHEN reached IS NULL;
-        found_steps := found_steps || reached;
+        RETURN QUERY SELECT r.* FROM unnest(reached) AS r;
         seen := seen || ARRAY(SELECT r.node FROM unnest(reached) AS r);
         level := level + 1;
     END LOOP;
-    RETURN found_steps;
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.walk_lineage(dataplat_internal.lineage_step[], boolean, boolean, boolean, int, timestamptz) IS
@@ -293,8 +294,8 @@ BEGIN
         start.node := NULL;
     END IF;
     RETURN QUERY
-        WITH any_way AS (SELECT w.* FROM unnest(dataplat_internal.walk_lineage(starts, up, false, start.field IS NOT NULL, depth, as_of)) AS w),
-             direct AS (SELECT w.* FROM unnest(dataplat_internal.walk_lineage(starts, up, true, start.field IS NOT NULL, depth, as_of)) AS w
+        WITH any_way AS (SELECT w.* FROM dataplat_internal.walk_lineage(starts, up, false, start.field IS NOT NULL, depth, as_of) AS w),
+             direct AS (SELECT w.* FROM dataplat_internal.walk_lineage(starts, up, true, start.field IS NOT NULL, depth, as_of) AS w
                          WHERE w.type = 'DIRECT')
         SELECT d.* FROM direct AS d
         UNION ALL
@@ -332,9 +333,71 @@ AS $$
 $$;
 COMMENT ON FUNCTION dataplat.downstream(text, int, timestamptz, text) IS 'what is made of a table, column, topic or pipeline, nearest first; as upstream()';
 
--- Datasets that feed themselves, straight or through others.  What has no
--- input or no output within the rest cannot be part of a cycle; of what is
--- left, a component is what both leads to a node and is reached from it.
+-- Nodes that can be on a cycle: what has no input or no output within the
+-- rest is taken away, in time of the number of edges.  Nodes are numbered from
+-- 1; edge i leads from heads[i] to tails[i].
+CREATE OR REPLACE FUNCTION dataplat_internal.cyclic_core(node_count int, heads int[], tails int[])
+RETURNS boolean[]
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    kept    boolean[] := array_fill(true, ARRAY[node_count]);
+    degree  int[];
+    first   int[];
+    next    int[];
+    queue   int[];
+    place   int;
+    number  int;
+    edge    int;
+    swapped int[];
+BEGIN
+    -- once along the edges, once against them
+    FOR turn IN 1 .. 2 LOOP
+        degree := array_fill(0, ARRAY[node_count]);
+        first := array_fill(0, ARRAY[node_count]);
+        next := array_fill(0, ARRAY[greatest(cardinality(heads), 1)]);
+        queue := '{}';
+        FOR i IN 1 .. cardinality(heads) LOOP
+            IF kept[heads[i]] AND kept[tails[i]] THEN
+                degree[tails[i]] := degree[tails[i]] + 1;
+                next[i] := first[heads[i]];
+                first[heads[i]] := i;
+            END IF;
+        END LOOP;
+        number := 0;
+        FOR n IN 1 .. node_count LOOP
+            IF kept[n] AND degree[n] = 0 THEN
+                number := number + 1;
+                queue[number] := n;
+            END IF;
+        END LOOP;
+        place := 1;
+        WHILE place <= number LOOP
+            kept[queue[place]] := false;
+            edge := first[queue[place]];
+            WHILE edge > 0 LOOP
+                degree[tails[edge]] := degree[tails[edge]] - 1;
+                IF degree[tails[edge]] = 0 THEN
+                    number := number + 1;
+                    queue[number] := tails[edge];
+                END IF;
+                edge := next[edge];
+            END LOOP;
+            place := place + 1;
+        END LOOP;
+        swapped := heads;
+        heads := tails;
+        tails := swapped;
+    END LOOP;
+    RETURN kept;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.cyclic_core(int, int[], int[]) IS 'which nodes of a graph are left when those without inputs or outputs are taken away, again and again';
+
+-- Datasets that feed themselves, straight or through others.  Of the nodes
+-- that can be on a cycle, a component is what both leads to a node and is
+-- reached from it.
 --
 -- SECURITY DEFINER: as upstream().
 CREATE OR REPLACE FUNCTION dataplat.lineage_cycles()
@@ -345,19 +408,26 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     edges dataplat_internal.lineage_step[];
-    fewer int;
+    names text[];
+    heads int[];
+    tails int[];
+    kept  boolean[];
     pivot text;
 BEGIN
     PERFORM dataplat_internal.freshen_lineage();
+    names := ARRAY(SELECT e.input_node FROM dataplat_internal.lineage_edge AS e WHERE e.valid_to IS NULL
+                   UNION SELECT e.output_node FROM dataplat_internal.lineage_edge AS e WHERE e.valid_to IS NULL ORDER BY 1);
+    WITH number AS (SELECT n.name, n.nth FROM unnest(names) WITH ORDINALITY AS n (name, nth)),
+         edge AS (SELECT DISTINCT e.input_node, e.output_node FROM dataplat_internal.lineage_edge AS e WHERE e.valid_to IS NULL)
+    SELECT coalesce(array_agg(i.nth), '{}'), coalesce(array_agg(o.nth), '{}') INTO heads, tails
+      FROM edge AS e JOIN number AS i ON i.name = e.input_node JOIN number AS o ON o.name = e.output_node;
+    kept := dataplat_internal.cyclic_core(cardinality(names), heads, tails);
+    names := ARRAY(SELECT n.name FROM unnest(names, kept) AS n (name, kept) WHERE n.kept);
     -- node: where from, dataset: where to
     edges := ARRAY(SELECT DISTINCT ROW(e.input_node, e.output_node, NULL, NULL, NULL, e.job, NULL)::dataplat_internal.lineage_step
-                     FROM dataplat_internal.lineage_edge AS e WHERE e.valid_to IS NULL);
-    LOOP
-        fewer := cardinality(edges);
-        edges := ARRAY(SELECT e FROM unnest(edges) AS e
-                        WHERE e.node IN (SELECT x.dataset FROM unnest(edges) AS x) AND e.dataset IN (SELECT x.node FROM unnest(edges) AS x));
-        CONTINUE WHEN cardinality(edges) < fewer;
-        EXIT WHEN fewer = 0;
+                     FROM dataplat_internal.lineage_edge AS e
+                    WHERE e.valid_to IS NULL AND e.input_node = ANY (names) AND e.output_node = ANY (names));
+    WHILE cardinality(edges) > 0 LOOP
         pivot := (SELECT min(e.node) FROM unnest(edges) AS e);
         WITH RECURSIVE below (node) AS (
             SELECT pivot UNION SELECT e.dataset FROM below AS b JOIN unnest(edges) AS e ON e.node = b.node),

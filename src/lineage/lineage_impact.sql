@@ -82,7 +82,7 @@ BEGIN
     RETURN QUERY
         SELECT regexp_replace(w.node, '^exposure:', ''), dataplat_internal.lineage_node_kind(w.dataset, NULL), 'affected',
                format('hangs on %s', w.path[cardinality(w.path) - 1]), w.path
-          FROM unnest(dataplat_internal.walk_lineage(starved, false, false, false, 1000000, NULL)) AS w
+          FROM dataplat_internal.walk_lineage(starved, false, false, false, 1000000, NULL) AS w
          WHERE w.dataset <> start.dataset AND NOT w.dataset IN (SELECT b.dataset FROM unnest(broken) AS b);
 END;
 $$;
@@ -139,9 +139,9 @@ BEGIN
         RETURN QUERY
             SELECT regexp_replace(w.node, '^exposure:', ''), dataplat_internal.lineage_node_kind(w.dataset, NULL), 'affected',
                    format('hangs on %s', w.path[cardinality(w.path) - 1]), w.path
-              FROM unnest(dataplat_internal.walk_lineage(ARRAY(
+              FROM dataplat_internal.walk_lineage(ARRAY(
                        SELECT DISTINCT ROW(e.output_node, e.output_node, NULL, 1, ARRAY[start.node, e.output_node], e.job, 'DIRECT')::dataplat_internal.lineage_step
-                         FROM dataplat_internal.lineage_edge AS e WHERE e.job = start.node AND e.valid_to IS NULL), false, false, false, 1000000, NULL)) AS w;
+                         FROM dataplat_internal.lineage_edge AS e WHERE e.job = start.node AND e.valid_to IS NULL), false, false, false, 1000000, NULL) AS w;
         RETURN;
     END IF;
     RETURN QUERY SELECT g.* FROM dataplat_internal.impact_on_graph(start) AS g;
