@@ -52,20 +52,20 @@ AS $$
 $$;
 COMMENT ON FUNCTION dataplat_internal.expect_column_proportion_of_unique_values_to_be_between(regclass, jsonb) IS 'compile expect_column_proportion_of_unique_values_to_be_between';
 
-CREATE OR REPLACE FUNCTION dataplat_internal.judge_unique_proportion(kwargs jsonb, measured jsonb, element_count bigint)
+CREATE OR REPLACE FUNCTION dataplat_internal.judge_proportion(kwargs jsonb, measured jsonb, element_count bigint)
 RETURNS jsonb
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT dataplat_internal.judged($1, to_jsonb(coalesce(($2 ->> 'part')::float8 / nullif(($2 ->> 'whole')::float8, 0), 0)));
 $$;
-COMMENT ON FUNCTION dataplat_internal.judge_unique_proportion(jsonb, jsonb, bigint) IS 'judge of different values / values; 0 without values';
+COMMENT ON FUNCTION dataplat_internal.judge_proportion(jsonb, jsonb, bigint) IS 'judge of a part of a whole; 0 without a whole';
 
 SELECT dataplat_internal.register_expectation_kind('expect_column_proportion_of_unique_values_to_be_between', 'aggregate',
     '{"column": {"type": "column", "required": true, "aliases": ["column_name"]}}'::jsonb || dataplat_internal.bounds_arguments(),
     'uniqueness', 'dataplat_internal.expect_column_proportion_of_unique_values_to_be_between',
     'the number of different values divided by the number of values is between bounds; 0 when there are none',
-    'dataplat_internal.judge_unique_proportion', '{proportion_of_unique_values,unique_proportion}');
+    'dataplat_internal.judge_proportion', '{proportion_of_unique_values,unique_proportion}');
 
 -- How often each value, or each combination of values, occurs.  Rows where all
 -- of them are NULL do not count.

@@ -23,6 +23,15 @@ AS $$
 $$;
 COMMENT ON FUNCTION dataplat_internal.measured_columns(jsonb) IS 'names of measured columns, in their order';
 
+-- As Great Expectations does it, upper and lower case are the same unless a name
+-- is in double quotes.
+CREATE OR REPLACE FUNCTION dataplat_internal.names_column(word text, column_name text)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT $1 = '"' || $2 || '"' OR lower($1) = lower($2); $$;
+COMMENT ON FUNCTION dataplat_internal.names_column(text, text) IS 'does a word of kwargs name this column?';
+
 CREATE OR REPLACE FUNCTION dataplat_internal.expect_column_to_exist(dataset regclass, kwargs jsonb)
 RETURNS dataplat_internal.expectation_plan
 LANGUAGE sql STABLE
@@ -43,14 +52,12 @@ RETURNS jsonb
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT jsonb_build_object('success', CASE WHEN $1 ? 'column_index' THEN c.names[($1 ->> 'column_index')::int + 1] IS NOT DISTINCT FROM $1 ->> 'column'
-                                              ELSE $1 ->> 'column' = ANY (c.names) END)
+    SELECT jsonb_build_object('success', EXISTS (SELECT FROM unnest(c.names) WITH ORDINALITY AS u (f, place)
+                                                   WHERE dataplat_internal.names_column($1 ->> 'column', f) AND place = coalesce(($1 ->> 'column_index')::int + 1, place)))
       FROM (SELECT dataplat_internal.measured_columns($2)) AS c (names);
 $$;
 COMMENT ON FUNCTION dataplat_internal.judge_column_to_exist(jsonb, jsonb, bigint) IS 'judge: there is a column';
 
--- As Great Expectations does it, upper and lower case are the same unless a name
--- is in double quotes.
 CREATE OR REPLACE FUNCTION dataplat_internal.judge_columns_match_set(kwargs jsonb, measured jsonb, element_count bigint)
 RETURNS jsonb
 LANGUAGE sql STABLE
@@ -63,10 +70,11 @@ AS $$
                                   || CASE WHEN m.missing <> '{}' THEN jsonb_build_object('missing', m.missing) ELSE '{}' END) END)
       FROM (SELECT ARRAY(SELECT f FROM unnest(n.names) AS f ORDER BY f COLLATE "C"),
                    ARRAY(SELECT f FROM unnest(n.names) AS f
-                          WHERE NOT EXISTS (SELECT FROM jsonb_array_elements_text($1 -> 'column_set') AS w WHERE w = '"' || f || '"' OR lower(w) = lower(f))
+                          WHERE NOT EXISTS (SELECT FROM jsonb_array_elements_text($1 -> 'column_set') AS w WHERE dataplat_internal.names_column(w, f))
                           ORDER BY f COLLATE "C"),
                    ARRAY(SELECT DISTINCT w COLLATE "C" FROM jsonb_array_elements_text($1 -> 'column_set') AS w
-                          WHERE NOT EXISTS (SELECT FROM unnest(n.names) AS f WHERE w = '"' || f || '"' OR lower(w) = lower(f))
+                          WHERE NOT EXISTS (SELECT FROM unnest(n.names) AS f
+                                             WHERE dataplat_internal.names_column(w, f) AND (w LIKE '"%"' OR NOT $1 -> 'column_set' ? ('"' || f || '"')))
                           ORDER BY 1)
               FROM (SELECT dataplat_internal.measured_columns($2)) AS n (names)) AS m (found, unexpected, missing);
 $$;
@@ -98,7 +106,7 @@ AS $$
                    (SELECT jsonb_agg(jsonb_build_object('Expected Column Position', coalesce(w.n, f.n) - 1, 'Expected', w.name, 'Found', f.name) ORDER BY coalesce(w.n, f.n))
                       FROM jsonb_array_elements_text($1 -> 'column_list') WITH ORDINALITY AS w (name, n)
                       FULL JOIN unnest(c.names) WITH ORDINALITY AS f (name, n) ON f.n = w.n
-                     WHERE w.name IS DISTINCT FROM f.name)
+                     WHERE NOT coalesce(dataplat_internal.names_column(w.name, f.name), false))
               FROM (SELECT dataplat_internal.measured_columns($2)) AS c (names)) AS m (names, mismatched);
 $$;
 COMMENT ON FUNCTION dataplat_internal.judge_columns_match_list(jsonb, jsonb, bigint) IS 'judge: the columns are those of a list';
@@ -203,62 +211,31 @@ END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.judge_schema(jsonb, jsonb, bigint) IS 'judge of columns that must or must not be there, their types and places';
 
--- Does a word name a type?  As format_type() has it, any name PostgreSQL knows it
--- by, or SQLAlchemy's, which are what Great Expectations goes by: BIGINT is
--- itself, and one of the family Integer.
+-- A type as Great Expectations has it: VARCHAR(40), NUMERIC(10, 2), DOUBLE PRECISION.
+CREATE OR REPLACE FUNCTION dataplat_internal.expected_type_name(formatted text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN $1 LIKE '%.%' OR $1 LIKE '"%' THEN $1
+                ELSE upper(regexp_replace(regexp_replace(replace(replace(replace($1, 'character varying', 'varchar'), 'character(', 'char('), ',', ', '), '^character$', 'char'), '^bpchar$', 'char')) END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.expected_type_name(text) IS 'a type as Great Expectations has it, from format_type()';
+
+-- Does a word name a type?  In any way that PostgreSQL knows it by.
 CREATE OR REPLACE FUNCTION dataplat_internal.is_type_name(name text, formatted text, type oid)
 RETURNS boolean
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF lower(name) IN (lower(formatted), lower(dataplat_internal.sqlalchemy_type(type)))
-        OR name = ANY (dataplat_internal.sqlalchemy_families(type)) THEN
-        RETURN true;
-    ELSIF name ~ '^(Integer|Numeric|Float|String|Boolean|DateTime|Date|Time|Interval|LargeBinary|JSON|Uuid)$' THEN
-        RETURN false;
-    END IF;
-    RETURN to_regtype(name) = type AND name !~ '[(]';
+    RETURN lower(name) IN (lower(formatted), lower(dataplat_internal.expected_type_name(formatted)))
+        OR coalesce(to_regtype(name) = type AND name !~ '[(]', false);
 EXCEPTION WHEN syntax_error OR undefined_object OR invalid_parameter_value THEN
     RETURN false;
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.is_type_name(text, text, oid) IS 'does a word name a type?';
-
-CREATE OR REPLACE FUNCTION dataplat_internal.sqlalchemy_type(type oid)
-RETURNS text
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT coalesce((SELECT CASE t.typname WHEN 'int2' THEN 'SMALLINT' WHEN 'int4' THEN 'INTEGER' WHEN 'int8' THEN 'BIGINT' WHEN 'float4' THEN 'REAL'
-                                           WHEN 'float8' THEN 'DOUBLE_PRECISION' WHEN 'bool' THEN 'BOOLEAN' WHEN 'bpchar' THEN 'CHAR'
-                                           WHEN 'timestamptz' THEN 'TIMESTAMP' WHEN 'timetz' THEN 'TIME' WHEN 'varbit' THEN 'BIT'
-                                           ELSE CASE WHEN t.typcategory = 'A' THEN 'ARRAY' WHEN t.typtype = 'e' THEN 'ENUM' WHEN t.typtype = 'd' THEN 'DOMAIN'
-                                                     ELSE upper(t.typname) END END
-                       FROM pg_type AS t WHERE t.oid = $1), 'NullType');
-$$;
-COMMENT ON FUNCTION dataplat_internal.sqlalchemy_type(oid) IS 'SQLAlchemy''s name of a type';
-
-CREATE OR REPLACE FUNCTION dataplat_internal.sqlalchemy_families(type oid)
-RETURNS text[]
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT CASE WHEN $1::regtype IN ('int2'::regtype, 'int4', 'int8') THEN '{Integer}'
-                WHEN $1::regtype = 'numeric'::regtype THEN '{Numeric}'
-                WHEN $1::regtype IN ('float4'::regtype, 'float8') THEN '{Float,Numeric}'
-                WHEN $1::regtype IN ('text'::regtype, 'varchar', 'bpchar') THEN '{String}'
-                WHEN $1::regtype IN ('timestamp'::regtype, 'timestamptz') THEN '{DateTime}'
-                WHEN $1::regtype = 'bool'::regtype THEN '{Boolean}'
-                WHEN $1::regtype IN ('json'::regtype, 'jsonb') THEN '{JSON}'
-                WHEN $1::regtype = 'bytea'::regtype THEN '{LargeBinary}'
-                WHEN $1::regtype = 'date'::regtype THEN '{Date}'
-                WHEN $1::regtype IN ('time'::regtype, 'timetz') THEN '{Time}'
-                WHEN $1::regtype = 'interval'::regtype THEN '{Interval}'
-                WHEN $1::regtype = 'uuid'::regtype THEN '{Uuid}'
-                ELSE '{}' END::text[];
-$$;
-COMMENT ON FUNCTION dataplat_internal.sqlalchemy_families(oid) IS 'SQLAlchemy''s names of the families of a type';
 
 CREATE OR REPLACE FUNCTION dataplat_internal.expect_table_schema_to_match(dataset regclass, kwargs jsonb)
 RETURNS dataplat_internal.expectation_plan
@@ -281,8 +258,8 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT jsonb_build_object('success', EXISTS (SELECT FROM jsonb_array_elements_text(coalesce($1 -> 'type_list', jsonb_build_array($1 -> 'type_'))) AS w
-                                                   WHERE dataplat_internal.is_type_name(w, $2 ->> 'formatted', ($2 ->> 'type')::oid)),
-                              'observed_value', dataplat_internal.sqlalchemy_type(($2 ->> 'type')::oid));
+                                                   WHERE lower(w) IN (lower($2 ->> 'type'), lower(dataplat_internal.expected_type_name($2 ->> 'type')))),
+                              'observed_value', dataplat_internal.expected_type_name($2 ->> 'type'));
 $$;
 COMMENT ON FUNCTION dataplat_internal.judge_column_type(jsonb, jsonb, bigint) IS 'judge of the type of a column';
 
@@ -292,7 +269,7 @@ RETURNS dataplat_internal.expectation_plan
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT dataplat_internal.query_plan(ARRAY[$2], format('SELECT jsonb_build_object(''type'', %s, ''formatted'', %L)', a.atttypid, format_type(a.atttypid, a.atttypmod)))
+    SELECT dataplat_internal.query_plan(ARRAY[$2], format('SELECT jsonb_build_object(''type'', %L)', format_type(a.atttypid, a.atttypmod)))
       FROM dataplat_internal.expectation_column($1, $2) AS c
       JOIN pg_attribute AS a ON a.attrelid = $1 AND a.attname = $2;
 $$;
@@ -310,7 +287,7 @@ COMMENT ON FUNCTION dataplat_internal.expect_column_type_to_be(regclass, jsonb) 
 SELECT dataplat_internal.register_expectation_kind('expect_column_type_to_be', 'query',
     '{"column": {"type": "column", "required": true, "aliases": ["column_name"]}, "type_": {"type": "text", "required": true, "aliases": ["type", "column_type"]}}',
     'conformity', 'dataplat_internal.expect_column_type_to_be',
-    'a column has a type; names are PostgreSQL''s or SQLAlchemy''s',
+    'a column has a type, with its length or precision: BIGINT, VARCHAR(40)',
     'dataplat_internal.judge_column_type', '{column_type_to_be}');
 
 CREATE OR REPLACE FUNCTION dataplat_internal.expect_column_values_to_be_of_type(dataset regclass, kwargs jsonb)
@@ -325,7 +302,7 @@ COMMENT ON FUNCTION dataplat_internal.expect_column_values_to_be_of_type(regclas
 SELECT dataplat_internal.register_expectation_kind('expect_column_values_to_be_of_type', 'query',
     '{"column": {"type": "column", "required": true, "aliases": ["column_name"]}, "type_": {"type": "text", "required": true, "aliases": ["type", "column_type"]}}',
     'conformity', 'dataplat_internal.expect_column_values_to_be_of_type',
-    'a column has a type; names are PostgreSQL''s or SQLAlchemy''s',
+    'a column has a type, with its length or precision: BIGINT, VARCHAR(40)',
     'dataplat_internal.judge_column_type', '{of_type,values_to_be_of_type}');
 
 CREATE OR REPLACE FUNCTION dataplat_internal.expect_column_values_to_be_in_type_list(dataset regclass, kwargs jsonb)
@@ -340,5 +317,5 @@ COMMENT ON FUNCTION dataplat_internal.expect_column_values_to_be_in_type_list(re
 SELECT dataplat_internal.register_expectation_kind('expect_column_values_to_be_in_type_list', 'query',
     '{"column": {"type": "column", "required": true, "aliases": ["column_name"]}, "type_list": {"type": "texts", "required": true, "aliases": ["column_type_list"]}}',
     'conformity', 'dataplat_internal.expect_column_values_to_be_in_type_list',
-    'a column has one of these types; names are PostgreSQL''s or SQLAlchemy''s',
+    'a column has one of these types, with its length or precision: BIGINT, VARCHAR(40)',
     'dataplat_internal.judge_column_type', '{in_type_list,values_to_be_in_type_list}');

@@ -469,7 +469,10 @@ BEGIN
             r.passed := r.success::int;
             failures := 1 - r.passed;
             IF result_format <> 'BOOLEAN_ONLY' THEN
-                r.result := verdict - 'success' - 'failures' - CASE WHEN verdict -> 'details' = 'null' THEN 'details' ELSE '' END;
+                IF result_format <> 'COMPLETE' THEN
+                    verdict := verdict #- '{details,unexpected_rows}';
+                END IF;
+                r.result := verdict - 'success' - 'failures' - CASE WHEN verdict -> 'details' IN ('null', '{}') THEN 'details' ELSE '' END;
             END IF;
         EXCEPTION WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;

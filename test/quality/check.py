@@ -37,7 +37,8 @@ SOMETIMES_LEFT_OUT = {"partial_unexpected_counts", "unexpected_index_list", "par
 def class_of(kind):
     if kind == "unexpected_rows":
         return gx.expectations.UnexpectedRowsExpectation
-    return getattr(gx.expectations, "".join(part.capitalize() for part in kind.split("_")))
+    wanted = kind.replace("_", "")
+    return getattr(gx.expectations, next(n for n in dir(gx.expectations) if n.lower() == wanted))
 
 
 def raised(info):
@@ -101,6 +102,8 @@ class Ours:
 
 def plain(value):
     """Numbers as numbers, however they are spelt; the order of keys does not matter."""
+    if hasattr(value, "item"):  # numpy's
+        value = value.item()
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, (int, float)):
@@ -110,7 +113,7 @@ def plain(value):
             number = float(value)
             return number if math.isfinite(number) else repr(number)
         except ValueError:
-            return value
+            return str(value)
     if isinstance(value, dict):
         return {k: plain(v) for k, v in value.items()}
     return [plain(v) for v in value]
