@@ -242,8 +242,8 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'column "%" of "%" does not exist', name, dataset
             USING ERRCODE = 'undefined_column',
-                  HINT = (SELECT format('Did you mean "%s"?', c) FROM dataplat_internal.closest_word(expectation_column.name, ARRAY(
-                              SELECT a.attname::text FROM pg_attribute AS a WHERE a.attrelid = dataset AND a.attnum > 0 AND NOT a.attisdropped)) AS c WHERE c IS NOT NULL);
+                  HINT = coalesce((SELECT format('Did you mean "%s"?', c) FROM dataplat_internal.closest_word(expectation_column.name, ARRAY(
+                              SELECT a.attname::text FROM pg_attribute AS a WHERE a.attrelid = dataset AND a.attnum > 0 AND NOT a.attisdropped)) AS c WHERE c IS NOT NULL), 'See its columns with \d.');
     END IF;
 END;
 $$;

@@ -132,19 +132,22 @@ BEGIN
         'completeness', CASE WHEN (v -> 'rows')::bigint > 0 THEN 1 - (v -> 'nulls')::float8 / (v -> 'rows')::float8 END,
         'approximate_num_distinct_values', round((v -> 'distinct')::numeric), 'distinct_exact', v -> 'distinct_exact',
         'data_type', CASE WHEN temporal AND data_type <> 'Unknown' THEN 'String' ELSE data_type END, 'type_counts', v -> 'types',
-        'histogram', dataplat_internal.profile_histogram(v), 'min_length', v -> 'min_length', 'max_length', v -> 'max_length',
+        'min_length', v -> 'min_length', 'max_length', v -> 'max_length',
         'not_finite', v -> 'not_finite');
     IF NOT numeric_ OR NOT v ? 'mean' THEN
-        RETURN jsonb_strip_nulls(fields);
+        fields := jsonb_strip_nulls(fields);
     ELSIF temporal THEN
-        RETURN jsonb_strip_nulls(fields || jsonb_build_object('min_value', to_char(to_timestamp((v -> 'minimum')::float8) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US'),
+        fields := jsonb_strip_nulls(fields || jsonb_build_object('min_value', to_char(to_timestamp((v -> 'minimum')::float8) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US'),
                                             'max_value', to_char(to_timestamp((v -> 'maximum')::float8) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')));
-    END IF;
-    RETURN jsonb_strip_nulls(fields || jsonb_build_object('mean', v -> 'mean', 'maximum', v -> 'maximum', 'minimum', v -> 'minimum',
+    ELSE
+        fields := jsonb_strip_nulls(fields || jsonb_build_object('mean', v -> 'mean', 'maximum', v -> 'maximum', 'minimum', v -> 'minimum',
         'range', (v -> 'maximum')::float8 - (v -> 'minimum')::float8,
         'interquartile_range', (v -> 'percentiles' -> 74)::float8 - (v -> 'percentiles' -> 24)::float8, 'sum', v -> 'sum', 'std_dev', v -> 'stddev',
         'variance', v -> 'variance', 'skewness', v -> 'skewness', 'kurtosis', v -> 'kurtosis', 'zeros_count', v -> 'zeros', 'negatives_count', v -> 'negatives',
         'approx_percentiles', v -> 'percentiles', 'min_value', v ->> 'minimum', 'max_value', v ->> 'maximum'));
+    END IF;
+    -- with its NULLs, which are a value there
+    RETURN fields || jsonb_build_object('histogram', dataplat_internal.profile_histogram(v));
 END;
 $$;
 REVOKE ALL ON FUNCTION dataplat_internal.profile_fields(jsonb, text) FROM PUBLIC;

@@ -54,7 +54,7 @@ BEGIN
             format('%s %% of the values are not NULL; with 95 %% confidence at least %s %% will be.', round((full_ * 100)::numeric, 1), dataplat_internal.share_lower_bound(full_, n) * 100);
     END IF;
     -- Of categories there are few, and each is there often.
-    IF p ->> 'data_type' IN ('String', 'Integral') AND p ? 'histogram' AND different BETWEEN 1 AND 100 AND present >= 10 * different AND p ->> 'type' !~ '^(date|timestamp)' THEN
+    IF p ->> 'data_type' IN ('String', 'Integral') AND jsonb_typeof(p -> 'histogram') = 'array' AND different BETWEEN 1 AND 100 AND present >= 10 * different AND p ->> 'type' IN ('text', 'character varying', 'character', 'smallint', 'integer', 'bigint') THEN
         RETURN QUERY SELECT 'CategoricalRangeRule', 'expect_column_values_to_be_in_set',
             col || jsonb_build_object('value_set', (SELECT jsonb_agg(CASE WHEN is_text OR p ->> 'data_type' = 'String' THEN h -> 'value' ELSE (h ->> 'value')::jsonb END ORDER BY (h -> 'count')::bigint DESC, h ->> 'value')
                                                       FROM jsonb_array_elements(p -> 'histogram') AS h WHERE h -> 'value' <> 'null')), NULL::numeric,
