@@ -10,7 +10,7 @@ BEGIN
     FOR f IN
         SELECT p.oid::regprocedure FROM pg_catalog.pg_proc AS p
          WHERE p.pronamespace IN ('dataplat'::regnamespace, 'dataplat_internal'::regnamespace)
-           AND (p.proname ~ 'lineage|exposure|openlineage'
+           AND (p.proname ~ 'lineage|exposure|marquez'
                 OR p.proname IN ('upstream', 'downstream', 'impact', 'preview_change', 'register_impact_provider', 'register_ddl_check', 'name_likeness',
                                  'mermaid_label', 'dot_string', 'draw_mermaid', 'draw_dot', 'jobs_that_break', 'impact_on_graph', 'impact_on_objects', 'impact_rows',
                                  'impact_of', 'broken_by_ddl', 'judge_ddl', 'try_change', 'try_ddl', 'ddl_statements', 'droppable_objects', 'is_too_large_to_try',

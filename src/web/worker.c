@@ -24,6 +24,7 @@
 #include "web/auth.h"
 #include "web/connection.h"
 #include "web/health.h"
+#include "web/lineage.h"
 #include "web/listen.h"
 #include "web/registry.h"
 #include "web/server.h"
@@ -194,5 +195,6 @@ dp_web_init(void)
 	dp_web_settings_init();
 	dp_web_health_init();
 	dp_web_registry_init();
+	dp_web_lineage_init();
 	dp_job_kind_register(&web_kind);
 }

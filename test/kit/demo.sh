@@ -269,6 +269,15 @@ show_changes() {
 	EOF
 }
 
+show_lineage() {
+	step "Lineage, read off the queries: where a number comes from, what a change would break, and the graph for Mermaid"
+	show <<-'EOF'
+		SELECT node, depth, via, type FROM dataplat.upstream('gold.products.revenue') WHERE type = 'DIRECT';
+		SELECT object, kind, severity, reason FROM dataplat.preview_change('ALTER TABLE silver.orders RENAME COLUMN amount TO price');
+		SELECT dataplat.lineage_graph('gold.top_products') AS "paste it into https://mermaid.live";
+	EOF
+}
+
 show_kill() {
 	local pid
 	step "kill -9 of an ingest worker: PostgreSQL restarts, the workers go on from the offsets that were committed with the rows"
@@ -391,6 +400,7 @@ show_pause
 show_silver
 show_gold
 show_changes
+show_lineage
 show_kill
 show_verified
 show_speed

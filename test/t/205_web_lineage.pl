@@ -1,0 +1,75 @@
+# Lineage over HTTP, as clients of Marquez ask for it: paths, parameters, the
+# shape of the answers, who may ask.
+use strict;
+use warnings;
+
+use DataplatCluster;
+use DataplatWeb;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = dataplat_node('main');
+$node->safe_psql('postgres', q{
+	ALTER DATABASE postgres SET dataplat.lineage_namespace = 'postgres://db.example:5432';
+	CREATE ROLE boss SUPERUSER LOGIN PASSWORD 'x';
+	CREATE ROLE norights LOGIN PASSWORD 'x';
+	GRANT USAGE ON SCHEMA dataplat TO norights;
+	CREATE SCHEMA silver;
+	CREATE TABLE silver.orders (id bigint PRIMARY KEY, status text, amount numeric);
+	COMMENT ON COLUMN silver.orders.amount IS 'in euro';
+	CREATE VIEW silver.paid AS SELECT id, amount AS paid FROM silver.orders WHERE status = 'paid';
+	SELECT dataplat.create_pipeline('revenue', target => 'silver.revenue', schedule => 'manual', query => 'SELECT sum(paid) AS total FROM silver.paid');
+	SELECT dataplat.add_exposure('board', 'me', 'dashboard', '{silver.revenue}');
+});
+my $port = web_start($node);
+my $ns = 'postgres://db.example:5432';
+
+sub get
+{
+	my ($path, %option) = @_;
+	return http($port, 'GET', $path, auth => 'boss:x', %option);
+}
+
+# ---- datasets and jobs
+my $r = get("/api/v1/lineage?nodeId=dataset:$ns:postgres.silver.orders");
+is($r->{status}, 200, 'lineage of a dataset by its name in OpenLineage');
+my %found = map { $_->{id} => $_ } @{ $r->{json}{graph} };
+is(join(' ', sort keys %found), join(' ', sort("dataset:$ns:postgres.silver.orders", "dataset:$ns:postgres.silver.paid", "dataset:$ns:postgres.silver.revenue",
+			"job:$ns:postgres.view.silver.paid", "job:$ns:postgres.pipeline.revenue", "job:$ns:postgres.exposure.board")), 'all that hangs on it');
+my $orders = $found{"dataset:$ns:postgres.silver.orders"};
+is("$orders->{type} $orders->{data}{type} $orders->{data}{id}{namespace} $orders->{data}{name}", "DATASET DB_TABLE $ns postgres.silver.orders", 'a dataset');
+is(join(' ', map { "$_->{name}:$_->{type}" } @{ $orders->{data}{fields} }), 'id:bigint status:text amount:numeric', 'with its fields');
+is($orders->{data}{fields}[2]{description}, 'in euro', 'and what they mean');
+is(scalar @{ $orders->{inEdges} }, 0, 'nothing feeds it');
+is($orders->{outEdges}[0]{destination}, "job:$ns:postgres.view.silver.paid", 'it feeds a view');
+my $job = $found{"job:$ns:postgres.pipeline.revenue"};
+is("$job->{type} $job->{data}{type} $job->{data}{simpleName} $job->{data}{inputs}[0]{name} $job->{data}{outputs}[0]{name}",
+	'JOB BATCH revenue postgres.silver.paid postgres.silver.revenue', 'a job');
+foreach my $n (values %found)
+{
+	is(scalar(grep { !$found{ $_->{origin} } || !$found{ $_->{destination} } } @{ $n->{inEdges} }, @{ $n->{outEdges} }), 0, "edges of $n->{id} lead to nodes");
+}
+is(scalar @{ get("/api/v1/lineage?nodeId=job:$ns:postgres.pipeline.revenue")->{json}{graph} }, 6, 'the same from a job');
+is(scalar @{ get('/api/v1/lineage?nodeId=dataset:silver.orders&depth=1')->{json}{graph} }, 3, 'one step, and a name as in SQL');
+
+# ---- columns
+$r = get("/api/v1/column-lineage?nodeId=datasetField:$ns:postgres.silver.revenue:total");
+%found = map { $_->{id} => $_ } @{ $r->{json}{graph} };
+my $total = $found{"datasetField:$ns:postgres.silver.revenue:total"};
+is("$total->{type} $total->{data}{field} $total->{data}{fieldType} $total->{data}{transformationType}", 'DATASET_FIELD total numeric AGGREGATION', 'a column');
+is("$total->{data}{inputFields}[0]{dataset} $total->{data}{inputFields}[0]{field}", 'postgres.silver.paid paid', 'and what it is made of');
+ok($found{"datasetField:$ns:postgres.silver.orders:amount"}, 'up to the table');
+$r = get("/api/v1/column-lineage?nodeId=dataset:$ns:postgres.silver.paid&withDownstream=true");
+ok((grep { $_->{id} =~ /revenue:total$/ } @{ $r->{json}{graph} }), 'downwards when asked');
+$r = get("/api/v1/column-lineage?nodeId=dataset:$ns:postgres.silver.paid");
+ok(!(grep { $_->{id} =~ /revenue:total$/ } @{ $r->{json}{graph} }), 'else not');
+
+# ---- what cannot be answered
+is(get('/api/v1/lineage')->{status}, 400, 'no nodeId');
+is(get('/api/v1/lineage?nodeId=dataset:silver.orders&depth=x')->{status}, 400, 'depth is no number');
+is(get('/api/v1/lineage?nodeId=dataset:silver.orders&depth=0')->{status}, 400, 'depth is zero');
+is(get("/api/v1/lineage?nodeId=$_")->{status}, 404, "no node: $_") foreach 'dataset:silver.nothing', 'job:x:y', 'nonsense', 'dataset:%22', 'run:1';
+is(http($port, 'POST', '/api/v1/lineage?nodeId=dataset:silver.orders', auth => 'boss:x', body => '{}')->{status}, 405, 'reading only');
+is(http($port, 'GET', '/api/v1/lineage?nodeId=dataset:silver.orders', auth => 'norights:x')->{status}, 403, 'without the right to ask');
+is(http($port, 'GET', '/api/v1/lineage?nodeId=dataset:silver.orders')->{status}, 401, 'nobody');
+done_testing();
