@@ -28,6 +28,19 @@ RESET search_path;
 \set SHOW_CONTEXT never
 SELECT * FROM dataplat.impact('li.orders', 'amont');
 
+-- expectations that name the column, by itself or in SQL, and the data products of a table
+SELECT dataplat.add_expectation('li.orders', 'not_null', '{"column": "note"}', name => 'li note') IS NOT NULL AS added;
+SELECT dataplat.add_expectation('li.orders', 'not_null', '{"column": "status"}', name => 'li status', row_filter => 'note <> ''x''') IS NOT NULL AS added;
+SELECT object, kind, severity, reason FROM dataplat.impact('li.orders', 'note');
+SELECT object, kind, severity FROM dataplat.impact('li.orders', 'status') WHERE kind = 'expectation';
+SELECT count(*) FROM dataplat.impact('li.orders', 'amount') WHERE kind = 'expectation';
+INSERT INTO dataplat.data_product (name) VALUES ('li product');
+INSERT INTO dataplat.data_product_dataset (product, object) VALUES ('li product', 'li.orders');
+SELECT object, severity FROM dataplat.impact('li.orders') WHERE kind IN ('expectation', 'data product');
+DELETE FROM dataplat.data_product WHERE name = 'li product';
+SELECT dataplat.drop_expectation(e.expectation_id) FROM dataplat.expectation AS e WHERE e.dataset = 'li.orders';
+DELETE FROM dataplat.expectation_suite AS s WHERE NOT EXISTS (SELECT FROM dataplat.expectation AS e WHERE e.suite = s.name);
+
 -- other rooms add what they know
 CREATE FUNCTION li.impact(dataset text, field text) RETURNS SETOF dataplat_internal.lineage_impact LANGUAGE sql
     AS $$ SELECT 'a contract', 'contract', 'wrong', 'promises ' || coalesce(field, 'it'), ARRAY[dataset] WHERE dataset = 'li.orders' $$;

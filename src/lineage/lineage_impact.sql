@@ -185,6 +185,19 @@ $$;
 COMMENT ON FUNCTION dataplat.impact(text, text, text) IS
     'what happens when a table, a column of it, a topic or a job goes: breaks (stops with an error, or goes with it), wrong (is not kept up to date any more), affected (hangs on that)';
 
+-- ---------------------------------------------------------------- the catalog's part
+
+CREATE OR REPLACE FUNCTION dataplat_internal.impact_on_catalog(dataset text, field text)
+RETURNS SETOF dataplat_internal.lineage_impact
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT p.product, 'data product', 'wrong', format('offers %s', p.object), ARRAY[dataset, 'data product:' || p.product]
+      FROM dataplat.data_product_dataset AS p WHERE p.object = dataset AND field IS NULL;
+$$;
+COMMENT ON FUNCTION dataplat_internal.impact_on_catalog(text, text) IS 'impact provider: data products that offer a dataset';
+SELECT dataplat_internal.register_impact_provider('data product', 'dataplat_internal.impact_on_catalog');
+
 -- ---------------------------------------------------------------- describe
 
 CREATE OR REPLACE FUNCTION dataplat_internal.describe_lineage(dataset text)
