@@ -20,6 +20,7 @@ import operation
 import peers
 import pipelines
 import schemas
+import states
 from broker import KafkaBroker, MockBroker, fill
 from report import Results, commit
 from server import Server
@@ -216,6 +217,20 @@ def silver_and_gold(session, results):
         print(f"  {name} {results.figures.get(name)}", flush=True)
 
 
+def rules(session, results):
+    """Rules and profiles over what changed, beside the whole table; no broker is needed."""
+    names = ("rules_incremental", "profile_incremental")
+    if not session.server.has_dataplat or not any(session.wanted(n) for n in names):
+        return
+    try:
+        states.everything(session.server, results, 10 * session.o.rows, session.wanted)
+    except Exception as e:
+        results.skip("rules", str(e).splitlines()[0])
+        traceback.print_exc()
+    for name in (*names, "profile"):
+        print(f"  {name} {results.figures.get(name)}", flush=True)
+
+
 def json_builder(session, results):
     """Our jsonb builder against jsonb_in, in one backend, when the build offers the comparison."""
     s = session.server
@@ -305,6 +320,7 @@ def main():
                 if kind == brokers[0]:
                     json_builder(session, results)
                     silver_and_gold(session, results)
+                    rules(session, results)
     finally:
         for results in done:
             print(f"\n==== {results.about['broker']} broker, {o.rows:,} rows")
