@@ -29,3 +29,6 @@ mkdir -p "$PLACE/venv"
 cp -a "$work/venv/." "$PLACE/venv"
 place_give -R "$PLACE/venv"
 as "$PLACE/venv/bin/python3" -B "$PLACE/src-quality/test/quality/check.py" --socket "$PLACE/sock" --only "${ONLY:-}"
+if [ -z "${ONLY:-}" ]; then
+	as "$PLACE/venv/bin/python3" -B "$PLACE/src-quality/test/quality/profiles.py" --socket "$PLACE/sock"
+fi
