@@ -69,6 +69,18 @@ $$;
 COMMENT ON FUNCTION dataplat_internal.contract_element(jsonb, text) IS 'what a contract says of a dataset; NULL when nothing';
 REVOKE ALL ON FUNCTION dataplat_internal.contract_element(jsonb, text) FROM PUBLIC;
 
+-- Terms of the glossary, after what others wrote.
+CREATE OR REPLACE FUNCTION dataplat_internal.contract_definitions(terms text[], imported jsonb)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT nullif(coalesce((SELECT jsonb_agg(d ORDER BY i) FROM jsonb_array_elements(CASE jsonb_typeof(imported) WHEN 'array' THEN imported ELSE '[]' END) WITH ORDINALITY AS e (d, i)
+                             WHERE d ->> 'url' NOT LIKE 'glossary:%'), '[]')
+                  || coalesce((SELECT jsonb_agg(jsonb_build_object('url', 'glossary:' || t, 'type', 'glossaryTerm') ORDER BY t COLLATE "C") FROM unnest(terms) AS t), '[]'), '[]');
+$$;
+COMMENT ON FUNCTION dataplat_internal.contract_definitions(text[], jsonb) IS 'authoritativeDefinitions of ODCS; NULL when there are none';
+
 CREATE OR REPLACE FUNCTION dataplat_internal.contract_properties(o dataplat_internal.catalog_object, imported jsonb)
 RETURNS jsonb
 LANGUAGE sql VOLATILE
@@ -82,7 +94,8 @@ AS $$
                    'unique', CASE WHEN c.is_unique THEN true END,
                    'primaryKey', CASE WHEN c.key_place IS NOT NULL THEN true END, 'primaryKeyPosition', c.key_place, 'description', c.description,
                    'tags', CASE WHEN c.tags <> '{}' THEN to_jsonb(c.tags) END, 'classification', c.classification,
-                   'authoritativeDefinitions', (SELECT jsonb_agg(jsonb_build_object('url', 'glossary:' || t, 'type', 'businessDefinition') ORDER BY t) FROM unnest(c.terms) AS t),
+                   'authoritativeDefinitions', dataplat_internal.contract_definitions(c.terms,
+                       (SELECT p -> 'authoritativeDefinitions' FROM jsonb_array_elements(imported -> 'properties') AS p WHERE p ->> 'name' = c.name LIMIT 1)),
                    'quality', (SELECT jsonb_agg(r.rule ORDER BY r.rule ->> 'name', r.rule) FROM dataplat_internal.contract_rules((o).object) AS r WHERE r.column_name = c.name)))
                ORDER BY c.place), '[]')
       FROM dataplat_internal.column_rows((o).relation, (o).object) AS c;
@@ -130,7 +143,7 @@ BEGIN
                 'name', coalesce(element ->> 'name', (SELECT c.relname FROM pg_class AS c WHERE c.oid = o.relation)), 'physicalName', o.object, 'logicalType', 'object',
                 'physicalType', CASE WHEN o.kind = 'partitioned table' THEN 'table' ELSE o.kind END, 'description', d.description,
                 'tags', CASE WHEN d.tags <> '{}' THEN to_jsonb(d.tags) END,
-                'authoritativeDefinitions', (SELECT jsonb_agg(jsonb_build_object('url', 'glossary:' || t, 'type', 'businessDefinition') ORDER BY t) FROM unnest(d.terms) AS t),
+                'authoritativeDefinitions', dataplat_internal.contract_definitions(d.terms, element -> 'authoritativeDefinitions'),
                 'quality', (SELECT jsonb_agg(r.rule ORDER BY r.rule ->> 'name', r.rule) FROM dataplat_internal.contract_rules(o.object) AS r WHERE r.column_name IS NULL),
                 'properties', dataplat_internal.contract_properties(o, element)))),
         'team', (SELECT jsonb_build_object('members', jsonb_agg(jsonb_build_object('username', w.owner, 'role', w.ownership_type) ORDER BY w.ownership_type, w.owner))
@@ -212,7 +225,7 @@ BEGIN
            string_agg(format('%I', e ->> 'name'), ', ' ORDER BY (e ->> 'primaryKeyPosition')::int, i) FILTER (WHERE (e ->> 'primaryKey')::boolean)
       INTO column_list, key
       FROM jsonb_array_elements(element -> 'properties') WITH ORDINALITY AS x (e, i);
-    PERFORM dataplat_internal.execute_as(caller, format('CREATE TABLE %I.%I (%s%s)', parts[1], parts[2], column_list, coalesce(format(', PRIMARY KEY (%s)', key), '')));
+    PERFORM dataplat_internal.execute_as(caller, format('CREATE TABLE %I.%I (%s%s)', parts[1], parts[2], column_list, coalesce(', PRIMARY KEY (' || key || ')', '')));
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.create_contract_table(name, text, jsonb) IS 'make the table of an element of a contract, as the caller';
