@@ -145,6 +145,9 @@ check-fuzz:
 check-avro:
 	@test/avro/run.sh
 
+check-contract:
+	@test/contract/run.sh
+
 check-quality:
 	@test/quality/run.sh
 
@@ -198,6 +201,7 @@ help:
 #h make check-incremental  is incremental always equal to full (ROUNDS=, SEED=, ONLY=, KEEP_GOING=1)
 #h make check-jsonschema  the public JSON-Schema-Test-Suite
 #h make check-protobuf  Protobuf as the official runtime reads and writes it (ROUNDS=, SEED=)
+#h make check-contract  data contracts against ODCS 3.1 and its linter (SEED=)
 #h make check-quality   results beside Great Expectations' own (ONLY=)
 #h make check-registry  32 connections register schemas at once (SECONDS=60)
 #h make check-clients   registry clients in Python, Go and Node against the HTTP worker (ONLY=)
@@ -212,5 +216,5 @@ help:
 FORCE:
 
 .PHONY: FORCE release-snapshot demo demo-stop test installcheck bench bench-sustained check-lint check-versions check-fresh \
-	check-fuzz check-avro check-chaos check-incremental check-jsonschema check-protobuf check-quality check-registry check-clients coverage format reference help \
+	check-fuzz check-avro check-chaos check-incremental check-jsonschema check-protobuf check-quality check-contract check-registry check-clients coverage format reference help \
 	$(addprefix test-,$(ALL_SUITES) lint) $(addprefix installcheck-,$(ALL_SUITES))

@@ -220,7 +220,10 @@ BEGIN
                 END LOOP;
             END LOOP;
         EXCEPTION WHEN OTHERS THEN
-            RETURN NEXT rpad(initcap(s.section), label_width) || 'could not be told: ' || SQLERRM;
+            -- a section that only knows relations has nothing to say of others
+            IF o.relation IS NOT NULL AND o.column_name IS NULL OR s.section IN ('column', 'meaning', 'owner', 'columns') THEN
+                RETURN NEXT rpad(initcap(s.section), label_width) || 'could not be told: ' || SQLERRM;
+            END IF;
         END;
     END LOOP;
 END;
