@@ -342,7 +342,8 @@ REVOKE ALL ON FUNCTION dataplat_internal.count_uses() FROM PUBLIC;
 
 -- Look at everything again: what came from before the extension, from a dump,
 -- or past a disabled event trigger.  Returns how many relations had changed.
-CREATE OR REPLACE FUNCTION dataplat_internal.refresh_catalog()
+-- Documents are made anew for all only when asked, or when some are missing.
+CREATE OR REPLACE FUNCTION dataplat_internal.refresh_catalog(documents boolean)
 RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -354,10 +355,17 @@ BEGIN
     DELETE FROM dataplat_internal.known_dataset AS k
      WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = k.relid AND dataplat_internal.is_dataset(c));
     FOR changed IN
+        WITH shape AS (
+            SELECT a.attrelid, jsonb_agg(jsonb_build_object('attnum', a.attnum, 'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull)
+                                         ORDER BY a.attnum) AS columns
+              FROM pg_attribute AS a JOIN dataplat_internal.known_dataset AS k ON k.relid = a.attrelid
+             WHERE a.attnum > 0 AND NOT a.attisdropped GROUP BY a.attrelid
+        )
         SELECT c.oid
-          FROM pg_class AS c LEFT JOIN dataplat_internal.known_dataset AS k ON k.relid = c.oid
+          FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+          LEFT JOIN dataplat_internal.known_dataset AS k ON k.relid = c.oid LEFT JOIN shape AS s ON s.attrelid = c.oid
          WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND dataplat_internal.is_dataset(c)
-           AND (k.relid IS NULL OR k.object <> dataplat_internal.dataset_name(c.oid) OR k.columns <> dataplat_internal.relation_columns(c.oid))
+           AND (k.relid IS NULL OR k.object <> format('%I.%I', n.nspname, c.relname) OR k.columns <> coalesce(s.columns, '[]'))
          ORDER BY c.oid
     LOOP
         PERFORM dataplat_internal.follow_relation(changed, NULL);
@@ -368,12 +376,14 @@ BEGIN
      USING (SELECT h.object FROM dataplat_internal.dataset_shape AS h GROUP BY h.object HAVING max(h.noted_at) < now() - interval '30 days') AS old
      WHERE s.object = old.object AND dataplat_internal.dataset_relation(s.object) IS NULL;
     PERFORM dataplat_internal.count_uses();
-    PERFORM dataplat_internal.note_documents(NULL);
+    IF documents OR n > 0 OR (SELECT count(*) FROM dataplat_internal.catalog_document) <> (SELECT count(*) FROM dataplat_internal.known_dataset) THEN
+        PERFORM dataplat_internal.note_documents(NULL);
+    END IF;
     RETURN n;
 END;
 $$;
-COMMENT ON FUNCTION dataplat_internal.refresh_catalog() IS 'look at every relation again; returns how many had changed';
-REVOKE ALL ON FUNCTION dataplat_internal.refresh_catalog() FROM PUBLIC;
+COMMENT ON FUNCTION dataplat_internal.refresh_catalog(boolean) IS 'look at every relation again; returns how many had changed';
+REVOKE ALL ON FUNCTION dataplat_internal.refresh_catalog(boolean) FROM PUBLIC;
 
 -- As a chore it waits for nobody: its turn comes again.
 CREATE OR REPLACE FUNCTION dataplat_internal.tend_catalog()
@@ -383,7 +393,7 @@ SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '500ms'
 AS $$
 BEGIN
-    PERFORM dataplat_internal.refresh_catalog();
+    PERFORM dataplat_internal.refresh_catalog(false);
 EXCEPTION WHEN lock_not_available THEN
     NULL;
 END;
@@ -395,7 +405,7 @@ CREATE OR REPLACE FUNCTION dataplat_internal.command_refresh_catalog(caller name
 RETURNS jsonb
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT to_jsonb(dataplat_internal.refresh_catalog()); $$;
+AS $$ SELECT to_jsonb(dataplat_internal.refresh_catalog(true)); $$;
 COMMENT ON FUNCTION dataplat_internal.command_refresh_catalog(name, jsonb) IS 'refresh_catalog as the owner of the extension';
 REVOKE ALL ON FUNCTION dataplat_internal.command_refresh_catalog(name, jsonb) FROM PUBLIC;
 
