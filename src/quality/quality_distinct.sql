@@ -76,12 +76,13 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     columns text[] := ARRAY(SELECT c FROM jsonb_array_elements_text(coalesce(kwargs -> 'column_list', jsonb_build_array(kwargs -> 'column'))) AS c);
-    quoted  text[] := ARRAY(SELECT e.quoted FROM unnest(columns) AS c, dataplat_internal.expectation_column(dataset, c) AS e);
+    quoted  text[];
 BEGIN
     IF NOT kwargs ?| ARRAY['column', 'column_list'] THEN
         RAISE EXCEPTION 'column or column_list is missing'
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    quoted := ARRAY(SELECT e.quoted FROM unnest(columns) AS c, dataplat_internal.expectation_column(dataset, c) AS e);
     PERFORM dataplat_internal.check_bounds(kwargs);
     RETURN dataplat_internal.query_plan(columns, format(
         'SELECT jsonb_build_object(''part'', %s, ''whole'', %s) FROM (SELECT count(*) AS n FROM dataplat_rows WHERE %s IS NOT NULL GROUP BY %s) AS f',

@@ -131,8 +131,8 @@ BEGIN
         'WITH here AS MATERIALIZED (SELECT %1$s FROM dataplat_rows %3$s SELECT %1$s FROM %2$s),'
         '     there AS MATERIALIZED (SELECT %1$s FROM %2$s %3$s SELECT %1$s FROM dataplat_rows)'
         'SELECT jsonb_build_object(''only_here'', (SELECT count(*) FROM here), ''only_there'', (SELECT count(*) FROM there),'
-        '                          ''here'', (SELECT coalesce(jsonb_agg(to_jsonb(l)), ''[]'') FROM (SELECT * FROM here LIMIT 10) AS l),'
-        '                          ''there'', (SELECT coalesce(jsonb_agg(to_jsonb(l)), ''[]'') FROM (SELECT * FROM there LIMIT 10) AS l))',
+        '                          ''here'', (SELECT coalesce(jsonb_agg(l.v), ''[]'') FROM (SELECT to_jsonb(x) AS v FROM here AS x ORDER BY to_jsonb(x)::text COLLATE "C" LIMIT 10) AS l),'
+        '                          ''there'', (SELECT coalesce(jsonb_agg(l.v), ''[]'') FROM (SELECT to_jsonb(x) AS v FROM there AS x ORDER BY to_jsonb(x)::text COLLATE "C" LIMIT 10) AS l))',
         listed, other, except_));
 END;
 $$;

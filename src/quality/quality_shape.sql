@@ -100,14 +100,16 @@ RETURNS jsonb
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT jsonb_build_object('success', m.mismatched IS NULL, 'observed_value', to_jsonb(m.names))
-           || CASE WHEN m.mismatched IS NULL THEN '{}' ELSE jsonb_build_object('details', jsonb_build_object('mismatched', m.mismatched)) END
-      FROM (SELECT c.names,
-                   (SELECT jsonb_agg(jsonb_build_object('Expected Column Position', coalesce(w.n, f.n) - 1, 'Expected', w.name, 'Found', f.name) ORDER BY coalesce(w.n, f.n))
-                      FROM jsonb_array_elements_text($1 -> 'column_list') WITH ORDINALITY AS w (name, n)
-                      FULL JOIN unnest(c.names) WITH ORDINALITY AS f (name, n) ON f.n = w.n
-                     WHERE NOT coalesce(dataplat_internal.names_column(w.name, f.name), false))
-              FROM (SELECT dataplat_internal.measured_columns($2)) AS c (names)) AS m (names, mismatched);
+    SELECT jsonb_build_object('success', m.alike, 'observed_value', to_jsonb(m.names))
+           || CASE WHEN m.alike THEN '{}' ELSE jsonb_build_object('details', jsonb_build_object('mismatched', m.mismatched)) END
+      FROM (SELECT c.names, d.alike, d.mismatched
+              FROM (SELECT dataplat_internal.measured_columns($2)) AS c (names)
+             CROSS JOIN LATERAL (
+                   SELECT bool_and(coalesce(dataplat_internal.names_column(w.name, f.name), false)),
+                          jsonb_agg(jsonb_build_object('Expected Column Position', coalesce(w.n, f.n) - 1, 'Expected', w.name, 'Found', f.name) ORDER BY coalesce(w.n, f.n))
+                              FILTER (WHERE w.name IS DISTINCT FROM f.name)
+                     FROM jsonb_array_elements_text($1 -> 'column_list') WITH ORDINALITY AS w (name, n)
+                     FULL JOIN unnest(c.names) WITH ORDINALITY AS f (name, n) ON f.n = w.n) AS d (alike, mismatched)) AS m (names, alike, mismatched);
 $$;
 COMMENT ON FUNCTION dataplat_internal.judge_columns_match_list(jsonb, jsonb, bigint) IS 'judge: the columns are those of a list';
 
