@@ -8,6 +8,9 @@
 #ifndef DP_QUALITY_H
 #define DP_QUALITY_H
 
+/* Kilobytes for what a validation sorts, hashes or collects. */
+extern int	dp_quality_work_mem;
+
 extern void dp_quality_init(void);
 
 /* ---- schedule.c ---- */

@@ -168,7 +168,7 @@ BEGIN
         END IF;
         about := k.arguments -> name;
         IF NOT dataplat_internal.kwarg_fits(about ->> 'type', given.value) THEN
-            PERFORM dataplat_internal.raise_kwarg(k, format('invalid %s "%s"', name, given.value #>> '{}'), format('It is a %s.', about ->> 'type'));
+            PERFORM dataplat_internal.raise_kwarg(k, format('invalid %s "%s"', name, given.value #>> '{}'), format('It must be of type %s.', about ->> 'type'));
         END IF;
         IF about ? 'choices' AND NOT about -> 'choices' @> given.value THEN
             PERFORM dataplat_internal.raise_kwarg(k, format('invalid %s "%s"', name, given.value #>> '{}'),

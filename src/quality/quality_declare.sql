@@ -75,7 +75,7 @@ BEGIN
         WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
             RAISE EXCEPTION 'invalid condition: %', message
-                USING ERRCODE = 'invalid_parameter_value', DETAIL = detail, HINT = coalesce(NULLIF(hint, ''), 'It is one SQL boolean expression over the columns of a row.');
+                USING ERRCODE = 'invalid_parameter_value', DETAIL = coalesce(NULLIF(detail, ''), format('The condition is: %s', condition)), HINT = coalesce(NULLIF(hint, ''), 'It is one SQL boolean expression over the columns of a row.');
         END;
     END LOOP;
 END;

@@ -34,11 +34,24 @@ BEGIN
         plan.query := 'SELECT ''{"unexpected": 0}''::jsonb';
     ELSE
         plan.query := format('SELECT jsonb_build_object(''unexpected'', coalesce(sum(n) FILTER (WHERE n > 1), 0)) FROM (SELECT count(*) AS n FROM dataplat_rows GROUP BY %s) AS g', c.quoted);
+        IF dataplat_internal.is_hashed_type(c.type) THEN
+            plan.aggregates := jsonb_build_object('may_repeat', format('dataplat.may_repeat(%s)', c.quoted));
+        END IF;
     END IF;
     RETURN plan;
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.expect_column_values_to_be_unique(regclass, jsonb) IS 'plan of a kind';
+
+-- Types whose hashes are cheap, which may_repeat() takes.
+CREATE OR REPLACE FUNCTION dataplat_internal.is_hashed_type(type regtype)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT type = ANY ('{int2,int4,int8,numeric,float4,float8,text,varchar,bpchar,date,timestamp,timestamptz,time,uuid,bytea,bool,oid}'::regtype[]);
+$$;
+COMMENT ON FUNCTION dataplat_internal.is_hashed_type(regtype) IS 'can values of this type be asked for repetitions by their hashes?';
 
 -- As Great Expectations has it, a row with a NULL among others is like no other.
 CREATE OR REPLACE FUNCTION dataplat_internal.expect_compound_columns_to_be_unique(dataset regclass, kwargs jsonb)
@@ -56,8 +69,11 @@ BEGIN
     IF dataplat_internal.has_unique_index(dataset, plan.columns) THEN
         plan.query := 'SELECT ''{"unexpected": 0}''::jsonb';
     ELSE
-        plan.query := format('SELECT jsonb_build_object(''unexpected'', coalesce(sum(n) FILTER (WHERE n > 1), 0)) FROM (SELECT count(*) AS n FROM dataplat_batch WHERE %s GROUP BY %s) AS g',
+        plan.query := format('SELECT jsonb_build_object(''unexpected'', coalesce(sum(n) FILTER (WHERE n > 1), 0)) FROM (SELECT count(*) AS n FROM dataplat_rows WHERE %s GROUP BY %s) AS g',
                              whole, listed);
+        IF (SELECT bool_and(dataplat_internal.is_hashed_type((dataplat_internal.expectation_column(dataset, n)).type)) FROM unnest(plan.columns) AS n) THEN
+            plan.aggregates := jsonb_build_object('may_repeat', format('dataplat.may_repeat(%s)', listed));
+        END IF;
     END IF;
     RETURN plan;
 END;

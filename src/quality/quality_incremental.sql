@@ -18,7 +18,7 @@ BEGIN
         -- the server's own unique index has judged
         terms := dataplat_internal.work_terms(w);
     ELSIF (w.rule).kind = 'expect_column_values_to_be_unique' AND (w.rule).row_filter IS NULL THEN
-        terms := dataplat_internal.work_terms(w) || format('count(DISTINCT %s)', quote_ident((w.plan).columns[1]));
+        terms := (dataplat_internal.work_terms(w))[:2] || format('count(DISTINCT %s)', quote_ident((w.plan).columns[1]));
     ELSE
         reason := CASE w.class WHEN 'group' THEN 'its rows are judged together with others' ELSE 'it has a statement of its own' END;
     END IF;

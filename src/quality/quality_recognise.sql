@@ -76,3 +76,28 @@ END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.strftime_regex(text, text) IS 'regular expression of what a strftime format writes, with the part of one directive captured';
 REVOKE ALL ON FUNCTION dataplat_internal.strftime_regex(text, text) FROM PUBLIC;
+
+-- ------------------------------------------------------------------ repetitions
+
+CREATE OR REPLACE FUNCTION dataplat_internal.may_repeat_add(internal, VARIADIC "any") RETURNS internal
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'dp_may_repeat_add';
+COMMENT ON FUNCTION dataplat_internal.may_repeat_add(internal, "any") IS 'part of the aggregate may_repeat';
+CREATE OR REPLACE FUNCTION dataplat_internal.may_repeat_combine(internal, internal) RETURNS internal
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'dp_may_repeat_combine';
+COMMENT ON FUNCTION dataplat_internal.may_repeat_combine(internal, internal) IS 'part of the aggregate may_repeat';
+CREATE OR REPLACE FUNCTION dataplat_internal.may_repeat_write(internal) RETURNS bytea
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'dp_may_repeat_write';
+COMMENT ON FUNCTION dataplat_internal.may_repeat_write(internal) IS 'part of the aggregate may_repeat';
+CREATE OR REPLACE FUNCTION dataplat_internal.may_repeat_read(bytea, internal) RETURNS internal
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'dp_may_repeat_read';
+COMMENT ON FUNCTION dataplat_internal.may_repeat_read(bytea, internal) IS 'part of the aggregate may_repeat';
+CREATE OR REPLACE FUNCTION dataplat_internal.may_repeat_tell(internal) RETURNS boolean
+LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'dp_may_repeat_tell';
+COMMENT ON FUNCTION dataplat_internal.may_repeat_tell(internal) IS 'part of the aggregate may_repeat';
+
+CREATE OR REPLACE AGGREGATE dataplat.may_repeat(VARIADIC "any") (
+    SFUNC = dataplat_internal.may_repeat_add, STYPE = internal, FINALFUNC = dataplat_internal.may_repeat_tell,
+    COMBINEFUNC = dataplat_internal.may_repeat_combine, SERIALFUNC = dataplat_internal.may_repeat_write, DESERIALFUNC = dataplat_internal.may_repeat_read,
+    PARALLEL = SAFE);
+COMMENT ON AGGREGATE dataplat.may_repeat("any") IS
+    'false: no two rows have the same values (rows with a NULL left out); true: some very probably have; NULL: too many to tell within dataplat.quality_work_mem';

@@ -213,7 +213,8 @@ BEGIN
     END IF;
     conditions := dataplat_internal.plan_conditions(w.plan, (w.rule).null_handling);
     RETURN ARRAY['count(*)', CASE WHEN (w.plan).ignored IS NULL THEN 'NULL::bigint' ELSE format('count(*) FILTER (WHERE %s)', (w.plan).ignored) END]
-        || CASE WHEN w.class = 'row' THEN ARRAY[format('count(*) FILTER (WHERE %s)', conditions.unexpected)] ELSE '{}' END;
+        || CASE WHEN w.class = 'row' THEN ARRAY[format('count(*) FILTER (WHERE %s)', conditions.unexpected)]
+                WHEN (w.plan).aggregates ? 'may_repeat' THEN ARRAY[(w.plan).aggregates ->> 'may_repeat'] ELSE '{}' END;
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.work_terms(dataplat_internal.expectation_work) IS 'aggregates that an expectation asks of all rows';
@@ -267,7 +268,7 @@ LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    SELECT f -> 'error' INTO w.error FROM unnest(answered) AS f WHERE f ? 'error' LIMIT 1;
+    SELECT f -> 'error' INTO w.error FROM unnest(CASE w.class WHEN 'group' THEN answered[:2] ELSE answered END) AS f WHERE f ? 'error' LIMIT 1;
     IF w.error IS NOT NULL THEN
         RETURN w;
     END IF;
@@ -277,7 +278,12 @@ BEGIN
           FROM (SELECT key, row_number() OVER (ORDER BY key) AS nth FROM jsonb_object_keys(coalesce((w.plan).aggregates, '{}')) AS key) AS a;
     ELSE
         w.missing_count := answered[2] ->> 'answer';
-        w.unexpected_count := answered[3] ->> 'answer';
+        IF w.class = 'row' THEN
+            w.unexpected_count := answered[3] ->> 'answer';
+        ELSIF answered[3] -> 'answer' = 'false' THEN
+            -- No two hashes are equal: nothing has to be grouped.
+            w.unexpected_count := 0;
+        END IF;
     END IF;
     RETURN w;
 END;
@@ -324,7 +330,7 @@ BEGIN
         END LOOP;
     END LOOP;
     FOR i IN 1 .. cardinality(work) LOOP
-        IF work[i].class = 'group' AND work[i].error IS NULL AND (work[i].plan).query IS NOT NULL THEN
+        IF work[i].class = 'group' AND work[i].error IS NULL AND (work[i].plan).query IS NOT NULL AND work[i].unexpected_count IS NULL THEN
             asked := dataplat_internal.ask_as((work[i].rule).owner, path, format('WITH dataplat_rows AS NOT MATERIALIZED (SELECT * FROM %s) SELECT (%s)',
                 dataplat_internal.work_rows(work[i]), (work[i].plan).query));
             work[i].error := asked.error;

@@ -15,7 +15,7 @@ BEGIN
                 OR p.proname IN ('validate', 'command_validate', 'closest_word', 'dataset_name', 'existing_dataset', 'follow_datasets', 'row_plan',
                                  'has_unique_index', 'check_may_validate', 'check_result_format', 'result_of', 'map_success', 'percent_of', 'value_counts',
                                  'threshold_holds', 'add_term', 'exception_info', 'work_terms', 'note_measures', 'work_rows', 'primary_key_of', 'fetch_examples',
-                                 'is_ordered_aggregate', 'over_column', 'between_condition', 'pattern_plan', 'pair_plan', 'columns_plan', 'order_plan', 'ignored_rows', 'register_column_kind',
+                                 'is_ordered_aggregate', 'is_hashed_type', 'over_column', 'between_condition', 'pattern_plan', 'pair_plan', 'columns_plan', 'order_plan', 'ignored_rows', 'register_column_kind',
                                  'closed_condition', 'check_condition', 'strftime_regex', 'run_expectations', 'health_quality'))
     LOOP
         EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);

@@ -39,13 +39,13 @@ extern PGDLLEXPORT Datum dp_ask_as(PG_FUNCTION_ARGS);
 PG_FUNCTION_INFO_V1(dp_ask_as);
 
 /* Enough for a dozen aggregates at once, and no harm to a small server. */
-#define DEFAULT_WORK_MEM_KB (64 * 1024)
+#define DEFAULT_WORK_MEM_KB (128 * 1024)
 #define MIN_WORK_MEM_KB 64
 /* Long for a question over a large table, short for one that never ends. */
 #define DEFAULT_TIMEOUT_MS (10 * 60 * 1000)
 
 static int	quality_timeout;
-static int	quality_work_mem;
+int			dp_quality_work_mem;
 static TimeoutId timeout_id = MAX_TIMEOUTS;
 static volatile sig_atomic_t timed_out = false;
 
@@ -66,7 +66,7 @@ dp_quality_init(void)
 	DefineCustomIntVariable("dataplat.quality_work_mem",
 							"Memory for each sort or hash of a validation, where it is more than work_mem.",
 							NULL,
-							&quality_work_mem, DEFAULT_WORK_MEM_KB, MIN_WORK_MEM_KB, MAX_KILOBYTES,
+							&dp_quality_work_mem, DEFAULT_WORK_MEM_KB, MIN_WORK_MEM_KB, MAX_KILOBYTES,
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 	dp_quality_schedule_init();
 }
@@ -150,8 +150,8 @@ set_up(const char *search_path)
 	if (!XactReadOnly)
 		(void) set_config_option("transaction_read_only", "on", PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);
-	if (quality_work_mem > work_mem)
-		(void) set_config_option("work_mem", psprintf("%d", quality_work_mem), PGC_USERSET,
+	if (dp_quality_work_mem > work_mem)
+		(void) set_config_option("work_mem", psprintf("%d", dp_quality_work_mem), PGC_USERSET,
 								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 

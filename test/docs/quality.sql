@@ -1,0 +1,5 @@
+-- A table to judge.
+CREATE SCHEMA silver;
+CREATE TABLE silver.orders (order_id bigint PRIMARY KEY, customer text, status text, amount numeric, updated_at timestamptz);
+INSERT INTO silver.orders SELECT i, CASE WHEN i % 7 <> 0 THEN 'c' || i % 3 END, (ARRAY['new', 'paid', 'sent', 'lost'])[1 + i % 4], i - 5, '2026-01-01'::timestamptz + i * interval '1 hour'
+  FROM generate_series(1, 100) AS i;
