@@ -208,18 +208,15 @@ AS $$
 BEGIN
     PERFORM dataplat_internal.freshen_lineage();
     RETURN QUERY
-        SELECT 'made by', j.job FROM (SELECT DISTINCT e.job FROM dataplat_internal.lineage_edge AS e
-                                       WHERE e.output_node = describe_lineage.dataset AND e.valid_to IS NULL ORDER BY 1) AS j;
-    RETURN QUERY
-        SELECT 'comes from', format('%s%s', s.node, CASE WHEN s.depth > 1 THEN format(', %s steps up', s.depth) END)
+        SELECT 'Comes from', format('%s%s', s.node, CASE WHEN s.depth > 1 THEN format(', %s steps up', s.depth) END)
           FROM dataplat_internal.trace_lineage(dataset, true, 20, NULL, '') AS s ORDER BY s.depth, s.node;
     RETURN QUERY
-        SELECT 'feeds', format('%s (%s)%s', s.node, s.via, CASE WHEN s.depth > 1 THEN format(', %s steps down', s.depth) END)
+        SELECT 'Feeds', format('%s%s%s', s.node, CASE WHEN s.via <> s.node THEN format(' (%s)', s.via) END, CASE WHEN s.depth > 1 THEN format(', %s steps down', s.depth) END)
           FROM dataplat_internal.trace_lineage(dataset, false, 20, NULL, '') AS s ORDER BY s.depth, s.node;
 EXCEPTION WHEN undefined_object THEN
     -- nothing is known of it
     RETURN;
 END;
 $$;
-COMMENT ON FUNCTION dataplat_internal.describe_lineage(text) IS 'section of dataplat.describe(): what makes a dataset, what it comes from, what it feeds';
+COMMENT ON FUNCTION dataplat_internal.describe_lineage(text) IS 'section of dataplat.describe(): what a dataset comes from, and what it feeds';
 SELECT dataplat_internal.register_describe_section('lineage', 40, 'dataplat_internal.describe_lineage');
