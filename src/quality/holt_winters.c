@@ -193,7 +193,8 @@ static Corner
 fit(Model *m)
 {
 	/* Deequ's start, and others for what has several valleys */
-	static const double starts[][PARAMETERS] = {{0.3, 0.1, 0.1}, {0.7, 0.1, 0.1}, {0.1, 0.05, 0.6}, {0.8, 0.6, 0.5}};
+	static const double starts[][PARAMETERS] = {{0.3, 0.1, 0.1}, {0.7, 0.1, 0.1}, {0.1, 0.05, 0.6}, {0.8, 0.6, 0.5},
+	{0.02, 0.02, 0.02}, {0.05, 0.9, 0.1}, {0.5, 0.5, 0.95}};
 	Corner		best = {.sum = INFINITY};
 
 	for (int i = 0; i < lengthof(starts); i++)

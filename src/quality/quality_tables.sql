@@ -301,3 +301,19 @@ CREATE TABLE dataplat_internal.write_teller (
 );
 COMMENT ON TABLE dataplat_internal.write_teller IS 'who can tell which run or batch wrote a dataset last; filled by register_write_teller()';
 COMMENT ON COLUMN dataplat_internal.write_teller.teller_function IS 'function (dataset text) that returns (mark text, object text, run_id bigint, batch_id bigint), or no row';
+COMMENT ON TABLE dataplat_internal.quality_due IS 'runs and batches whose datasets have rules with the schedule on_data that are yet to be validated';
+
+CREATE TABLE dataplat.quality_score_day (
+    dataset      text NOT NULL,
+    dimension    text NOT NULL,
+    day          date NOT NULL,
+    score        double precision,
+    passed       numeric NOT NULL,
+    evaluated    numeric NOT NULL,
+    expectations int NOT NULL,
+    errors       int NOT NULL,
+    PRIMARY KEY (dataset, day, dimension)
+);
+COMMENT ON TABLE dataplat.quality_score_day IS 'scores of each day (UTC) that had results, kept longer than the results; dimension ":all" is the whole dataset';
+COMMENT ON COLUMN dataplat.quality_score_day.passed IS 'weighted rows that passed';
+SELECT pg_catalog.pg_extension_config_dump('dataplat.quality_score_day', '');

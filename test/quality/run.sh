@@ -31,4 +31,5 @@ place_give -R "$PLACE/venv"
 as "$PLACE/venv/bin/python3" -B "$PLACE/src-quality/test/quality/check.py" --socket "$PLACE/sock" --only "${ONLY:-}"
 if [ -z "${ONLY:-}" ]; then
 	as "$PLACE/venv/bin/python3" -B "$PLACE/src-quality/test/quality/profiles.py" --socket "$PLACE/sock"
+	as "$PLACE/venv/bin/python3" -B "$PLACE/src-quality/test/quality/anomalies.py" --socket "$PLACE/sock" --seed "${SEED:-$RANDOM}" --series "${SERIES:-1000}"
 fi
