@@ -35,7 +35,7 @@ SELECT s.dimension, s.score = 100 * sum(r.weight * CASE WHEN r.outcome = 'ERROR'
  GROUP BY s.dimension, s.score ORDER BY s.dimension COLLATE "C";
 SELECT dataplat_internal.record_quality_scores() > 0 AS recorded, dataplat_internal.record_quality_scores() AS again;
 SELECT d.dimension, d.score = s.score AS same FROM dataplat.quality_score_day AS d JOIN dataplat.quality_score('qs.event') AS s ON s.dataset_name = d.dataset AND s.dimension = d.dimension
- WHERE d.dataset = 'qs.event' ORDER BY 1 COLLATE "C";
+ WHERE d.dataset = 'qs.event' ORDER BY d.dimension COLLATE "C";
 SELECT * FROM dataplat.quality_score('qs.nothing');
 SELECT * FROM dataplat.quality_score(time_window => '-1 day');
 
@@ -46,6 +46,11 @@ SELECT name, results, pass_rate, slope < 0 AS worse, consecutive_failures, first
 SELECT p LIKE '<!DOCTYPE html>%</html>' || E'\n' AS whole, p LIKE '%Quality of qs.event%' AS titled, p LIKE '%<script%' AS scripts, p LIKE '%column &quot;gone&quot;%' AS says_why,
        (SELECT count(*) FROM regexp_matches(p, '<tr class="', 'g')) AS rules FROM dataplat.quality_report('qs.event') AS p;
 SELECT dataplat.quality_report('qs.nothing');
+
+-- Old validations go, the newest result of each expectation stays.
+UPDATE dataplat.validation SET started_at = started_at - interval '1 year' WHERE dataset = 'qs.event';
+SELECT dataplat_internal.trim_validations('90 days', 1000);
+SELECT count(*) FROM dataplat.validation_result WHERE dataset = 'qs.event';
 
 DELETE FROM dataplat.quality_score_day WHERE dataset = 'qs.event';
 DELETE FROM dataplat.quality_metric WHERE dataset = 'qs.event';

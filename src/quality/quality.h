@@ -12,6 +12,7 @@
 extern int	dp_quality_work_mem;
 
 extern void dp_quality_init(void);
+extern void dp_quality_score_init(void);
 
 /* ---- schedule.c ---- */
 extern void dp_quality_schedule_init(void);

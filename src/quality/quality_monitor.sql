@@ -73,6 +73,7 @@ BEGIN
                       bucket, kwargs ->> 'as_of', coalesce((kwargs ->> 'history')::int, 14));
 END;
 $$;
+REVOKE ALL ON FUNCTION dataplat_internal.monitor_buckets(regclass, jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION dataplat_internal.monitor_buckets(regclass, jsonb) IS 'the time of a row, and a FROM item of the buckets that a monitor looks at';
 
 -- Rows of each bucket.  Buckets before the first row are not there yet.

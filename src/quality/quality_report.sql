@@ -3,14 +3,6 @@
  * not write SQL.  The page is one file without scripts or anything from elsewhere.
  */
 
-CREATE OR REPLACE FUNCTION dataplat_internal.html(words text)
-RETURNS text
-LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$ SELECT replace(replace(replace(replace(replace(coalesce(words, ''), '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;'); $$;
-COMMENT ON FUNCTION dataplat_internal.html(text) IS 'text as HTML shows it';
-REVOKE ALL ON FUNCTION dataplat_internal.html(text) FROM PUBLIC;
-
 -- Shares (0 to 100, oldest first) as a small line.
 CREATE OR REPLACE FUNCTION dataplat_internal.quality_sparkline(shares float8[])
 RETURNS text
@@ -56,8 +48,8 @@ AS $$
         || string_agg(format('<tr class="%s"><td>%s</td><td><b>%s</b><br>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>',
                lower(coalesce(r.outcome, 'none')),
                CASE r.outcome WHEN 'PASSED' THEN 'passed' WHEN 'FAILED' THEN 'failed' WHEN 'WARN' THEN 'warning' WHEN 'ERROR' THEN 'could not be checked' ELSE 'not checked yet' END,
-               dataplat_internal.html(r.name), dataplat_internal.html(dataplat_internal.quality_in_words(r.kind, r.kwargs, r.mostly)),
-               dataplat_internal.html(CASE WHEN r.outcome = 'ERROR' THEN r.exception_info ->> 'exception_message'
+               dataplat_internal.html_text(r.name), dataplat_internal.html_text(dataplat_internal.quality_in_words(r.kind, r.kwargs, r.mostly)),
+               dataplat_internal.html_text(CASE WHEN r.outcome = 'ERROR' THEN r.exception_info ->> 'exception_message'
                                            WHEN r.result ? 'unexpected_count' AND r.evaluated IS NOT NULL THEN format('%s of %s rows are not as expected', r.result ->> 'unexpected_count', r.evaluated)
                                            WHEN r.result ? 'observed_value' THEN left(r.result ->> 'observed_value', 200) END),
                coalesce(to_char(r.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'), ''),
@@ -80,7 +72,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT coalesce('<div class="scores">' || string_agg(format('<div class="score"><span class="number">%s</span><span>%s</span><span class="small">%s rules%s</span></div>',
-               coalesce(floor(s.score * 10) / 10 || ' %', 'n/a'), dataplat_internal.html(CASE s.dimension WHEN ':all' THEN 'overall' ELSE s.dimension END), s.expectations,
+               coalesce(floor(s.score * 10) / 10 || ' %', 'n/a'), dataplat_internal.html_text(CASE s.dimension WHEN ':all' THEN 'overall' ELSE s.dimension END), s.expectations,
                CASE WHEN s.errors > 0 THEN format(', %s could not be checked', s.errors) ELSE '' END), '' ORDER BY s.dimension <> ':all', s.dimension) || '</div>', '<p>Nothing was checked in this time.</p>')
       FROM dataplat.quality_score(quality_report_scores.dataset, quality_report_scores.time_window) AS s;
 $$;
@@ -93,7 +85,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN count(*) = 0 THEN '<p>No rows were put aside in this time.</p>' ELSE
         format('<p>%s rows were put aside in this time; %s wait for somebody.</p><ul>', count(*), count(*) FILTER (WHERE q.state IN ('quarantined', 'repaired')))
-        || (SELECT string_agg(format('<li>%s: %s rows</li>', dataplat_internal.html(c.reason), c.n), '' ORDER BY c.n DESC, c.reason)
+        || (SELECT string_agg(format('<li>%s: %s rows</li>', dataplat_internal.html_text(c.reason), c.n), '' ORDER BY c.n DESC, c.reason)
               FROM (SELECT r.reason, count(*) AS n FROM dataplat.quarantine AS x CROSS JOIN LATERAL unnest(x.reasons) AS r (reason)
                      WHERE x.dataset = quality_report_quarantine.dataset AND x.quarantined_at > pg_catalog.now() - quality_report_quarantine.time_window GROUP BY 1 ORDER BY 2 DESC LIMIT 20) AS c)
         || '</ul>' END
@@ -108,11 +100,11 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT coalesce('<table><thead><tr><th>Column</th><th>Type</th><th>Filled</th><th>Distinct values</th><th>Smallest</th><th>Largest</th><th>Mean</th></tr></thead><tbody>'
-        || string_agg(format('<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>', dataplat_internal.html(p.column_name), dataplat_internal.html(p.data_type),
-               dataplat_internal.html(round(((p.profile ->> 'completeness')::float8 * 100)::numeric, 2) || ' %'),
-               dataplat_internal.html(coalesce(p.profile ->> 'approximate_num_distinct_values', p.profile ->> 'approximateNumDistinctValues')),
-               dataplat_internal.html(left(coalesce(p.profile ->> 'min', p.profile ->> 'minimum'), 60)), dataplat_internal.html(left(coalesce(p.profile ->> 'max', p.profile ->> 'maximum'), 60)),
-               dataplat_internal.html(left(p.profile ->> 'mean', 20))), '' ORDER BY p.column_name)
+        || string_agg(format('<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>', dataplat_internal.html_text(p.column_name), dataplat_internal.html_text(p.data_type),
+               dataplat_internal.html_text(round(((p.profile ->> 'completeness')::float8 * 100)::numeric, 2) || ' %'),
+               dataplat_internal.html_text(coalesce(p.profile ->> 'approximate_num_distinct_values', p.profile ->> 'approximateNumDistinctValues')),
+               dataplat_internal.html_text(left(coalesce(p.profile ->> 'min', p.profile ->> 'minimum'), 60)), dataplat_internal.html_text(left(coalesce(p.profile ->> 'max', p.profile ->> 'maximum'), 60)),
+               dataplat_internal.html_text(left(p.profile ->> 'mean', 20))), '' ORDER BY p.column_name)
         || '</tbody></table><p class="small">As of ' || to_char(max(p.profiled_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"') || '.</p>', '<p>No profile was made yet.</p>')
       FROM dataplat.column_profile AS p
      WHERE p.dataset = quality_report_columns.dataset
@@ -127,7 +119,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     known text := dataplat_internal.quality_dataset(quality_report.dataset);
-    title text := dataplat_internal.html(known);
+    title text := dataplat_internal.html_text(known);
 BEGIN
     IF to_regclass(quality_report.dataset) IS NULL
        AND NOT EXISTS (SELECT FROM dataplat.expectation AS e WHERE e.dataset = known) AND NOT EXISTS (SELECT FROM dataplat.validation AS v WHERE v.dataset = known) THEN
@@ -153,7 +145,7 @@ table { border-collapse: collapse; width: 100%%; } th, td { text-align: left; ve
 <h2>Columns</h2>
 %7$s
 </body></html>
-$html$, title, to_char(pg_catalog.now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'), dataplat_internal.html(time_window::text),
+$html$, title, to_char(pg_catalog.now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'), dataplat_internal.html_text(time_window::text),
         dataplat_internal.quality_report_scores(quality_report.dataset, quality_report.time_window), dataplat_internal.quality_report_rules(known),
         dataplat_internal.quality_report_quarantine(known, quality_report.time_window), dataplat_internal.quality_report_columns(known));
 END;

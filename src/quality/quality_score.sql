@@ -77,3 +77,25 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.record_quality_scores(date) IS 'compute dataplat.quality_score_day from a day on (NULL: from the last one there is); returns how many rows changed';
+
+-- Forget old validations with their results, the oldest first; the newest result of an expectation stays.
+CREATE OR REPLACE FUNCTION dataplat_internal.trim_validations(older_than interval, at_most int)
+RETURNS bigint
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH gone AS (
+        DELETE FROM dataplat.validation AS v
+         WHERE v.validation_id IN (
+                   SELECT o.validation_id FROM dataplat.validation AS o
+                    WHERE o.started_at < pg_catalog.now() - older_than
+                      AND NOT EXISTS (
+                          SELECT FROM dataplat.validation_result AS r JOIN dataplat.expectation AS e USING (expectation_id)
+                           WHERE r.validation_id = o.validation_id
+                             AND NOT EXISTS (SELECT FROM dataplat.validation_result AS n WHERE n.expectation_id = r.expectation_id AND n.validation_id > r.validation_id))
+                    ORDER BY o.validation_id LIMIT at_most)
+        RETURNING 1)
+    SELECT count(*) FROM gone;
+$$;
+COMMENT ON FUNCTION dataplat_internal.trim_validations(interval, int) IS 'forget old validations with their results; the newest result of each expectation stays';
+REVOKE ALL ON FUNCTION dataplat_internal.trim_validations(interval, int) FROM PUBLIC;

@@ -301,7 +301,6 @@ CREATE TABLE dataplat_internal.write_teller (
 );
 COMMENT ON TABLE dataplat_internal.write_teller IS 'who can tell which run or batch wrote a dataset last; filled by register_write_teller()';
 COMMENT ON COLUMN dataplat_internal.write_teller.teller_function IS 'function (dataset text) that returns (mark text, object text, run_id bigint, batch_id bigint), or no row';
-COMMENT ON TABLE dataplat_internal.quality_due IS 'runs and batches whose datasets have rules with the schedule on_data that are yet to be validated';
 
 CREATE TABLE dataplat.quality_score_day (
     dataset      text NOT NULL,

@@ -69,6 +69,7 @@ dp_quality_init(void)
 							&dp_quality_work_mem, DEFAULT_WORK_MEM_KB, MIN_WORK_MEM_KB, MAX_KILOBYTES,
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 	dp_quality_schedule_init();
+	dp_quality_score_init();
 }
 
 /*
