@@ -519,6 +519,7 @@ CREATE OR REPLACE FUNCTION dataplat_internal.openlineage_event_of(kind text, run
 RETURNS jsonb
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 AS $$
 DECLARE
     s     dataplat_internal.openlineage_source;

@@ -55,6 +55,7 @@ CREATE OR REPLACE FUNCTION dataplat_internal.fill_lineage_outbox(max_events int 
 RETURNS int
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 AS $$
 DECLARE
     servers text[];

@@ -23,6 +23,7 @@
 #include "launcher/launcher.h"
 #include "web/auth.h"
 #include "web/connection.h"
+#include "web/events_in.h"
 #include "web/health.h"
 #include "web/lineage.h"
 #include "web/listen.h"
@@ -196,5 +197,6 @@ dp_web_init(void)
 	dp_web_health_init();
 	dp_web_registry_init();
 	dp_web_lineage_init();
+	dp_web_events_in_init();
 	dp_job_kind_register(&web_kind);
 }
