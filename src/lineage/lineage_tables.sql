@@ -256,3 +256,76 @@ CREATE TABLE dataplat_internal.lineage_ddl_check (
 );
 COMMENT ON TABLE dataplat_internal.lineage_ddl_check IS
     'functions (names text[]) that look whether their objects still work after DDL on relations or functions of these names, and return (object, kind, severity, reason); filled by register_ddl_check()';
+
+-- ---------------------------------------------------------------- dbt
+
+CREATE TABLE dataplat.dbt_import (
+    project        text NOT NULL,
+    kind           text NOT NULL CHECK (kind IN ('manifest', 'run_results', 'sources', 'catalog')),
+    schema_version int NOT NULL,
+    dbt_version    text,
+    invocation_id  text,
+    generated_at   timestamptz,
+    imported_at    timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    imported_by    name NOT NULL,
+    PRIMARY KEY (project, kind)
+);
+COMMENT ON TABLE dataplat.dbt_import IS 'the newest artifact of each kind that was imported from each dbt project';
+SELECT pg_catalog.pg_extension_config_dump('dataplat.dbt_import', '');
+
+CREATE TABLE dataplat.dbt_node (
+    unique_id     text PRIMARY KEY,
+    project       text NOT NULL,
+    resource_type text NOT NULL,
+    name          text NOT NULL,
+    node          text NOT NULL,
+    description   text,
+    owner         text,
+    tags          text[] NOT NULL DEFAULT '{}',
+    materialized  text,
+    path          text,
+    checksum      text,
+    depends_on    text[] NOT NULL DEFAULT '{}',
+    columns       jsonb NOT NULL DEFAULT '{}',
+    compiled_code text,
+    test          jsonb,
+    catalog       jsonb
+);
+CREATE INDEX dbt_node_project_idx ON dataplat.dbt_node (project);
+CREATE INDEX dbt_node_node_idx ON dataplat.dbt_node (node);
+COMMENT ON TABLE dataplat.dbt_node IS 'models, seeds, snapshots, sources, tests and exposures of dbt manifests';
+COMMENT ON COLUMN dataplat.dbt_node.node IS 'what it is called in lineage: schema.table, exposure:name, or dbt:unique_id for what is no relation of this database';
+COMMENT ON COLUMN dataplat.dbt_node.test IS 'of tests: {"name", "kwargs", "column_name", "attached_node", "severity"}';
+COMMENT ON COLUMN dataplat.dbt_node.catalog IS 'columns and statistics of dbt''s catalog artifact';
+SELECT pg_catalog.pg_extension_config_dump('dataplat.dbt_node', '');
+
+CREATE TABLE dataplat.dbt_result (
+    invocation_id    text NOT NULL,
+    unique_id        text NOT NULL,
+    project          text NOT NULL,
+    status           text NOT NULL,
+    failures         bigint,
+    message          text,
+    started_at       timestamptz,
+    completed_at     timestamptz,
+    execution_time   float8,
+    adapter_response jsonb,
+    PRIMARY KEY (invocation_id, unique_id)
+);
+CREATE INDEX dbt_result_unique_id_idx ON dataplat.dbt_result (unique_id, completed_at);
+COMMENT ON TABLE dataplat.dbt_result IS 'what came of each node in each dbt run that was imported';
+COMMENT ON COLUMN dataplat.dbt_result.status IS 'dbt''s: success, error, skipped, partial success; of tests pass, fail, warn, error, skipped';
+SELECT pg_catalog.pg_extension_config_dump('dataplat.dbt_result', '');
+
+CREATE TABLE dataplat.dbt_source_freshness (
+    unique_id      text PRIMARY KEY,
+    project        text NOT NULL,
+    status         text NOT NULL,
+    max_loaded_at  timestamptz,
+    snapshotted_at timestamptz,
+    age_seconds    float8,
+    criteria       jsonb,
+    error          text
+);
+COMMENT ON TABLE dataplat.dbt_source_freshness IS 'freshness of sources as dbt measured it last';
+SELECT pg_catalog.pg_extension_config_dump('dataplat.dbt_source_freshness', '');
