@@ -316,7 +316,7 @@ finish(DpApply *apply, DpRows *states, DpRows *groups)
 		dp_apply_remove(apply, writer, psprintf("SELECT %s FROM %s EXCEPT SELECT %s FROM %s",
 												group_columns_as_keys(pipeline), groups->name,
 												dp_result_columns(pipeline, true), rows->name));
-	dp_apply_put(writer, pipeline->query->desc, rows);
+	dp_apply_put_judged(apply, writer, rows);
 	dp_apply_close(apply, writer);
 	dp_rows_free(rows);
 }

@@ -18,6 +18,7 @@
 #include "pipeline/apply.h"
 #include "pipeline/apply_query.h"
 #include "pipeline/internal.h"
+#include "pipeline/rules.h"
 
 static void append_rows(DpApply *apply, DpRows *rows);
 static void replace_multiset(DpApply *apply, DpRows *wanted);
@@ -112,6 +113,62 @@ dp_apply_put(DpWriter *writer, TupleDesc desc, DpRows *rows)
 	ExecDropSingleTupleTableSlot(slot);
 }
 
+/* ---- what row rules let through, and what they do not ---- */
+
+static void
+put_row(void *writer, TupleTableSlot *row)
+{
+	dp_writer_put(writer, row);
+}
+
+static void
+remove_row(void *writer, TupleTableSlot *row)
+{
+	dp_writer_remove(writer, row);
+}
+
+static void
+append_row(void *writer, TupleTableSlot *row)
+{
+	dp_writer_append(writer, row);
+}
+
+static void
+add_event(void *upsert, TupleTableSlot *row)
+{
+	dp_upsert_add(upsert, row);
+}
+
+static void
+store_event(void *rows, TupleTableSlot *row)
+{
+	tuplestore_puttupleslot(((DpRows *) rows)->store, row);
+}
+
+void
+dp_apply_put_judged(DpApply *apply, DpWriter *writer, DpRows *rows)
+{
+	TupleDesc	desc = apply->pipeline->query->desc;
+	TupleTableSlot *slot;
+	DpSieve    *sieve;
+
+	if (apply->pipeline->rules == NULL)
+	{
+		dp_apply_put(writer, desc, rows);
+		return;
+	}
+	sieve = dp_sieve_open(apply->pipeline->rules, desc, put_row, remove_row, writer, false);
+	slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	tuplestore_rescan(rows->store);
+	while (tuplestore_gettupleslot(rows->store, true, false, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		dp_sieve_put(sieve, slot);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	dp_sieve_close(sieve);
+}
+
 void
 dp_apply_remove(DpApply *apply, DpWriter *writer, const char *query)
 {
@@ -151,6 +208,8 @@ dp_apply_remove(DpApply *apply, DpWriter *writer, const char *query)
 		}
 		ExecStoreVirtualTuple(row);
 		dp_writer_remove(writer, row);
+		if (apply->pipeline->rules != NULL)
+			dp_rules_touch(apply->pipeline->rules, row);
 	}
 	ExecDropSingleTupleTableSlot(slot);
 	ExecDropSingleTupleTableSlot(row);
@@ -202,22 +261,15 @@ row_receiver(void *taker, TakeRow take)
 	return &receiver->pub;
 }
 
-static void
-put_row(void *writer, TupleTableSlot *row)
+/* Rows go to "take", past the target's row rules where there are any; the sieve is then in *sieve. */
+static DestReceiver *
+judged_receiver(DpApply *apply, TupleDesc desc, TakeRow take, TakeRow leave_out, void *taker, DpSieve **sieve)
 {
-	dp_writer_put(writer, row);
-}
-
-static void
-append_row(void *writer, TupleTableSlot *row)
-{
-	dp_writer_append(writer, row);
-}
-
-static void
-add_event(void *upsert, TupleTableSlot *row)
-{
-	dp_upsert_add(upsert, row);
+	*sieve = NULL;
+	if (apply->pipeline->rules == NULL)
+		return row_receiver(taker, take);
+	*sieve = dp_sieve_open(apply->pipeline->rules, desc, take, leave_out, taker, false);
+	return row_receiver(*sieve, dp_sieve_put);
 }
 
 void
@@ -226,6 +278,7 @@ dp_apply_append(DpApply *apply)
 	DpPipeline *pipeline = apply->pipeline;
 	DpRows	   *rows = dp_rows_like(apply->env, pipeline->query->desc);
 	DpWriter   *writer = NULL;
+	DpSieve    *sieve = NULL;
 	int64		n;
 
 	dp_query_title("the query over new rows");
@@ -233,9 +286,11 @@ dp_apply_append(DpApply *apply)
 	if (dp_query_input(pipeline->query, pipeline->target) == NULL)
 	{
 		writer = dp_writer_open(pipeline->target, pipeline->query->desc, 0, NULL);
-		rows->to = row_receiver(writer, append_row);
+		rows->to = judged_receiver(apply, rows->desc, append_row, NULL, writer, &sieve);
 	}
 	n = dp_derive_new_rows(apply->derive, NIL, rows);
+	if (sieve != NULL)
+		dp_sieve_close(sieve);
 	if (writer != NULL)
 		dp_apply_close(apply, writer);
 	if (n < 0)
@@ -246,7 +301,11 @@ dp_apply_append(DpApply *apply)
 		return;
 	}
 	if (writer == NULL)
+	{
+		if (pipeline->rules != NULL)
+			dp_rules_filter(pipeline->rules, rows, false);
 		append_rows(apply, rows);
+	}
 	dp_rows_free(rows);
 }
 
@@ -317,23 +376,30 @@ dp_apply_events(DpApply *apply, bool afresh)
 	DpRows	   *rows = dp_rows_like(apply->env, event_desc(pipeline));
 	List	   *extra = list_make1(ordinal_expr(pipeline));
 	DpUpsert   *upsert = NULL;
+	DpSieve    *sieve = NULL;
 
 	if (pipeline->mode == DP_MODE_UPSERT)
 	{
 		upsert = dp_upsert_begin(pipeline, rows->desc, afresh, &apply->counts);
-		rows->to = row_receiver(upsert, add_event);
+		rows->to = judged_receiver(apply, rows->desc, add_event, NULL, upsert, &sieve);
 	}
+	else if (pipeline->rules != NULL)
+		rows->to = judged_receiver(apply, rows->desc, store_event, NULL, rows, &sieve);
 	if (afresh)
 		(void) dp_derive_all_rows(apply->derive, extra, rows);
 	else if (dp_derive_new_rows(apply->derive, extra, rows) < 0)
 	{
 		apply->unknown = dp_derive_unknown(apply->derive);
+		if (pipeline->rules != NULL)
+			dp_rules_again(pipeline->rules);
 		(void) dp_derive_all_rows(apply->derive, extra, rows);
 	}
+	if (sieve != NULL)
+		dp_sieve_close(sieve);
 	if (upsert != NULL)
 		dp_upsert_end(upsert);
 	else
-		dp_apply_scd2(pipeline, rows->desc, rows->store, rows->n, afresh && !keeps_history(pipeline), &apply->counts);
+		dp_apply_scd2(pipeline, rows->desc, rows->store, tuplestore_tuple_count(rows->store), afresh && !keeps_history(pipeline), &apply->counts);
 	dp_rows_free(rows);
 }
 
@@ -354,8 +420,12 @@ apply_linear(DpApply *apply)
 	/* A query that reads the target (as a lookup) must not meet what it has just written. */
 	if (dp_derive_only_new(apply->derive) && dp_query_input(pipeline->query, pipeline->target) == NULL)
 	{
+		DpSieve    *sieve;
+
 		writer = dp_apply_open(apply);
-		(void) dp_derive_linear_new(apply->derive, row_receiver(writer, put_row));
+		(void) dp_derive_linear_new(apply->derive, judged_receiver(apply, pipeline->query->desc, put_row, remove_row, writer, &sieve));
+		if (sieve != NULL)
+			dp_sieve_close(sieve);
 		dp_apply_close(apply, writer);
 		return;
 	}
@@ -375,7 +445,7 @@ apply_linear(DpApply *apply)
 												key_rows_columns(pipeline), keys->name,
 												dp_result_columns(pipeline, true), rows->name));
 	}
-	dp_apply_put(writer, pipeline->query->desc, rows);
+	dp_apply_put_judged(apply, writer, rows);
 	dp_apply_close(apply, writer);
 	dp_rows_free(rows);
 	dp_rows_free(keys);
@@ -430,7 +500,7 @@ dp_apply_touched(DpApply *apply)
 		dp_apply_remove(apply, writer, psprintf("SELECT %s FROM %s EXCEPT SELECT %s FROM %s",
 												key_rows_columns(pipeline), keys->name,
 												dp_result_columns(pipeline, true), rows->name));
-	dp_apply_put(writer, pipeline->query->desc, rows);
+	dp_apply_put_judged(apply, writer, rows);
 	dp_apply_close(apply, writer);
 	dp_rows_free(rows);
 	dp_rows_free(keys);
@@ -477,7 +547,7 @@ dp_apply_wanted(DpApply *apply, DpRows *wanted)
 
 		dp_apply_remove(apply, writer, psprintf("SELECT %s FROM %s EXCEPT SELECT %s FROM %s",
 											keys, dp_target_text(pipeline), keys, wanted->name));
-		dp_apply_put(writer, pipeline->query->desc, wanted);
+		dp_apply_put_judged(apply, writer, wanted);
 		dp_apply_close(apply, writer);
 	}
 }
@@ -560,6 +630,8 @@ replace_multiset(DpApply *apply, DpRows *wanted)
 	DpRows	   *missing;
 	DpRows	   *extra;
 
+	if (apply->pipeline->rules != NULL)
+		dp_rules_filter(apply->pipeline->rules, wanted, false);
 	if (!rows_compare(apply->pipeline->query->desc))
 	{
 		SPI_connect();

@@ -56,6 +56,9 @@ extern DpWriter *dp_apply_open(DpApply *apply);
 extern void dp_apply_close(DpApply *apply, DpWriter *writer);
 extern void dp_apply_put(DpWriter *writer, TupleDesc desc, DpRows *rows);
 
+/* The same for rows of the target: those that its row rules leave out are removed. */
+extern void dp_apply_put_judged(DpApply *apply, DpWriter *writer, DpRows *rows);
+
 /* Remove the rows whose keys a query names, in the order of the result's columns. */
 extern void dp_apply_remove(DpApply *apply, DpWriter *writer, const char *query);
 

@@ -361,6 +361,7 @@ store_events(History *history, DpWriteCounts *counts)
 		upsert.keys = lappend(upsert.keys, NameStr(TupleDescAttr(desc, i)->attname));
 	upsert.sequence_by = NULL;
 	upsert.delete_when = NULL;
+	upsert.rules = NULL;
 	dp_apply_upsert(&upsert, desc, rows, history->afresh, &ignored);
 	tuplestore_end(rows);
 }

@@ -28,6 +28,7 @@
 
 #include "launcher/launcher.h"
 #include "pipeline/care.h"
+#include "pipeline/rules.h"
 #include "pipeline/schedule.h"
 
 /* Defaults of dataplat.pipeline.retry. */
@@ -314,6 +315,8 @@ dp_care_record(DpFailedRun *failed)
 		hint = psprintf("%s %s", error->hint, hint);
 	SPI_connect();
 	run_id = store_run(failed, text, sqlstate);
+	if (error->sqlerrcode == ERRCODE_CHECK_VIOLATION)
+		dp_rules_store_failed(failed->pipeline, run_id, failed->started_at);
 	store_state(failed, state, text, hint, open, run_id, sqlstate);
 	if (trouble == DP_TROUBLE_FUSE)
 		pause_pipeline(failed, text);

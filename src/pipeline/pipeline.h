@@ -56,6 +56,7 @@ typedef struct DpPipeline
 	bool		filled;			/* the target holds a result already */
 	char	   *rebuild_reason;	/* not NULL: all must be computed afresh */
 	bool		rebuilding;		/* there is a row in pipeline_rebuild */
+	struct DpRules *rules;		/* row rules of the target, in a run that goes by them; NULL: none */
 	bool		undone;			/* its run will be rolled back: fuses do not matter */
 	DpQuery    *query;
 	DpAdditive *additive;		/* mode aggregate, by adding and taking away; or NULL */
@@ -80,6 +81,7 @@ typedef struct DpRun
 	int64		rows_updated;
 	int64		rows_deleted;
 	int64		rows_late;
+	int64		rows_quarantined;
 	double		plan_ms;
 	double		exec_ms;
 	bool		nothing_new;	/* no delta, nothing stored */

@@ -29,6 +29,7 @@
 #include "pipeline/apply_query.h"
 #include "pipeline/internal.h"
 #include "pipeline/rebuild.h"
+#include "pipeline/rules.h"
 
 struct DpRebuild
 {
@@ -233,7 +234,7 @@ run_keys(DpPipeline *pipeline, DpRebuild *chunk, DpApply *apply)
 	writer = dp_apply_open(apply);
 	dp_apply_remove(apply, writer, psprintf("SELECT %s FROM %s%s EXCEPT SELECT %s FROM %s",
 											keys, target, range, keys, wanted->name));
-	dp_apply_put(writer, pipeline->query->desc, wanted);
+	dp_apply_put_judged(apply, writer, wanted);
 	dp_apply_close(apply, writer);
 	dp_rows_free(wanted);
 }
@@ -275,9 +276,12 @@ static void
 remove_strays(DpPipeline *pipeline, DpApply *apply)
 {
 	DpRows	   *wanted = dp_wanted_rows(apply);
-	DpWriter   *writer = dp_apply_open(apply);
+	DpWriter   *writer;
 	char	   *keys = dp_result_columns(pipeline, true);
 
+	if (pipeline->rules != NULL)
+		dp_rules_filter(pipeline->rules, wanted, true);
+	writer = dp_apply_open(apply);
 	dp_apply_remove(apply, writer, psprintf("SELECT %s FROM %s EXCEPT SELECT %s FROM %s",
 											keys, dp_target_text(pipeline), keys, wanted->name));
 	dp_apply_close(apply, writer);

@@ -31,6 +31,7 @@
 #include "pipeline/care.h"
 #include "pipeline/internal.h"
 #include "pipeline/rebuild.h"
+#include "pipeline/rules.h"
 
 typedef struct InputDelta
 {
@@ -103,12 +104,19 @@ dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
 	if (!run->nothing_new)
 	{
 		dp_enter_owner(pipeline, &scope);
+		pipeline->rules = dp_rules_load(pipeline, run->kind);
 		if (run->rows_in > 0 || chunk == NULL || time)
 			apply_deltas(pipeline, deltas, time, run);
 		dp_leave_owner(&scope);
 	}
 	if (chunk != NULL && run->kind != DP_RUN_FULL)
+	{
+		if (pipeline->rules != NULL)
+			dp_rules_again(pipeline->rules);
 		dp_rebuild_run(pipeline, chunk, time, run);
+	}
+	if (pipeline->rules != NULL)
+		dp_rules_check(pipeline->rules);
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_SUBTRACT(end, begin);
 	run->exec_ms = INSTR_TIME_GET_MILLISEC(end);
@@ -120,6 +128,9 @@ dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
 	advance(pipeline, deltas, run->kind == DP_RUN_FULL);
 	if (!run->nothing_new)
 		store_run(pipeline, run, started);
+	if (pipeline->rules != NULL)
+		dp_rules_store(pipeline->rules, run, started);
+	pipeline->rules = NULL;
 	if (time)
 		run->closes_at = dp_time_next_close(time);
 	if (chunk != NULL || run->kind == DP_RUN_FULL)
@@ -343,9 +354,10 @@ static void
 store_run(DpPipeline *pipeline, DpRun *run, TimestampTz started)
 {
 	static const char *const kinds[] = {"live", "full", "backfill", "rebuild"};
-	Oid			types[10] = {TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, FLOAT8OID, INT8OID};
-	Datum		values[10];
-	char		nulls[10] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
+	Oid			types[12] = {TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, FLOAT8OID, INT8OID,
+	INT8OID, INT8OID};
+	Datum		values[12];
+	char		nulls[12] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', 'n'};
 	bool		isnull;
 
 	values[0] = CStringGetTextDatum(pipeline->name);
@@ -359,11 +371,22 @@ store_run(DpPipeline *pipeline, DpRun *run, TimestampTz started)
 	nulls[7] = run->reason ? ' ' : 'n';
 	values[8] = Float8GetDatum(run->exec_ms);
 	values[9] = Int64GetDatum(run->rows_late);
+	values[10] = Int64GetDatum(0);
+	values[11] = (Datum) 0;
+	if (pipeline->rules != NULL)
+	{
+		run->rows_quarantined = dp_rules_quarantined(pipeline->rules);
+		run->run_id = dp_rules_run_id(pipeline->rules);
+		values[10] = Int64GetDatum(run->rows_quarantined);
+		values[11] = Int64GetDatum(run->run_id);
+		nulls[11] = run->run_id == 0 ? 'n' : ' ';
+	}
 	SPI_connect();
 	dp_statement_execute("INSERT INTO dataplat.pipeline_run (pipeline, kind, state, started_at, finished_at, rows_in,"
-						  " rows_inserted, rows_updated, rows_deleted, reason, exec_ms, rows_late)"
-						  " VALUES ($1, $2, 'succeeded', $3, pg_catalog.clock_timestamp(), $4, $5, $6, $7, $8, $9, $10)"
-						  " RETURNING run_id", 10, types, values, nulls, false, 0);
+						  " rows_inserted, rows_updated, rows_deleted, reason, exec_ms, rows_late, rows_quarantined, run_id)"
+						  " VALUES ($1, $2, 'succeeded', $3, pg_catalog.clock_timestamp(), $4, $5, $6, $7, $8, $9, $10, $11,"
+						  " coalesce($12, pg_catalog.nextval('dataplat.pipeline_run_run_id_seq')))"
+						  " RETURNING run_id", 12, types, values, nulls, false, 0);
 	run->run_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	types[1] = INT8OID;
 	values[1] = Int64GetDatum(run->run_id);

@@ -15,6 +15,7 @@
 
 #include "pipeline/apply_query.h"
 #include "pipeline/internal.h"
+#include "pipeline/rules.h"
 
 /* The result's columns; those whose type has no equality as text. */
 static char *
@@ -89,6 +90,7 @@ dp_compare_target(DpPipeline *pipeline, int64 *counts)
 {
 	DpApply		apply = {0};
 	DpRows	   *wanted;
+	DpRules    *rules;
 	char	   *columns = comparable_columns(pipeline);
 	char	   *keys = dp_result_columns(pipeline, true);
 	char	   *target = dp_target_text(pipeline);
@@ -100,6 +102,9 @@ dp_compare_target(DpPipeline *pipeline, int64 *counts)
 	if (apply.time)
 		pipeline->query = dp_time_query(apply.time, pipeline->query);
 	wanted = dp_wanted_rows(&apply);
+	rules = dp_rules_load(pipeline, DP_RUN_FULL);
+	if (rules != NULL)
+		dp_rules_filter(rules, wanted, true);
 	if (pipeline->key_columns == NIL)
 	{
 		counts[0] = count_of(&apply, psprintf("SELECT %s FROM %s EXCEPT ALL SELECT %s FROM %s",

@@ -181,11 +181,12 @@ CREATE TABLE dataplat.quarantine (
 );
 CREATE INDEX quarantine_dataset_idx ON dataplat.quarantine (dataset, quarantined_at);
 CREATE INDEX quarantine_open_key_idx ON dataplat.quarantine (dataset, pg_catalog.jsonb_hash(row_key)) WHERE state IN ('quarantined', 'repaired');
+CREATE INDEX quarantine_original_idx ON dataplat.quarantine (dataset, pg_catalog.jsonb_hash(original));
 CREATE UNIQUE INDEX quarantine_position_key ON dataplat.quarantine (dataset, object, topic, partition, message_offset) WHERE topic IS NOT NULL AND object_kind = 'source';
 COMMENT ON TABLE dataplat.quarantine IS 'rows that were put aside, one for each however many expectations it breaks; holds contents of rows';
 COMMENT ON COLUMN dataplat.quarantine.row_key IS 'the row''s keys in the target, where it has keys';
 COMMENT ON COLUMN dataplat.quarantine.original IS 'the row as it would have been written';
-COMMENT ON COLUMN dataplat.quarantine.expectations IS 'all expectations with action quarantine that it breaks';
+COMMENT ON COLUMN dataplat.quarantine.expectations IS 'all expectations that it breaks, whatever their action';
 COMMENT ON COLUMN dataplat.quarantine.state IS 'quarantined → repaired → requeued; discarded by hand; superseded when a later run wrote or removed a row of the same key';
 SELECT pg_catalog.pg_extension_config_dump('dataplat.quarantine', '');
 SELECT pg_catalog.pg_extension_config_dump('dataplat.quarantine_quarantine_id_seq', '');
