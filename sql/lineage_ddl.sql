@@ -5,6 +5,7 @@ CREATE SCHEMA ld;
 CREATE TABLE ld.orders (order_id bigint PRIMARY KEY, status text, amount numeric, note text);
 CREATE VIEW ld.paid AS SELECT order_id, amount AS paid FROM ld.orders WHERE status = 'paid';
 CREATE FUNCTION ld.sum_paid() RETURNS numeric LANGUAGE sql AS 'SELECT sum(paid) FROM ld.paid';
+CREATE FUNCTION ld.twice() RETURNS numeric LANGUAGE sql AS 'SELECT 2 * s FROM ld.sum_paid() AS s, ld.paid LIMIT 1';
 SELECT dataplat.create_pipeline('ld_revenue', target => 'ld.revenue', schedule => 'manual', query => 'SELECT status, sum(amount) AS total FROM ld.orders GROUP BY status');
 SELECT dataplat.create_pipeline('ld_paid', target => 'ld.paid_orders', schedule => 'manual', query => 'SELECT order_id, paid FROM ld.paid');
 SELECT dataplat.add_exposure('ld board', 'finance', 'report', '{ld.revenue.total}');

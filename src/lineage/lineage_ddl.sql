@@ -25,6 +25,13 @@ REVOKE ALL ON FUNCTION dataplat_internal.try_ddl(name, text, text) FROM PUBLIC;
 
 -- ---------------------------------------------------------------- what is broken
 
+CREATE OR REPLACE FUNCTION dataplat_internal.is_lineage_node_there(node text)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT CASE WHEN dataplat_internal.is_lineage_label(node) THEN true ELSE to_regclass(node) IS NOT NULL END; $$;
+COMMENT ON FUNCTION dataplat_internal.is_lineage_node_there(text) IS 'false: it is the name of a relation that does not exist';
+
 -- Of functions only those whose body is text: the server looks after the others.
 CREATE OR REPLACE FUNCTION dataplat_internal.check_functions_after_ddl(names text[])
 RETURNS TABLE (object text, kind text, severity text, reason text)
@@ -43,7 +50,7 @@ BEGIN
          WHERE p.prolang = (SELECT l.oid FROM pg_language AS l WHERE l.lanname = 'sql') AND p.prosqlbody IS NULL
            AND EXISTS (SELECT FROM dataplat_internal.lineage_edge AS e
                         WHERE e.origin = 'function' AND e.job = format('function:%I.%I', n.nspname, p.proname) AND e.valid_to IS NULL
-                          AND (names IS NULL OR dataplat_internal.mentions_lineage_name(p.prosrc, names) OR to_regclass(e.input_node) IS NULL))
+                          AND (names IS NULL OR dataplat_internal.mentions_lineage_name(p.prosrc, names) OR NOT dataplat_internal.is_lineage_node_there(e.input_node)))
          ORDER BY 2
     LOOP
         BEGIN
@@ -57,9 +64,6 @@ BEGIN
                 RETURN NEXT;
         END;
     END LOOP;
-EXCEPTION WHEN syntax_error OR invalid_name OR feature_not_supported THEN
-    -- a node that is no name of a relation
-    RETURN;
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.check_functions_after_ddl(text[]) IS 'functions in SQL that cannot be read any more';
@@ -83,10 +87,13 @@ COMMENT ON FUNCTION dataplat_internal.broken_by_ddl(text[]) IS 'what does not wo
 -- ---------------------------------------------------------------- event triggers
 
 -- Say, or refuse, what a statement breaks.  What was broken before is no news.
+-- What is read is locked only while it is read, and not waited for: two
+-- sessions with DDL on tables of one pipeline must not wait for each other.
 CREATE OR REPLACE FUNCTION dataplat_internal.judge_ddl(tag text, names text[])
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '500ms'
 AS $$
 DECLARE
     mode   text := coalesce(current_setting('dataplat.lineage_ddl_check', true), 'warn');
@@ -100,10 +107,14 @@ BEGIN
                          WHERE NOT EXISTS (SELECT FROM dataplat_internal.lineage_problem AS p
                                             WHERE p.job = b.kind || ':' || b.object AND p.problem = b.reason)
                          ORDER BY b.kind DESC, b.object);
-    EXCEPTION WHEN OTHERS THEN
-        -- the check is an offer: it never keeps anybody from anything
-        RAISE WARNING 'could not look what % breaks: %', tag, SQLERRM;
-        RETURN;
+        RAISE EXCEPTION 'all is known' USING ERRCODE = 'DP000';
+    EXCEPTION
+        WHEN SQLSTATE 'DP000' THEN
+            NULL;
+        WHEN OTHERS THEN
+            -- the check is an offer: it never keeps anybody from anything
+            RAISE WARNING 'could not look what % breaks: %', tag, SQLERRM;
+            RETURN;
     END;
     IF cardinality(broken) = 0 THEN
         RETURN;
