@@ -34,5 +34,6 @@ as "$PLACE/venv/bin/python3" -B "$PLACE/src-quality/test/quality/check.py" --soc
 as "$PLACE/venv/bin/python3" -W ignore -B "$PLACE/src-quality/test/quality/check_python.py" --socket "$PLACE/sock" --only "${ONLY:-}" || bad=1
 if [ -z "${ONLY:-}" ]; then
 	as "$PLACE/venv/bin/python3" -B "$PLACE/src-quality/test/quality/profiles.py" --socket "$PLACE/sock" || bad=1
+	as "$PLACE/venv/bin/python3" -B "$PLACE/src-quality/test/quality/anomalies.py" --socket "$PLACE/sock" --seed "${SEED:-$RANDOM}" --series "${SERIES:-1000}" || bad=1
 fi
 exit $bad
