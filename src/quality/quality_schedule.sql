@@ -185,7 +185,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN r.outcome = 'FAILED' AND e.severity IN ('error', 'critical') THEN 'error' ELSE 'warning' END, e.dataset,
            format('expectation "%s" %s', e.name, CASE r.outcome WHEN 'FAILED' THEN 'failed' ELSE 'could not be evaluated' END),
-           CASE r.outcome WHEN 'FAILED' THEN coalesce(format('%s of %s rows are not as expected.', r.evaluated - r.passed, NULLIF(r.evaluated, 1)), 'What was measured is not as expected.')
+           CASE r.outcome WHEN 'FAILED' THEN CASE WHEN r.evaluated > 1 THEN format('%s of %s rows are not as expected.', r.evaluated - r.passed, r.evaluated) ELSE 'What was measured is not as expected.' END
                           ELSE format('%s', r.exception_info ->> 'exception_message') END,
            format('See dataplat.validation_result, validation_id %s; SELECT * FROM dataplat.validate(%L) judges again.', r.validation_id, e.dataset)
       FROM dataplat.expectation AS e
