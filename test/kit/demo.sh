@@ -278,6 +278,17 @@ show_lineage() {
 	EOF
 }
 
+show_catalog() {
+	step "The catalog finds datasets by itself, and keeps what people say of them: one page about one, a search, a dictionary"
+	show <<-'EOF'
+		SELECT dataplat.set_description('silver.orders', 'one row for each order in its latest state; deleted ones are gone') AS described,
+		       dataplat.set_owner('silver.orders', 'shop-team') AS owned, dataplat.add_tag('silver.customers.name', 'pii') AS tagged;
+		SELECT dataplat.describe('silver.orders') AS "describe silver.orders";
+		SELECT object, kind, why FROM dataplat.search_catalog('pii custmer') LIMIT 3;
+		SELECT line AS "dictionary of gold" FROM regexp_split_to_table(dataplat.data_dictionary('gold'), '\n') AS line LIMIT 14;
+	EOF
+}
+
 show_kill() {
 	local pid
 	step "kill -9 of an ingest worker: PostgreSQL restarts, the workers go on from the offsets that were committed with the rows"
@@ -401,6 +412,7 @@ show_silver
 show_gold
 show_changes
 show_lineage
+show_catalog
 show_kill
 show_verified
 show_speed
