@@ -39,6 +39,12 @@ SELECT * FROM dataplat.search_catalog('  ');
 SELECT * FROM dataplat.search_catalog(NULL);
 SELECT count(*) FROM dataplat.search_catalog('order', max_rows => 1);
 
+-- Of those that fit equally, what is used more comes first.
+CREATE VIEW cas.alike_a AS SELECT 1 AS platypus;
+CREATE VIEW cas.alike_b AS SELECT 1 AS platypus;
+INSERT INTO dataplat_internal.dataset_usage (object, uses) VALUES ('cas.alike_b', 1000000);
+SELECT object, why FROM pg_temp.find('platypus');
+
 -- What should not be used any more comes later.
 SELECT dataplat.deprecate('cas.customer_orders', 'the shop is closed', 'cas.zebra');
 SELECT object, why FROM pg_temp.find('order');

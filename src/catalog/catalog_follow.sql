@@ -316,7 +316,7 @@ BEGIN
             SELECT s.query, sum(s.calls)::bigint AS calls
               FROM %s AS s
              WHERE s.dbid = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
-               AND regexp_replace(s.query, '^(\s|/\*.*?\*/|--[^\n]*\n)+', '') ~* '^(select|with|table|copy|declare|create\s+table)'
+               AND regexp_replace(s.query, '^(\s|/\*.*?\*/|--[^\n]*\n)+', '') ~* '^(select|with|table|copy|declare|create\s[^(]*\sas\s)'
              GROUP BY s.query
         ), mention AS (
             SELECT DISTINCT s.query, s.calls, lower(m[1]) AS written

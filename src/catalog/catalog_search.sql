@@ -128,9 +128,8 @@ BEGIN
     FOR word IN SELECT w FROM (SELECT DISTINCT ON (lower(w)) lower(w) AS w, i FROM regexp_split_to_table(dataplat_internal.words_of(words), ' ') WITH ORDINALITY AS s (w, i)
                                 WHERE w <> '' ORDER BY lower(w), i) AS d ORDER BY i LIMIT 20 LOOP
         query := to_tsquery('simple', word || ':*');
-        IF numnode(plainto_tsquery('english', word)) > 0 THEN
-            query := query || plainto_tsquery('english', word);
-        END IF;
+        -- stems; not plainto_tsquery(), which complains of stop words
+        query := coalesce((SELECT query || string_agg(quote_literal(l.lexeme), '|')::tsquery FROM unnest(to_tsvector('english', word)) AS l), query);
         likeness := 1;
         known := EXISTS (SELECT FROM dataplat_internal.catalog_word AS w WHERE w.word >= search_terms.word AND starts_with(w.word, search_terms.word))
               OR EXISTS (SELECT FROM unnest(to_tsvector('english', word)) AS l JOIN dataplat_internal.catalog_word AS w ON w.word = l.lexeme);

@@ -8,7 +8,7 @@ use IPC::Run ();
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = dataplat_node('main', conf => "dataplat.databases = 'postgres, copy'\n");
+my $node = dataplat_node('main', conf => "dataplat.databases = 'postgres, copy'\nshared_preload_libraries = 'dataplat, pg_stat_statements'\n");
 
 sub sql
 {
@@ -37,6 +37,16 @@ sql('postgres', q{
 });
 sql('postgres', 'ALTER TABLE s.orders ADD COLUMN amount numeric');
 sql('postgres', 'SELECT count(*) FROM dataplat.import_contract(dataplat.export_contract(\'s.orders\'))');
+
+# Uses are statements that name a dataset, with its schema or alone.
+sql('postgres', 'CREATE EXTENSION pg_stat_statements');
+sql('postgres', 'SELECT count(*) FROM s.orders') foreach 1 .. 3;
+sql('postgres', 'SET search_path = s; SELECT id FROM orders WHERE id = 1');
+sql('postgres', "SELECT 'orders_of_others'");
+sql('postgres', 'SELECT dataplat.refresh_catalog()');
+is(sql('postgres', q{SELECT uses, uses_from FROM dataplat.dataset WHERE object = 's.orders'}), '4|statements', 'uses come from pg_stat_statements');
+sql('postgres', 'DROP EXTENSION pg_stat_statements');
+sql('postgres', 'SELECT dataplat.refresh_catalog()');
 
 my $dump = PostgreSQL::Test::Utils::tempdir() . '/dump.sql';
 my $err = '';
