@@ -53,6 +53,7 @@ static void set_up(const char *search_path);
 static Datum ask(const char *statement, bool *isnull, MemoryContext caller);
 static Datum error_as_jsonb(ErrorData *error);
 static void set_timer(void);
+static void stop_timer(void);
 static void timer_handler(void);
 
 void
@@ -102,6 +103,7 @@ dp_ask_as(PG_FUNCTION_ARGS)
 				 errmsg("must be a member of role \"%s\"",
 						GetUserNameFromId(role, false))));
 
+	timed_out = false;
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();
@@ -111,7 +113,7 @@ dp_ask_as(PG_FUNCTION_ARGS)
 		set_up(search_path);
 		set_timer();
 		values[0] = ask(statement, &nulls[0], context);
-		disable_timeout(timeout_id, false);
+		stop_timer();
 		SetUserIdAndSecContext(caller, security);
 		AtEOXact_GUC(false, nestlevel);
 		ReleaseCurrentSubTransaction();
@@ -122,8 +124,7 @@ dp_ask_as(PG_FUNCTION_ARGS)
 	{
 		ErrorData  *error;
 
-		if (timeout_id != MAX_TIMEOUTS)
-			disable_timeout(timeout_id, false);
+		stop_timer();
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		/* somebody else wants the whole to end */
@@ -184,11 +185,20 @@ ask(const char *statement, bool *isnull, MemoryContext caller)
 static void
 set_timer(void)
 {
-	timed_out = false;
 	if (timeout_id == MAX_TIMEOUTS)
 		timeout_id = RegisterTimeout(USER_TIMEOUT, timer_handler);
 	if (quality_timeout > 0)
 		enable_timeout_after(timeout_id, quality_timeout);
+}
+
+/* A timer that went off when the answer was there already cancels nothing. */
+static void
+stop_timer(void)
+{
+	if (timeout_id != MAX_TIMEOUTS)
+		disable_timeout(timeout_id, false);
+	if (timed_out)
+		QueryCancelPending = false;
 }
 
 /* Runs in a signal handler. */
