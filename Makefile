@@ -160,6 +160,9 @@ check-incremental:
 check-jsonschema:
 	@test/jsonschema/run.sh
 
+check-openlineage:
+	@test/openlineage/run.sh
+
 check-protobuf:
 	@test/protobuf/run.sh
 
@@ -200,6 +203,7 @@ help:
 #h make check-chaos     the long fault runs
 #h make check-incremental  is incremental always equal to full (ROUNDS=, SEED=, ONLY=, KEEP_GOING=1)
 #h make check-jsonschema  the public JSON-Schema-Test-Suite
+#h make check-openlineage  every event and facet against the published schemas (OPENLINEAGE_SPEC=dir)
 #h make check-protobuf  Protobuf as the official runtime reads and writes it (ROUNDS=, SEED=)
 #h make check-contract  data contracts against ODCS 3.1 and its linter (SEED=)
 #h make check-quality   results beside Great Expectations' own (ONLY=)
@@ -216,5 +220,5 @@ help:
 FORCE:
 
 .PHONY: FORCE release-snapshot demo demo-stop test installcheck bench bench-sustained check-lint check-versions check-fresh \
-	check-fuzz check-avro check-chaos check-incremental check-jsonschema check-protobuf check-quality check-contract check-registry check-clients coverage format reference help \
+	check-fuzz check-avro check-chaos check-incremental check-jsonschema check-openlineage check-protobuf check-quality check-contract check-registry check-clients coverage format reference help \
 	$(addprefix test-,$(ALL_SUITES) lint) $(addprefix installcheck-,$(ALL_SUITES))

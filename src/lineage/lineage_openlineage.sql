@@ -309,8 +309,14 @@ RETURNS jsonb
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT jsonb_build_object('documentation', obj_description(relation, 'pg_class'),
-               'owners', (SELECT jsonb_build_array(jsonb_build_object('name', pg_get_userbyid(c.relowner), 'type', 'OWNER')) FROM pg_class AS c WHERE c.oid = relation));
+    SELECT jsonb_build_object(
+               'documentation', coalesce(obj_description(relation, 'pg_class'), (SELECT n.description FROM dataplat_internal.dataset_note AS n WHERE n.object = node)),
+               -- Whom the catalog names, else the role that owns the table.
+               'owners', coalesce(
+                   (SELECT jsonb_agg(jsonb_build_object('name', o.owner, 'type', o.ownership_type) ORDER BY o.ownership_type, o.owner) FROM dataplat.dataset_owner AS o WHERE o.object = node),
+                   (SELECT jsonb_build_array(jsonb_build_object('name', pg_get_userbyid(c.relowner), 'type', 'OWNER')) FROM pg_class AS c WHERE c.oid = relation)),
+               'tags', (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('key', t.tag, 'value', 'true', 'source', 'DATAPLAT', 'field', nullif(t.column_name, '')))
+                                         ORDER BY t.column_name, t.tag) FROM dataplat.tag AS t WHERE t.object = node));
 $$;
 COMMENT ON FUNCTION dataplat_internal.openlineage_governance(text, oid) IS 'description, owners and tags of a dataset';
 REVOKE ALL ON FUNCTION dataplat_internal.openlineage_governance(text, oid) FROM PUBLIC;
