@@ -73,6 +73,8 @@ BEGIN
     IF servers IS NULL THEN
         RETURN 0;
     END IF;
+    -- The first run of a pipeline may be over before anybody asked whom it reads.
+    PERFORM dataplat_internal.freshen_lineage();
     FOR s IN SELECT * FROM dataplat_internal.openlineage_source AS o ORDER BY o.kind LOOP
         FOR e IN EXECUTE format('SELECT run, event_type, event_time FROM %s($1)', s.emit_function) USING since LOOP
             lacking := ARRAY(SELECT v FROM unnest(servers) AS v

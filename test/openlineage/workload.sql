@@ -62,6 +62,12 @@ VALUES (-1, -1, '"Öl"."Orders"', 'amounts', 'expect_column_values_to_be_between
        (-2, -2, '"Öl".sums', 'rows', 'expect_table_row_count_to_be_between', 'coverage', 'error', 1, true, 'PASSED', '{"observed_value": 3}', now(), now()),
        (-3, -2, '"Öl".sums', 'rows', 'expect_table_row_count_to_be_between', 'coverage', 'error', 1, true, 'PASSED', '{"observed_value": 3}', now(), now());
 
+SELECT dataplat.add_expectation('"Öl"."Orders"', 'expect_column_values_to_not_be_null', '{"column": "at"}', name => 'places', suite => 'ol');
+SELECT dataplat.add_expectation('"Öl".sums', 'expect_column_values_to_be_between', '{"column": "n", "max_value": 5}', name => 'few', suite => 'ol', action => 'warn');
+SELECT success FROM dataplat.validate('"Öl"."Orders"');
+INSERT INTO "Öl"."Orders" VALUES (52, 2, 7);
+SELECT dataplat.run_pipeline('ol_sums');
+
 -- All that happened, whatever the clock says of open transactions; and what only a question shows.
 UPDATE dataplat.lineage_endpoint SET told_until = '2000-01-01';
 SELECT dataplat_internal.fill_lineage_outbox(100000);
