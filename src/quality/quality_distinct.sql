@@ -205,7 +205,7 @@ SELECT dataplat_internal.register_expectation_kind('expect_column_distinct_value
     '{"column": {"type": "column", "required": true, "aliases": ["column_name"]}, "value_set": {"type": "values", "required": true, "aliases": ["values", "allowed_values"]}}',
     'conformity', 'dataplat_internal.expect_column_distinct_values_to_be_in_set',
     'all different values of a column are in a set',
-    'dataplat_internal.judge_values_in_set', '{distinct_values_be_in_set}');
+    'dataplat_internal.judge_values_in_set', '{distinct_values_be_in_set,distinct_values_to_be_in_set}');
 
 CREATE OR REPLACE FUNCTION dataplat_internal.expect_column_distinct_values_to_contain_set(dataset regclass, kwargs jsonb)
 RETURNS dataplat_internal.expectation_plan
@@ -220,7 +220,7 @@ SELECT dataplat_internal.register_expectation_kind('expect_column_distinct_value
     '{"column": {"type": "column", "required": true, "aliases": ["column_name"]}, "value_set": {"type": "values", "required": true, "aliases": ["values", "allowed_values"]}}',
     'conformity', 'dataplat_internal.expect_column_distinct_values_to_contain_set',
     'all values of a set occur in a column',
-    'dataplat_internal.judge_values_contain_set', '{distinct_values_contain_set}');
+    'dataplat_internal.judge_values_contain_set', '{distinct_values_contain_set,distinct_values_to_contain_set}');
 
 CREATE OR REPLACE FUNCTION dataplat_internal.expect_column_distinct_values_to_equal_set(dataset regclass, kwargs jsonb)
 RETURNS dataplat_internal.expectation_plan
@@ -235,7 +235,7 @@ SELECT dataplat_internal.register_expectation_kind('expect_column_distinct_value
     '{"column": {"type": "column", "required": true, "aliases": ["column_name"]}, "value_set": {"type": "values", "required": true, "aliases": ["values", "allowed_values"]}}',
     'conformity', 'dataplat_internal.expect_column_distinct_values_to_equal_set',
     'the different values of a column are exactly those of a set',
-    'dataplat_internal.judge_values_equal_set', '{distinct_values_equal_set}');
+    'dataplat_internal.judge_values_equal_set', '{distinct_values_equal_set,distinct_values_to_equal_set}');
 
 -- When all values occur equally often, all are the most common: only some are
 -- listed then.

@@ -15,7 +15,7 @@ SELECT dataplat_internal.register_expectation_kind('expect_column_proportion_of_
     '{"column": {"type": "column", "required": true, "aliases": ["column_name"]}}'::jsonb || dataplat_internal.bounds_arguments(),
     'completeness', 'dataplat_internal.expect_column_proportion_of_non_null_values_to_be_between',
     'the share of values that are not NULL is between bounds; 0 without rows',
-    'dataplat_internal.judge_proportion', '{not_null_proportion,has_completeness,hasCompleteness,completeness}');
+    'dataplat_internal.judge_proportion', '{not_null_proportion,proportion_of_non_null_values,has_completeness,hasCompleteness,completeness}');
 
 -- SQL of when a value counts as missing: NULL, one of missing_values, or like
 -- missing_regex.

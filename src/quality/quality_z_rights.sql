@@ -14,7 +14,11 @@ BEGIN
            AND (p.proname ~ 'expect|suite|kwarg|_work$|^measure_|^judge_|^ask_|^plan_|quarantin|quality|anomal|profile|drift'
                 OR p.proname IN ('validate', 'command_validate', 'closest_word', 'dataset_name', 'existing_dataset', 'follow_datasets', 'row_plan',
                                  'has_unique_index', 'check_may_validate', 'check_result_format', 'result_of', 'map_success', 'percent_of', 'value_counts',
-                                 'threshold_holds', 'add_term', 'exception_info', 'work_terms', 'note_measures', 'work_rows', 'primary_key_of', 'fetch_examples',
+                                 'threshold_holds', 'bounds_arguments', 'aggregate_plan', 'query_plan', 'is_number', 'number_column', 'judged_type', 'type_for_judge',
+                                 'value_plan', 'compare_values', 'check_bounds', 'within_bounds', 'judged', 'widened', 'missing_condition', 'typed_values',
+                                 'frequency_plan', 'value_set_plan', 'contingency_plan', 'shape_plan', 'measured_columns', 'names_column', 'is_type_name',
+                                 'type_plan', 'other_relation', 'category_plan', 'check_partition', 'float_array', 'relative_entropy', 'chi_square_p', 'kolmogorov_p',
+                                 'add_term', 'exception_info', 'work_terms', 'note_measures', 'work_rows', 'primary_key_of', 'fetch_examples',
                                  'is_ordered_aggregate', 'is_hashed_type', 'over_column', 'between_condition', 'pattern_plan', 'pair_plan', 'columns_plan', 'order_plan', 'ignored_rows', 'register_column_kind',
                                  'closed_condition', 'check_condition', 'strftime_regex', 'run_expectations', 'health_quality'))
     LOOP

@@ -81,6 +81,27 @@ SELECT pg_temp.show_relations('{v,m}');
 SELECT pg_temp.show_relations('{r,p}');
 
 \echo
+\echo '## Kinds of expectations'
+\echo
+\echo 'What `dataplat.expectation_kind` lists; [quality.md](quality.md) tells how to use them. Required arguments are bold; the name without `expect_` will'
+\echo 'do. *Bounds* are `min_value`, `max_value`, `strict_min`, `strict_max`, or Soda''s `must_be`, `must_not_be`, `must_be_greater_than`,'
+\echo '`must_be_greater_than_or_equal`, `must_be_less_than`, `must_be_less_than_or_equal`, `must_be_between`, `must_not_be_between`, or ODCS''s `mustBe` and so on.'
+\echo
+\echo '| kind | class | arguments | other names | |'
+\echo '|---|---|---|---|---|'
+SELECT format('| `%s` | %s | %s | %s | %s |', k.kind, k.class,
+              concat_ws(', ',
+                  (SELECT string_agg(CASE WHEN (a.value ->> 'required')::boolean THEN format('**`%s`**', a.key) ELSE format('`%s`', a.key) END, ', '
+                                     ORDER BY (a.value ->> 'required')::boolean DESC NULLS LAST, a.key COLLATE "C")
+                     FROM jsonb_each(k.arguments) AS a
+                    WHERE NOT (k.arguments ? 'must_be' AND a.key ~ '^(must_|(min|max)_value$|strict_)')),
+                  CASE WHEN k.arguments ? 'must_be' THEN 'bounds' END),
+              (SELECT string_agg(format('`%s`', a), ', ' ORDER BY a COLLATE "C") FROM unnest(k.aliases) AS a),
+              pg_temp.cell(k.description))
+  FROM dataplat.expectation_kind AS k
+ ORDER BY k.kind COLLATE "C";
+
+\echo
 \echo '## Foreign-data wrappers'
 \echo
 \echo '| wrapper | |'
