@@ -53,7 +53,7 @@ BEGIN
         EXECUTE 'SELECT ' || condition INTO met;
         EXIT WHEN met;
         COMMIT;
-        PERFORM pg_sleep(0.1);
+        PERFORM pg_sleep(0.1);   -- lint: sleeps on purpose, a turn of a wait with a limit
     END LOOP;
     IF met IS NOT TRUE THEN
         RAISE WARNING 'in vain: %', condition;
