@@ -313,6 +313,7 @@ DECLARE
         open_dead_letters,pause_source,resume_source,seek_source,replay_source,test_source,
         ingest_once,peek_topic,test_connection,retry_dead_letters,fix_dead_letter,discard_dead_letters,
         accept_data_loss,start_dev_broker,stop_dev_broker,pause_pipeline,resume_pipeline,reset_pipeline,
+        open_quarantined,repair_quarantined,requeue_quarantined,discard_quarantined,
         run_pipeline,rebuild_pipeline,backfill_pipeline,explain_pipeline,verify_pipeline,trace_row}';
     never CONSTANT text[] := '{setup_roles}';
     role text;
