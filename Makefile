@@ -172,6 +172,9 @@ check-registry:
 check-clients:
 	@test/clients/run.sh
 
+check-lineage:
+	@test/lineage/run.sh
+
 coverage:
 	@test/kit/coverage.sh
 
@@ -209,6 +212,7 @@ help:
 #h make check-quality   results beside Great Expectations' own (ONLY=)
 #h make check-registry  32 connections register schemas at once (SECONDS=60)
 #h make check-clients   registry clients in Python, Go and Node against the HTTP worker (ONLY=)
+#h make check-lineage   column lineage of TPC-H and TPC-DS against sqlglot (ONLY=tpcds:9)
 #h make coverage        line coverage of src/
 #h make bench           the speed table (ROUNDS=, ROWS=, ONLY=, BROKER=)
 #h make bench-sustained ten gigabytes without a pause (GB=)
@@ -220,5 +224,5 @@ help:
 FORCE:
 
 .PHONY: FORCE release-snapshot demo demo-stop test installcheck bench bench-sustained check-lint check-versions check-fresh \
-	check-fuzz check-avro check-chaos check-incremental check-jsonschema check-openlineage check-protobuf check-quality check-contract check-registry check-clients coverage format reference help \
+	check-fuzz check-avro check-chaos check-incremental check-jsonschema check-lineage check-openlineage check-protobuf check-quality check-contract check-registry check-clients coverage format reference help \
 	$(addprefix test-,$(ALL_SUITES) lint) $(addprefix installcheck-,$(ALL_SUITES))
