@@ -22,6 +22,7 @@
 #include "kafka/options.h"
 #include "launcher/launcher.h"
 #include "lineage/graph.h"
+#include "lineage/observe.h"
 #include "lineage/openlineage.h"
 #include "pipeline/time.h"
 #include "pipeline/worker.h"
@@ -54,6 +55,7 @@ _PG_init(void)
 	dp_registry_init();
 	dp_quality_init();
 	dp_openlineage_init();
+	dp_observe_init();
 	dp_ingest_init();
 	dp_ledger_init();
 	dp_dev_broker_init();

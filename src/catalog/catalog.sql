@@ -307,7 +307,7 @@ DECLARE
         schema_by_guid,schema_versions,schema_subjects,check_compatibility,check_schema_files,schema_diff,validate_schema,get_compatibility,
         describe,search_catalog,data_dictionary,export_contract,check_contract,set_owner,remove_owner,set_description,set_domain,
         deprecate,undeprecate,add_tag,remove_tag,set_classification,assign_term,unassign_term,
-        get_schema_mode,upstream,downstream,impact,lineage_graph,lineage_cycles,refresh_lineage,preview_change,add_expectation,alter_expectation,drop_expectation,create_suite,alter_suite,drop_suite,validate_expectation,validate,
+        get_schema_mode,column_lineage,upstream,downstream,impact,lineage_graph,lineage_cycles,refresh_lineage,preview_change,add_expectation,alter_expectation,drop_expectation,create_suite,alter_suite,drop_suite,validate_expectation,validate,
         profile,profile_drift,suggest_expectations,column_state_values,column_state_rank,column_state_quantile}';
     operator CONSTANT text[] := '{adopt,refresh_catalog,
         open_dead_letters,pause_source,resume_source,seek_source,replay_source,test_source,

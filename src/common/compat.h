@@ -279,6 +279,15 @@ dp_rte_forget_relation(RangeTblEntry *rte)
 #endif
 }
 
+/* What a hook in ExecutorRun is called with; 18 dropped execute_once. */
+#if PG_VERSION_NUM >= 180000
+#define DP_EXECUTOR_RUN_PARAMS QueryDesc *desc, ScanDirection direction, uint64 count
+#define DP_EXECUTOR_RUN_ARGS desc, direction, count
+#else
+#define DP_EXECUTOR_RUN_PARAMS QueryDesc *desc, ScanDirection direction, uint64 count, bool once
+#define DP_EXECUTOR_RUN_ARGS desc, direction, count, once
+#endif
+
 /* 18 keeps grouping expressions in an entry of their own; NULL: it is not such an entry. */
 static inline Node *
 dp_rte_group_expr(RangeTblEntry *rte, AttrNumber attno)
