@@ -31,15 +31,12 @@
 #include "nodes/plannodes.h"
 #include "parser/analyze.h"
 #include "postmaster/bgworker_internals.h"
-#include "rewrite/rewriteHandler.h"
 #include "storage/ipc.h"
 #include "tcop/tcopprot.h"
 #include "tcop/utility.h"
 #include "utils/guc.h"
-#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 #include "common/compat.h"
@@ -51,8 +48,6 @@
 #define TEXT_LIMIT 8192
 /* More notes in one transaction, or of rolled back ones, are not taken. */
 #define MAX_NOTES 1000
-/* Lineages of statements that were analysed and may run; then all are forgotten. */
-#define MAX_ANALYSED 256
 /* A tag stands within the first bytes of a text. */
 #define TAG_LIMIT 2048
 
@@ -70,20 +65,12 @@ static const struct config_enum_entry observe_options[] = {
 	{NULL, 0, false}
 };
 
-typedef struct Analysed
-{
-	uint64		key;
-	DpLineage  *lineage;
-} Analysed;
-
 static int	observe_lineage = OBSERVE_TAGGED;
 static char *run_id = NULL;
 
 static MemoryContext context = NULL;	/* of notes */
 static List *notes = NIL;		/* DpObserved, of this transaction */
 static List *late = NIL;		/* of transactions that could not write them */
-static MemoryContext analysed_context = NULL;
-static HTAB *analysed = NULL;
 static bool writing = false;	/* our own statements are nobody's */
 
 static post_parse_analyze_hook_type prev_analyze;
@@ -185,130 +172,11 @@ key_of(const char *text, int location)
 	return hash_combine64(hash_bytes_extended((const unsigned char *) text, strlen(text), 0), Max(location, 0));
 }
 
-/* ---- doing what may fail ---- */
-
-bool
-dp_observed_guarded(void (*work) (void *), void *arg, bool keep)
-{
-	MemoryContext oldcontext = CurrentMemoryContext;
-	ResourceOwner oldowner = CurrentResourceOwner;
-	volatile bool done = false;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(oldcontext);
-	PG_TRY();
-	{
-		work(arg);
-		if (keep)
-			ReleaseCurrentSubTransaction();
-		else
-			RollbackAndReleaseCurrentSubTransaction();
-		done = true;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *edata;
-
-		MemoryContextSwitchTo(oldcontext);
-		edata = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(oldcontext);
-		CurrentResourceOwner = oldowner;
-		/* Who wants to end the statement, wants that. */
-		if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED || edata->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
-			ReThrowError(edata);
-		ereport(DEBUG1, (errmsg_internal("lineage was not observed: %s", edata->message)));
-		FreeErrorData(edata);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(oldcontext);
-	CurrentResourceOwner = oldowner;
-	return done;
-}
-
 /* ---- the lineage of what was analysed ---- */
-
-typedef struct AnalyseArg
-{
-	Query	   *query;
-	const char *text;
-	DpLineage  *lineage;
-} AnalyseArg;
-
-/* Views are nodes of their own; a view that is written to, and rules, are what the rewriter makes of them. */
-static void
-analyse(void *arg)
-{
-	AnalyseArg *job = arg;
-	ListCell   *lc;
-
-	if (job->query->commandType == CMD_UTILITY)
-	{
-		job->lineage = dp_lineage_of_statement(job->query, job->text, true);
-		return;
-	}
-	foreach(lc, QueryRewrite(copyObject(job->query)))
-	{
-		DpLineage  *lineage = dp_lineage_of_statement(lfirst_node(Query, lc), job->text, true);
-
-		if (lineage == NULL)
-			continue;
-		if (job->lineage == NULL)
-			job->lineage = lineage;
-		else
-			job->lineage->more = lappend(job->lineage->more, lineage);
-	}
-}
-
-static Analysed *
-remember(uint64 key, DpLineage *lineage)
-{
-	HASHCTL		ctl = {.keysize = sizeof(uint64), .entrysize = sizeof(Analysed)};
-	Analysed   *entry;
-
-	if (analysed && hash_get_num_entries(analysed) >= MAX_ANALYSED)
-	{
-		MemoryContextDelete(analysed_context);
-		analysed = NULL;
-	}
-	if (analysed == NULL)
-	{
-		analysed_context = AllocSetContextCreate(TopMemoryContext, "dataplat analysed statements", ALLOCSET_DEFAULT_SIZES);
-		ctl.hcxt = analysed_context;
-		analysed = hash_create("dataplat analysed statements", MAX_ANALYSED, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
-	entry = hash_search(analysed, &key, HASH_ENTER, NULL);
-	entry->lineage = lineage;
-	return entry;
-}
-
-static DpLineage *
-copy_lineage(DpLineage *lineage)
-{
-	DpLineage  *copy = palloc0(sizeof(DpLineage));
-	ListCell   *lc;
-
-	copy->target = lineage->target;
-	copy->target_name = lineage->target_name ? pstrdup(lineage->target_name) : NULL;
-	foreach(lc, lineage->sources)
-	{
-		DpLineageSource *source = palloc(sizeof(DpLineageSource));
-
-		*source = *(DpLineageSource *) lfirst(lc);
-		source->output_name = source->output_name ? pstrdup(source->output_name) : NULL;
-		source->other = source->other ? pstrdup(source->other) : NULL;
-		copy->sources = lappend(copy->sources, source);
-	}
-	foreach(lc, lineage->more)
-		copy->more = lappend(copy->more, copy_lineage(lfirst(lc)));
-	return copy;
-}
 
 static void
 after_analysis(ParseState *pstate, Query *query, JumbleState *jstate)
 {
-	AnalyseArg	job = {query, pstate->p_sourcetext, NULL};
 	MemoryContext scratch;
 	MemoryContext old;
 
@@ -319,60 +187,13 @@ after_analysis(ParseState *pstate, Query *query, JumbleState *jstate)
 		return;
 	scratch = AllocSetContextCreate(CurrentMemoryContext, "dataplat lineage", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(scratch);
-	if (dp_observed_guarded(analyse, &job, false) && job.lineage)
-	{
-		Analysed   *entry = remember(key_of(pstate->p_sourcetext, query->stmt_location), NULL);
-
-		MemoryContextSwitchTo(analysed_context);
-		entry->lineage = copy_lineage(job.lineage);
-	}
+	dp_observed_remember(key_of(pstate->p_sourcetext, query->stmt_location),
+						 dp_observed_analyse(query, pstate->p_sourcetext));
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
 }
 
 /* ---- notes ---- */
-
-static void
-add_edges(List **edges, DpLineage *lineage)
-{
-	ListCell   *lc;
-
-	foreach(lc, lineage->sources)
-	{
-		DpLineageSource *source = lfirst(lc);
-		DpObservedEdge *edge;
-
-		if (!OidIsValid(lineage->target) && lineage->target_name == NULL)
-			break;				/* it is shown to somebody, not written */
-		edge = palloc0(sizeof(DpObservedEdge));
-		edge->target = lineage->target;
-		edge->target_name = OidIsValid(lineage->target) ? dp_lineage_relation_name(lineage->target) :
-			pstrdup(lineage->target_name);
-		edge->output = source->output;
-		edge->output_name = source->output_name ? pstrdup(source->output_name) : NULL;
-		edge->source = source->relid;
-		edge->attno = source->attno;
-		edge->source_name = OidIsValid(source->relid) ? dp_lineage_relation_name(source->relid) :
-			pstrdup(source->other ? source->other : "");
-		if (OidIsValid(source->relid) && source->attno != 0)
-			edge->source_column = dp_lineage_column_name(source->relid, source->attno);
-		edge->kind = source->kind;
-		edge->masking = source->masking;
-		*edges = lappend(*edges, edge);
-	}
-	foreach(lc, lineage->more)
-		add_edges(edges, lfirst(lc));
-}
-
-List *
-dp_observed_edges(DpLineage *lineage)
-{
-	List	   *edges = NIL;
-
-	if (lineage)
-		add_edges(&edges, lineage);
-	return edges;
-}
 
 /* Tables of the platform and of the server are no datasets. */
 static bool
@@ -502,8 +323,7 @@ executor_start(QueryDesc *desc, int eflags)
 		(eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0 && is_observed(desc->sourceText))
 	{
 		uint64		key = key_of(desc->sourceText ? desc->sourceText : "", desc->plannedstmt->stmt_location);
-		Analysed   *entry = analysed ? hash_search(analysed, &key, HASH_FIND, NULL) : NULL;
-		DpLineage  *lineage = entry ? entry->lineage : NULL;
+		DpLineage  *lineage = dp_observed_recall(key);
 		Oid			target = lineage && OidIsValid(lineage->target) ? lineage->target : target_of(desc->plannedstmt);
 		DpObserved *note = take_note(command_name(desc), desc->sourceText, desc->plannedstmt->stmt_location,
 									 desc->plannedstmt->stmt_len, lineage, target);
@@ -639,18 +459,17 @@ note_utility(PlannedStmt *pstmt, const char *text)
 	const char *command = NULL;
 	RangeVar   *name = utility_target(pstmt->utilityStmt, &command);
 	Query		query = {.type = T_Query, .commandType = CMD_UTILITY, .utilityStmt = copyObject(pstmt->utilityStmt)};
-	AnalyseArg	job = {&query, text, NULL};
+	DpLineage  *lineage = dp_observed_analyse(&query, text);
 	Oid			target = InvalidOid;
 	DpObserved *note;
 
-	(void) dp_observed_guarded(analyse, &job, false);
-	if (job.lineage && OidIsValid(job.lineage->target))
-		target = job.lineage->target;
+	if (lineage && OidIsValid(lineage->target))
+		target = lineage->target;
 	else if (name != NULL && !IsA(pstmt->utilityStmt, CreateTableAsStmt))
 		target = RangeVarGetRelid(name, NoLock, true);
-	note = take_note(command, text, pstmt->stmt_location, pstmt->stmt_len, job.lineage, target);
-	if (note && !OidIsValid(target) && job.lineage && job.lineage->target_name)
-		note->target_name = MemoryContextStrdup(dp_observed_context(), job.lineage->target_name);
+	note = take_note(command, text, pstmt->stmt_location, pstmt->stmt_len, lineage, target);
+	if (note && !OidIsValid(target) && lineage && lineage->target_name)
+		note->target_name = MemoryContextStrdup(dp_observed_context(), lineage->target_name);
 	return note;
 }
 

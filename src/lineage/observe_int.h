@@ -61,6 +61,13 @@ typedef struct DpObserved
 /* Notes live here until they are written. */
 extern MemoryContext dp_observed_context(void);
 
+/* The lineage of a query that was analysed, views kept as nodes; NULL: none, or it cannot be told. */
+extern DpLineage *dp_observed_analyse(Query *query, const char *text);
+
+/* Keep it (a copy) until its statement runs; ask for it then. */
+extern void dp_observed_remember(uint64 key, DpLineage *lineage);
+extern DpLineage *dp_observed_recall(uint64 key);
+
 /* Edges of all that a lineage writes, in the current memory context. */
 extern List *dp_observed_edges(DpLineage *lineage);
 
