@@ -365,6 +365,7 @@ DECLARE
     parent  text := event #>> '{run,facets,parent,run,runId}';
     job     text;
     newest  boolean;
+    stands  text;
     edges   int := 0;
 BEGIN
     INSERT INTO dataplat.foreign_run (run_id, job_namespace, job_name, producer, state)
@@ -387,11 +388,13 @@ BEGIN
     r.inputs := dataplat_internal.merge_run_datasets(r.inputs, dataplat_internal.note_foreign_datasets(event -> 'inputs', at), newer);
     r.outputs := dataplat_internal.merge_run_datasets(r.outputs, dataplat_internal.note_foreign_datasets(event -> 'outputs', at), newer);
     r.facets := dataplat_internal.merge_facets(r.facets, event #> '{run,facets}', newer);
+    -- An end is an end, also by a clock that is behind.
+    stands := CASE WHEN kind = ANY (ends) OR (newer AND r.ended_at IS NULL) THEN kind ELSE r.state END;
     r.ended_at := CASE WHEN kind = ANY (ends) THEN at ELSE r.ended_at END;
     r.started_at := CASE WHEN kind = 'START' THEN at ELSE coalesce(r.started_at, at) END;
     UPDATE dataplat.foreign_run AS f
        SET inputs = r.inputs, outputs = r.outputs, facets = r.facets, started_at = r.started_at, ended_at = r.ended_at,
-           state = CASE WHEN newer THEN kind ELSE f.state END,
+           state = stands,
            parent_run_id = CASE WHEN parent ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN parent::uuid ELSE f.parent_run_id END,
            error = coalesce(left(event #>> '{run,facets,errorMessage,message}', 4000), f.error), updated_at = now()
      WHERE f.run_id = run;

@@ -30,7 +30,7 @@ sub post
 
 is(post(\%event), '201 stored', 'an event is taken in');
 is(post(\%event), '201 duplicate', 'a second time, too');
-is(post({ %event, eventType => 'COMPLETE', eventTime => '2026-03-01T10:00:05+01:00' }), '201 stored', 'the end of the run');
+is(post({ %event, eventType => 'COMPLETE', eventTime => '2026-03-01T10:00:05+01:00' }), '201 stored', 'the end of the run, by a clock that is behind');
 is($node->safe_psql('postgres', q{SELECT state, job_name FROM dataplat.foreign_run}), 'COMPLETE|load', 'it is in the database');
 is($node->safe_psql('postgres', q{SELECT output_node, input_node FROM dataplat_internal.lineage_edge WHERE origin = 'openlineage'}), 's3://lake/clean|s3://lake/raw', 'with its edge');
 like(post({ %event, eventTime => '2026-03-01T10:00:00' }), qr/^400 .*with a zone/, 'a time without a zone is refused, and why');
