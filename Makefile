@@ -211,7 +211,7 @@ help:
 #h make check-contract  data contracts against ODCS 3.1 and its linter (SEED=)
 #h make check-quality   results beside Great Expectations' own (ONLY=)
 #h make check-registry  32 connections register schemas at once (SECONDS=60)
-#h make check-clients   registry clients in Python, Go and Node against the HTTP worker (ONLY=)
+#h make check-clients   registry clients in Python, Go, Node and Rust against the HTTP worker (ONLY=)
 #h make check-lineage   column lineage of TPC-H and TPC-DS against sqlglot (ONLY=tpcds:9)
 #h make coverage        line coverage of src/
 #h make bench           the speed table (ROUNDS=, ROWS=, ONLY=, BROKER=)

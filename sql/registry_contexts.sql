@@ -34,6 +34,10 @@ SELECT dataplat.register_schema('order', '{"type":"record","name":"Order","field
 SELECT dataplat.register_schema('x', '"Money"', refs => '[{"name": "Money", "subject": "nowhere", "version": 1}]');
 SELECT dataplat.register_schema('x', '"Money"', refs => '[{"name": "Money", "subject": "money", "version": 9}]');
 SELECT dataplat.register_schema('x', '"Money"', refs => '[{"name": "Money", "subject": "money", "version": 1}, {"name": "Money", "subject": "money", "version": 2}]');
+-- Two that define one name, under whatever name they are referred to.
+SELECT dataplat.register_schema('coins', '{"type":"record","name":"Money","fields":[{"name":"coins","type":"int"}]}') AS coins;
+SELECT dataplat.register_schema('x', '"Money"', refs => '[{"name": "Money", "subject": "money", "version": 1}, {"name": "Coins", "subject": "coins", "version": 1}]');
+SELECT dataplat.delete_subject('coins');
 SELECT dataplat.register_schema('x', '"int"', refs => '{"name": "Money"}');
 SELECT dataplat.register_schema('x', '"int"', refs => '[{"name": "Money", "subject": "money", "version": "one"}]');
 SELECT dataplat.register_schema('x', '"int"', refs => '[7]');

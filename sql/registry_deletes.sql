@@ -61,4 +61,11 @@ SELECT dataplat.register_schema('d', '"int"') AS id;
 SELECT dataplat.delete_subject('d');
 SELECT dataplat.register_schema('d', '"bytes"') AS id;
 SELECT version, id, deleted FROM dataplat.schema_version WHERE subject = 'd' ORDER BY version;
+
+-- A deleted version that something refers to does not give way.
+SELECT dataplat.register_schema('base', '{"type":"record","name":"B","fields":[]}') AS base, dataplat.register_schema('base', '{"type":"record","name":"B","doc":"d","fields":[]}') AS next;
+SELECT dataplat.register_schema('user', '{"type":"record","name":"U","fields":[{"name":"b","type":"B"}]}', refs => '[{"name": "B", "subject": "base", "version": 2}]') > 0 AS referred;
+SELECT dataplat.delete_subject('user'), dataplat.delete_schema_version('base', 2);
+SELECT dataplat.register_schema('base', '{"type":"record","name":"B","doc":"d","fields":[]}') = (SELECT v.id FROM dataplat.schema_version AS v WHERE v.subject = 'base' AND v.version = 2) AS "same id";
+SELECT version, deleted FROM dataplat.schema_version WHERE subject = 'base' ORDER BY version;
 ROLLBACK;

@@ -39,6 +39,15 @@ SELECT dataplat.register_schema('j3', '{"type": "object", "title": "T"}', 'JSON'
 SELECT dataplat.configure_registry('{"normalize": true}', 'j5');
 SELECT dataplat.register_schema('j5', '{"type": "object", "title": "T"}', 'JSON') = dataplat.register_schema('j5', '{"title": "T", "type": "object"}', 'JSON') AS same;
 
+-- Protobuf is printed again: comments and spaces do not matter, the order of fields does. A number may stand twice.
+SELECT dataplat.register_schema('pb', 'syntax = "proto3"; message M { int32 a = 1; string b = 2; }', 'PROTOBUF')
+     = dataplat.register_schema('pb', E'// one\nsyntax="proto3";\nmessage M {\n\tint32 a=1; /* two */ string b=2;\n}', 'protobuf') AS same,
+       dataplat.register_schema('pb', 'syntax = "proto3"; message M { int32 a = 1; string b = 2; }', 'PROTOBUF')
+     = dataplat.register_schema('pb2', 'syntax = "proto3"; message M { string b = 2; int32 a = 1; }', 'PROTOBUF') AS ordered,
+       dataplat.register_schema('pb3', 'syntax = "proto3"; message M { int32 a = 1; string b = 2; }', 'PROTOBUF', normalized => true)
+     = dataplat.register_schema('pb4', 'syntax = "proto3"; message M { string b = 2; int32 a = 1; }', 'PROTOBUF', normalized => true) AS normal;
+SELECT dataplat.register_schema('twice', 'syntax = "proto3"; message M { int32 a = 1; string b = 1; }', 'PROTOBUF') > 0 AS taken;
+
 -- What is no schema, no subject, no type, no version.
 SELECT dataplat.register_schema('bad', '');
 SELECT dataplat.register_schema('bad', NULL);

@@ -24,6 +24,13 @@ typedef enum DpAvroFingerprint
 /* Parsing Canonical Form, appended. */
 extern bool dp_avro_canonical(const DpSchema *schema, DpBuf *out, DpError *err);
 
+/*
+ * As registries print it, with all that it refers to written out, so that it
+ * needs no references: what "format=resolved" means to Confluent's clients.
+ * Appended.
+ */
+extern bool dp_avro_resolved(const DpSchema *schema, DpBuf *out, DpError *err);
+
 /* Of the canonical form; returns how many bytes "out" got, or 0 and *err. */
 extern int	dp_avro_fingerprint(const DpSchema *schema, DpAvroFingerprint algorithm,
 								unsigned char *out, DpError *err);

@@ -324,8 +324,9 @@ put_type(Printer *w, const DpAvroType *type)
 	return good;
 }
 
+/* "whole": what other texts define is written out where it is first named. */
 static bool
-print(const DpSchema *schema, Form form, DpBuf *out, DpError *err)
+print(const DpSchema *schema, Form form, bool whole, DpBuf *out, DpError *err)
 {
 	const DpAvroSchema *s = dp_avro_schema(schema);
 	Printer		w = {form, out, calloc(s->ntypes, sizeof(bool)), ""};
@@ -333,9 +334,8 @@ print(const DpSchema *schema, Form form, DpBuf *out, DpError *err)
 
 	if (w.known == NULL)
 		return dp_out_of_memory(err);
-	/* What other texts define is known, unless the whole is asked for. */
 	for (int i = 0; i < s->ntypes; i++)
-		w.known[i] = s->types[i]->referenced && form != FORM_CANONICAL;
+		w.known[i] = s->types[i]->referenced && !whole;
 	good = put_type(&w, s->root);
 	free(w.known);
 	if (w.too_deep)
@@ -348,11 +348,17 @@ print(const DpSchema *schema, Form form, DpBuf *out, DpError *err)
 bool
 dp_avro_print(const DpSchema *schema, bool normalize, DpBuf *out, DpError *err)
 {
-	return print(schema, normalize ? FORM_NORMAL : FORM_PRINTED, out, err);
+	return print(schema, normalize ? FORM_NORMAL : FORM_PRINTED, false, out, err);
 }
 
 bool
 dp_avro_canonical(const DpSchema *schema, DpBuf *out, DpError *err)
 {
-	return print(schema, FORM_CANONICAL, out, err);
+	return print(schema, FORM_CANONICAL, true, out, err);
+}
+
+bool
+dp_avro_resolved(const DpSchema *schema, DpBuf *out, DpError *err)
+{
+	return print(schema, FORM_PRINTED, true, out, err);
 }

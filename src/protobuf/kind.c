@@ -175,6 +175,12 @@ dp_protobuf_serialized(const DpSchema *schema, DpBuf *out, DpError *err)
 	return good;
 }
 
+bool
+dp_protobuf_without_extensions(const DpSchema *schema, DpBuf *out, DpError *err)
+{
+	return dp_pb_print_plain((const DpPbSchema *) schema, out, err);
+}
+
 int
 dp_protobuf_find_message(const DpSchema *base, const char *name, int *indexes, int max)
 {

@@ -369,6 +369,7 @@ extern bool dp_pb_number(const char *text, size_t len, int64 *value);
 /* ------------------------------------------------------------- printing */
 
 extern bool dp_pb_print(const DpPbSchema *schema, bool normalize, DpBuf *out, DpError *err);
+extern bool dp_pb_print_plain(const DpPbSchema *schema, DpBuf *out, DpError *err);
 extern bool dp_pb_write_descriptor(const DpPbSchema *schema, DpBuf *out, DpError *err);
 
 /* ------------------------------------------------------------- comparing */

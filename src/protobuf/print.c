@@ -255,7 +255,7 @@ print_oneof(DpPbPrinter *p, const DpPbOneof *oneof, const DpPbItems *fields, uin
 	dp_pb_put(p, "oneof ");
 	dp_pb_put(p, oneof->name);
 	dp_pb_put(p, " {");
-	if (oneof->options != NULL)
+	if (dp_pb_has_options(p, oneof->options))
 	{
 		dp_pb_begin_section(p);
 		dp_pb_print_option_statements(p, oneof->options);
@@ -376,20 +376,20 @@ print_body(DpPbPrinter *p, const DpPbMessage *message)
 		print_reserved(p, message->reserved);
 		dp_pb_end_section(p);
 	}
-	if (message->options != NULL)
+	if (dp_pb_has_options(p, message->options))
 	{
 		dp_pb_begin_section(p);
 		dp_pb_print_option_statements(p, message->options);
 		dp_pb_end_section(p);
 	}
 	print_fields(p, message);
-	if (message->extensions != NULL)
+	if (message->extensions != NULL && !p->plain)
 	{
 		dp_pb_begin_section(p);
 		print_ranges(p, "extensions", message->extensions, true);
 		dp_pb_end_section(p);
 	}
-	if (message->extends != NULL)
+	if (message->extends != NULL && !p->plain)
 	{
 		dp_pb_begin_section(p);
 		print_extends(p, message->extends);
@@ -426,7 +426,7 @@ print_service(DpPbPrinter *p, const DpPbService *service)
 	dp_pb_put(p, "service ");
 	dp_pb_put(p, service->name);
 	dp_pb_put(p, " {");
-	if (service->options != NULL)
+	if (dp_pb_has_options(p, service->options))
 	{
 		dp_pb_begin_section(p);
 		dp_pb_print_option_statements(p, service->options);
@@ -444,7 +444,7 @@ print_service(DpPbPrinter *p, const DpPbService *service)
 			put_rpc_type(p, rpc->input, rpc->input_stream);
 			dp_pb_put(p, " returns ");
 			put_rpc_type(p, rpc->output, rpc->output_stream);
-			if (rpc->options != NULL)
+			if (dp_pb_has_options(p, rpc->options))
 			{
 				dp_pb_put(p, " {\n");
 				p->indent++;
@@ -501,7 +501,7 @@ print_file(DpPbPrinter *p, const DpPbFile *file)
 		print_imports(p, file->imports, false);
 		print_imports(p, file->imports, true);
 	}
-	if (file->options != NULL)
+	if (dp_pb_has_options(p, file->options))
 	{
 		dp_pb_put(p, "\n");
 		dp_pb_print_option_statements(p, file->options);
@@ -511,7 +511,7 @@ print_file(DpPbPrinter *p, const DpPbFile *file)
 		dp_pb_put(p, "\n");
 		print_nested(p, file->messages, file->enums);
 	}
-	if (file->extends != NULL)
+	if (file->extends != NULL && !p->plain)
 	{
 		dp_pb_put(p, "\n");
 		print_extends(p, file->extends);
@@ -525,7 +525,18 @@ print_file(DpPbPrinter *p, const DpPbFile *file)
 bool
 dp_pb_print(const DpPbSchema *schema, bool normalize, DpBuf *out, DpError *err)
 {
-	DpPbPrinter		p = {schema, out, normalize, 0};
+	DpPbPrinter		p = {.schema = schema, .out = out, .normalize = normalize};
+
+	print_file(&p, schema->root);
+	if (out->oom)
+		return dp_pb_no_memory(err);
+	return true;
+}
+
+bool
+dp_pb_print_plain(const DpPbSchema *schema, DpBuf *out, DpError *err)
+{
+	DpPbPrinter		p = {.schema = schema, .out = out, .plain = true};
 
 	print_file(&p, schema->root);
 	if (out->oom)

@@ -16,6 +16,7 @@ typedef struct DpPbPrinter
 	DpBuf	   *out;
 	bool		normalize;
 	int			indent;
+	bool		plain;			/* without extensions and the options that they make */
 } DpPbPrinter;
 
 /* Something to be put in order, with its place in the text. */
@@ -56,6 +57,8 @@ extern void dp_pb_end_section(DpPbPrinter *p);
 /* The closing brace, on the line of the opening one when nothing is inside. */
 extern void dp_pb_put_close(DpPbPrinter *p, const char *close);
 
+/* Is there an option to print? */
+extern bool dp_pb_has_options(const DpPbPrinter *p, const DpPbOption *options);
 extern void dp_pb_collect_options(DpPbPrinter *p, const DpPbOption *options, DpPbItems *items);
 
 /* "option a = b;", each on a line. */

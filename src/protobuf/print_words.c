@@ -227,11 +227,29 @@ print_option(DpPbPrinter *p, const DpPbOption *option)
 	print_value(p, &option->value);
 }
 
+/* An option in parentheses is an extension's. */
+static bool
+is_printed(const DpPbPrinter *p, const DpPbOption *option)
+{
+	return !(p->plain && option->parenthesized);
+}
+
+bool
+dp_pb_has_options(const DpPbPrinter *p, const DpPbOption *options)
+{
+	while (options != NULL && !is_printed(p, options))
+		options = options->next;
+	return options != NULL;
+}
+
 void
 dp_pb_collect_options(DpPbPrinter *p, const DpPbOption *options, DpPbItems *items)
 {
 	for (; options != NULL; options = options->next)
-		dp_pb_add_item(items, options, p->normalize ? options->name : NULL, 0, 0);
+	{
+		if (is_printed(p, options))
+			dp_pb_add_item(items, options, p->normalize ? options->name : NULL, 0, 0);
+	}
 }
 
 /* "option a = b;" a line. */

@@ -21,6 +21,12 @@ extern const DpSchemaKind dp_protobuf_kind;
 extern bool dp_protobuf_serialized(const DpSchema *schema, DpBuf *out, DpError *err);
 
 /*
+ * The schema's text without extensions and custom options, which is what
+ * "format=ignore_extensions" means to them.
+ */
+extern bool dp_protobuf_without_extensions(const DpSchema *schema, DpBuf *out, DpError *err);
+
+/*
  * The index path of a message by its name, full or without the package.
  * Returns how many of "indexes" were filled, or 0 when there is none.
  */

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * identity.c
- *	  The text by which a schema is the same as another, and its fields.
+ *	  The text by which a schema is the same as another, other forms of it, and
+ *	  its fields.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,17 +12,18 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 
+#include "avro/avro.h"
 #include "protobuf/protobuf.h"
 #include "registry/parsed.h"
 #include "registry/registry.h"
 
 PG_FUNCTION_INFO_V1(dp_registry_print_schema);
 PG_FUNCTION_INFO_V1(dp_registry_schema_fields);
-PG_FUNCTION_INFO_V1(dp_registry_serialized_schema);
+PG_FUNCTION_INFO_V1(dp_registry_schema_in_format);
 
 extern PGDLLEXPORT Datum dp_registry_print_schema(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum dp_registry_schema_fields(PG_FUNCTION_ARGS);
-extern PGDLLEXPORT Datum dp_registry_serialized_schema(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum dp_registry_schema_in_format(PG_FUNCTION_ARGS);
 
 /* print_schema(schema_type text, schema text, ref_names text[], ref_texts text[], normalize boolean) */
 Datum
@@ -92,24 +94,41 @@ dp_registry_schema_fields(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/*
- * serialized_schema(schema text, ref_names text[], ref_texts text[])
- *
- * Protobuf only: what clients that ask for format=serialized get.
- */
-Datum
-dp_registry_serialized_schema(PG_FUNCTION_ARGS)
+/* Forms that clients can ask for with "format=..."; those of other languages and unknown ones do nothing. */
+static const struct
 {
-	DpSchema   *schema = dp_parsed_schema(&dp_protobuf_kind, PG_GETARG_TEXT_PP(0),
-										  PG_GETARG_DATUM(1), PG_GETARG_DATUM(2));
-	DpBuf	   *out = dp_parsed_buffer();
-	DpError		err;
+	DpSchemaType type;
+	const char *name;
+	bool		(*write) (const DpSchema *schema, DpBuf *out, DpError *err);
+}			formats[] = {
+	{DP_SCHEMA_AVRO, "resolved", dp_avro_resolved},
+	{DP_SCHEMA_PROTOBUF, "serialized", dp_protobuf_serialized},
+	{DP_SCHEMA_PROTOBUF, "ignore_extensions", dp_protobuf_without_extensions}
+};
 
+/* schema_in_format(schema_type text, schema text, ref_names text[], ref_texts text[], format text) */
+Datum
+dp_registry_schema_in_format(PG_FUNCTION_ARGS)
+{
+	const DpSchemaKind *kind = dp_parsed_kind(PG_GETARG_TEXT_PP(0));
+	const char *format = text_to_cstring(PG_GETARG_TEXT_PP(4));
+	DpSchema   *schema;
+	DpBuf	   *out;
+	DpError		err;
+	int			f = 0;
+
+	while (f < lengthof(formats) &&
+		   (formats[f].type != kind->type || strcmp(formats[f].name, format) != 0))
+		f++;
+	if (f == lengthof(formats))
+		PG_RETURN_DATUM(PG_GETARG_DATUM(1));
+	schema = dp_parsed_schema(kind, PG_GETARG_TEXT_PP(1), PG_GETARG_DATUM(2), PG_GETARG_DATUM(3));
+	out = dp_parsed_buffer();
 	for (;;)
 	{
 		dp_buf_reset(out);
 		memset(&err, 0, sizeof(err));
-		if (dp_protobuf_serialized(schema, out, &err))
+		if (formats[f].write(schema, out, &err))
 			break;
 		dp_parsed_again(&err);
 	}

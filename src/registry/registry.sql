@@ -245,7 +245,8 @@ COMMENT ON FUNCTION dataplat_internal.lock_contexts(text[]) IS 'wait for the tur
 
 -- References as they are stored: the subject as written, the version a number.
 -- An inline text, {"name", "schema"}, is for functions that store nothing.
-CREATE OR REPLACE FUNCTION dataplat_internal.check_references(refs jsonb, parent text)
+-- "with_deleted": what was registered may refer to what was deleted since.
+CREATE OR REPLACE FUNCTION dataplat_internal.check_references(refs jsonb, parent text, with_deleted boolean DEFAULT false)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -275,7 +276,7 @@ BEGIN
         END IF;
         target := dataplat_internal.qualify_subject(r ->> 'subject', parent);
         SELECT v.version INTO number FROM dataplat.schema_version AS v
-         WHERE v.subject = target AND NOT v.deleted AND (v.version = (r ->> 'version')::int OR r ->> 'version' = '-1')
+         WHERE v.subject = target AND (NOT v.deleted AND r ->> 'version' = '-1' OR (with_deleted OR NOT v.deleted) AND v.version = (r ->> 'version')::int)
          ORDER BY v.version DESC LIMIT 1;
         IF NOT FOUND THEN
             PERFORM dataplat_internal.registry_fail(42201, format('no schema for reference "%s": subject "%s" version %s',
@@ -287,7 +288,7 @@ BEGIN
     RETURN checked;
 END;
 $$;
-COMMENT ON FUNCTION dataplat_internal.check_references(jsonb, text) IS 'references of a schema that stands in the context of a subject, each one to a version that is there';
+COMMENT ON FUNCTION dataplat_internal.check_references(jsonb, text, boolean) IS 'references of a schema that stands in the context of a subject, each one to a version that is there';
 
 -- What references lead to, directly and further on, each before those that name
 -- it.  The first of several with one name counts, as in Confluent's registry.
@@ -374,12 +375,13 @@ AS 'MODULE_PATHNAME', 'dp_registry_print_schema';
 COMMENT ON FUNCTION dataplat_internal.print_schema(text, text, text[], text[], boolean) IS
     'the text that says whether two schemas are the same, or its normal form; an error (42201) when it is no schema';
 
-CREATE OR REPLACE FUNCTION dataplat_internal.serialized_schema(schema text, ref_names text[], ref_texts text[])
+CREATE OR REPLACE FUNCTION dataplat_internal.schema_in_format(schema_type text, schema text, ref_names text[], ref_texts text[], format text)
 RETURNS text
 LANGUAGE c STABLE STRICT
 SET search_path = pg_catalog, pg_temp
-AS 'MODULE_PATHNAME', 'dp_registry_serialized_schema';
-COMMENT ON FUNCTION dataplat_internal.serialized_schema(text, text[], text[]) IS 'a Protobuf schema as a FileDescriptorProto in base64';
+AS 'MODULE_PATHNAME', 'dp_registry_schema_in_format';
+COMMENT ON FUNCTION dataplat_internal.schema_in_format(text, text, text[], text[], text) IS
+    'a schema in another form: resolved (Avro, references written out), serialized (Protobuf, a FileDescriptorProto in base64), ignore_extensions (Protobuf, without custom options); as it is when its language has no such form';
 
 CREATE OR REPLACE FUNCTION dataplat_internal.compare_schemas(schema_type text, old text, old_names text[], old_texts text[],
     new text, new_names text[], new_texts text[], lenient boolean, OUT type text, OUT path text, OUT message text, OUT compatible boolean)

@@ -352,6 +352,37 @@ $$;
 COMMENT ON FUNCTION dataplat_internal.restore_remote_mode(name, text, text, text) IS 'set or forget the mode of a subject in an external registry';
 REVOKE ALL ON FUNCTION dataplat_internal.restore_remote_mode(name, text, text, text) FROM PUBLIC;
 
+-- Give the configuration of a subject, or of the whole (NULL), where none is set
+-- there.  A row of the answer, or none.
+CREATE OR REPLACE FUNCTION dataplat_internal.export_setting(role_name name, server text, subject text)
+RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    here   jsonb := (SELECT dataplat_internal.config_as_json(c) FROM dataplat.registry_config AS c WHERE c.subject = coalesce(export_setting.subject, ':.:'));
+    level  text := here ->> 'compatibilityLevel';
+    path   text := '/config' || coalesce('/' || dataplat_internal.url_encode(subject), '');
+    result text := 'taken';
+    r      record;
+BEGIN
+    IF coalesce(here, '{}') = '{}' THEN
+        RETURN '[]';
+    END IF;
+    SELECT * INTO r FROM dataplat_internal.registry_request(role_name, server, 'GET', path);
+    -- The whole always has a level; the default one was not set by anybody.
+    IF r.status = 200 AND (subject IS NOT NULL OR r.answer <> '{"compatibilityLevel": "BACKWARD"}' OR here = r.answer) THEN
+        result := CASE WHEN r.answer @> here THEN 'same' ELSE 'conflict' END;
+    ELSE
+        PERFORM dataplat_internal.remote_change(role_name, server, 'PUT', path,
+            here - 'compatibilityLevel' || CASE WHEN level IS NULL THEN '{}' ELSE jsonb_build_object('compatibility', level) END);
+    END IF;
+    RETURN dataplat_internal.mirror_row(subject, NULL, NULL, result, 'config' || coalesce(' ' || level, ''));
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.export_setting(name, text, text) IS 'give a configuration to an external registry';
+REVOKE ALL ON FUNCTION dataplat_internal.export_setting(name, text, text) FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION dataplat_internal.command_export_registry(caller name, a jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -366,7 +397,6 @@ DECLARE
     r           record;
     s           text;
     v           jsonb;
-    level       text;
 BEGIN
     PERFORM dataplat_internal.check_registry_server(caller, server_name);
     versions := ARRAY(SELECT x FROM jsonb_array_elements(dataplat_internal.registry_rest(caller, 'schemas', '{"deleted": true}')) AS x
@@ -393,19 +423,15 @@ BEGIN
         RAISE;
     END;
     FOREACH s IN ARRAY names LOOP
-        IF EXISTS (SELECT FROM jsonb_array_elements(rows) AS x WHERE x ->> 'subject' = s AND x ->> 'result' <> 'same') THEN
+        -- Before the mode, which may forbid it.
+        rows := rows || dataplat_internal.export_setting(caller, server_name, s);
+        IF EXISTS (SELECT FROM jsonb_array_elements(rows) AS x WHERE x ->> 'subject' = s AND x ->> 'version' IS NOT NULL AND x ->> 'result' <> 'same') THEN
             PERFORM dataplat_internal.restore_remote_mode(caller, server_name, s, coalesce(modes ->> s, (SELECT m.mode FROM dataplat.registry_mode AS m WHERE m.subject = s)));
         END IF;
-        SELECT c.compatibility_level INTO level FROM dataplat.registry_config AS c WHERE c.subject = s AND c.compatibility_level IS NOT NULL;
-        IF FOUND THEN
-            SELECT * INTO r FROM dataplat_internal.registry_request(caller, server_name, 'GET', '/config/' || dataplat_internal.url_encode(s));
-            IF r.status <> 200 THEN
-                PERFORM dataplat_internal.remote_change(caller, server_name, 'PUT', '/config/' || dataplat_internal.url_encode(s), jsonb_build_object('compatibility', level));
-            END IF;
-            rows := rows || dataplat_internal.mirror_row(s, NULL, NULL,
-                CASE WHEN r.status <> 200 THEN 'taken' WHEN r.answer ->> 'compatibilityLevel' = level THEN 'same' ELSE 'conflict' END, 'config ' || level);
-        END IF;
     END LOOP;
+    IF a ->> 'subjects' IS NULL THEN
+        rows := rows || dataplat_internal.export_setting(caller, server_name, NULL);
+    END IF;
     RETURN rows;
 END;
 $$;

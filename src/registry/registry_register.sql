@@ -104,8 +104,8 @@ COMMENT ON FUNCTION dataplat_internal.check_rule_set(jsonb) IS 'a rule set as it
 
 -- ------------------------------------------------------------------ a schema that somebody holds in hands
 
--- What is given, checked, with the closure of its references; not yet printed.
-CREATE OR REPLACE FUNCTION dataplat_internal.draft_of(subject text, a jsonb)
+-- What is given, checked; not yet printed.
+CREATE OR REPLACE FUNCTION dataplat_internal.draft_of(subject text, a jsonb, deleted_refs boolean DEFAULT false)
 RETURNS dataplat_internal.schema_draft
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -120,21 +120,24 @@ BEGIN
         d.schema := a ->> 'schema';
         PERFORM dataplat_internal.check_schema_size(d.schema);
     END IF;
-    d.refs := dataplat_internal.check_references(a -> 'refs', subject);
+    d.refs := dataplat_internal.check_references(a -> 'refs', subject, deleted_refs);
     d.metadata := dataplat_internal.check_metadata(a -> 'metadata');
     d.rule_set := dataplat_internal.check_rule_set(a -> 'rule_set');
     RETURN d;
 END;
 $$;
-COMMENT ON FUNCTION dataplat_internal.draft_of(text, jsonb) IS 'a schema from the arguments of register_schema or lookup_schema';
+COMMENT ON FUNCTION dataplat_internal.draft_of(text, jsonb, boolean) IS 'a schema from the arguments of register_schema or lookup_schema';
 
--- Print it, so that it has an identity.
+-- Print it, so that it has an identity.  In the normal form references have an order, too.
 CREATE OR REPLACE FUNCTION dataplat_internal.print_draft(d dataplat_internal.schema_draft, normal boolean)
 RETURNS dataplat_internal.schema_draft
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF normal AND d.refs <> '[]' THEN
+        d.refs := (SELECT jsonb_agg(r ORDER BY r ->> 'subject' COLLATE "C", (r ->> 'version')::int, r ->> 'name' COLLATE "C") FROM jsonb_array_elements(d.refs) AS r);
+    END IF;
     SELECT x.names, x.texts INTO d.names, d.texts FROM dataplat_internal.closure_of(d.refs, d.subject) AS x;
     d.schema := dataplat_internal.print_schema(d.schema_type, d.schema, d.names, d.texts, normal);
     d.guid := dataplat_internal.schema_guid(d.schema, d.refs, d.metadata, d.rule_set);
@@ -206,36 +209,136 @@ END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.latest_content(text) IS 'content of the latest version of a subject';
 
--- The version that has this content; tried as it is given, then with the
--- metadata and rules that registering it would have added.
-CREATE OR REPLACE FUNCTION dataplat_internal.find_version(subject text, a jsonb, with_deleted boolean)
+-- Metadata without the number that a registry writes into it (confluent:version).
+CREATE OR REPLACE FUNCTION dataplat_internal.unnumbered_metadata(metadata jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF metadata #> '{properties,confluent:version}' IS NULL THEN
+        RETURN metadata;
+    ELSIF (metadata -> 'properties') - 'confluent:version' = '{}' THEN
+        RETURN NULLIF(metadata - 'properties', '{}');
+    END IF;
+    RETURN metadata #- '{properties,confluent:version}';
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.unnumbered_metadata(jsonb) IS 'metadata without the property confluent:version';
+
+-- A number that the caller did not give is none.
+CREATE OR REPLACE FUNCTION dataplat_internal.unnumbered_draft(d dataplat_internal.schema_draft, a jsonb)
+RETURNS dataplat_internal.schema_draft
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF a #> '{metadata,properties,confluent:version}' IS NULL THEN
+        d.metadata := dataplat_internal.unnumbered_metadata(d.metadata);
+    END IF;
+    RETURN d;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.unnumbered_draft(dataplat_internal.schema_draft, jsonb) IS 'a draft without the confluent:version that completing it added';
+
+-- An Avro schema in one text, as it is printed when it is sent so.  NULL when a
+-- reference leads nowhere any more.
+CREATE OR REPLACE FUNCTION dataplat_internal.resolved_text(schema text, refs jsonb, parent text, normal boolean)
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    x     record;
+    whole text;
+BEGIN
+    SELECT c.names, c.texts INTO x FROM dataplat_internal.closure_of(refs, parent) AS c;
+    whole := dataplat_internal.schema_in_format('AVRO', schema, x.names, x.texts, 'resolved');
+    RETURN CASE WHEN normal THEN dataplat_internal.print_schema('AVRO', whole, '{}', '{}', true) ELSE whole END;
+EXCEPTION WHEN invalid_parameter_value OR program_limit_exceeded THEN
+    RETURN NULL;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.resolved_text(text, jsonb, text, boolean) IS 'an Avro schema with its references written out';
+
+-- The version that a printed draft means without having its content: it was sent
+-- with its references written out, or without the number that the registry gave it.
+CREATE OR REPLACE FUNCTION dataplat_internal.version_like_draft(d dataplat_internal.schema_draft, normal boolean, with_deleted boolean)
 RETURNS SETOF dataplat.schema_version
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    d      dataplat_internal.schema_draft := dataplat_internal.draft_of(subject, a);
-    config dataplat.registry_config := dataplat_internal.config_in_scope(subject);
-    before dataplat.schema_content;
-    full_d dataplat_internal.schema_draft;
+    numbered boolean := d.metadata #> '{properties,confluent:version}' IS NOT NULL;
+    x        record;
 BEGIN
-    IF d.schema IS NULL THEN
-        RETURN;
-    END IF;
-    d := dataplat_internal.print_draft(d, coalesce((a ->> 'normalized')::boolean, false) OR coalesce(config.normalize, false));
-    RETURN QUERY SELECT * FROM dataplat_internal.version_of_draft(d, with_deleted);
-    IF FOUND THEN
-        RETURN;
-    END IF;
-    SELECT * INTO before FROM dataplat_internal.latest_content(subject);
-    full_d := dataplat_internal.complete_draft(d, before, config, NULL, false);
-    IF full_d.metadata IS DISTINCT FROM d.metadata OR full_d.rule_set IS DISTINCT FROM d.rule_set THEN
-        full_d.guid := dataplat_internal.schema_guid(full_d.schema, full_d.refs, full_d.metadata, full_d.rule_set);
-        RETURN QUERY SELECT * FROM dataplat_internal.version_of_draft(full_d, with_deleted);
-    END IF;
+    FOR x IN SELECT v, c.schema, c.refs
+               FROM dataplat.schema_version AS v
+               JOIN dataplat.schema_content AS c ON c.context = v.context AND c.id = v.id
+              WHERE v.subject = d.subject AND (with_deleted OR NOT v.deleted)
+                AND c.schema_type = d.schema_type AND c.rule_set IS NOT DISTINCT FROM d.rule_set
+                AND CASE WHEN numbered THEN c.metadata ELSE dataplat_internal.unnumbered_metadata(c.metadata) END IS NOT DISTINCT FROM d.metadata
+                AND (c.refs = d.refs AND c.schema = d.schema OR d.refs = '[]' AND c.refs <> '[]')
+              ORDER BY v.deleted, v.version DESC LOOP
+        IF x.schema = d.schema
+           OR d.schema_type = 'AVRO' AND x.refs <> '[]' AND dataplat_internal.resolved_text(x.schema, x.refs, d.subject, normal) = d.schema THEN
+            RETURN QUERY SELECT (x.v).*;
+            RETURN;
+        END IF;
+    END LOOP;
 END;
 $$;
-COMMENT ON FUNCTION dataplat_internal.find_version(text, jsonb, boolean) IS 'the version of a subject that a schema is, if it is one';
+COMMENT ON FUNCTION dataplat_internal.version_like_draft(dataplat_internal.schema_draft, boolean, boolean) IS
+    'the newest version of its subject that is this schema with its references written out, or with another confluent:version';
+
+-- The version that a schema is; tried as it is given, then with the metadata and
+-- rules that registering it would have added.  A "lookup" may refer to what is
+-- deleted, and finds the normal form of what it is given, too.
+CREATE OR REPLACE FUNCTION dataplat_internal.find_version(subject text, a jsonb, with_deleted boolean, lookup boolean DEFAULT false)
+RETURNS SETOF dataplat.schema_version
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    given  dataplat_internal.schema_draft := dataplat_internal.draft_of(subject, a, lookup);
+    config dataplat.registry_config := dataplat_internal.config_in_scope(subject);
+    normal boolean := coalesce((a ->> 'normalized')::boolean, false) OR coalesce(config.normalize, false);
+    before dataplat.schema_content;
+    d      dataplat_internal.schema_draft;
+    full_d dataplat_internal.schema_draft;
+BEGIN
+    IF given.schema IS NULL THEN
+        RETURN;
+    END IF;
+    LOOP
+        d := dataplat_internal.print_draft(given, normal);
+        RETURN QUERY SELECT * FROM dataplat_internal.version_of_draft(d, with_deleted);
+        IF FOUND THEN
+            RETURN;
+        END IF;
+        RETURN QUERY SELECT * FROM dataplat_internal.version_like_draft(d, normal, with_deleted);
+        IF FOUND THEN
+            RETURN;
+        END IF;
+        SELECT * INTO before FROM dataplat_internal.latest_content(subject);
+        full_d := dataplat_internal.complete_draft(d, before, config, NULL, false);
+        IF full_d.metadata IS DISTINCT FROM d.metadata OR full_d.rule_set IS DISTINCT FROM d.rule_set THEN
+            full_d.guid := dataplat_internal.schema_guid(full_d.schema, full_d.refs, full_d.metadata, full_d.rule_set);
+            RETURN QUERY SELECT * FROM dataplat_internal.version_of_draft(full_d, with_deleted);
+            IF FOUND THEN
+                RETURN;
+            END IF;
+            RETURN QUERY SELECT * FROM dataplat_internal.version_like_draft(full_d, normal, with_deleted);
+            IF FOUND THEN
+                RETURN;
+            END IF;
+        END IF;
+        EXIT WHEN normal OR NOT lookup;
+        normal := true;
+    END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.find_version(text, jsonb, boolean, boolean) IS 'the version of a subject that a schema is, if it is one';
 
 -- ------------------------------------------------------------------ register
 
@@ -337,6 +440,7 @@ DECLARE
     before       dataplat.schema_content;
     next_version int;
     mode         text;
+    normal       boolean;
     problems     text[];
 BEGIN
     IF want_id < 1 OR want_version < -1 THEN
@@ -368,11 +472,15 @@ BEGIN
     IF mode = 'READWRITE' THEN
         d := dataplat_internal.complete_draft(d, before, config, next_version, want_version IS NOT NULL);
     END IF;
-    d := dataplat_internal.print_draft(d, coalesce((a ->> 'normalized')::boolean, false) OR coalesce(config.normalize, false));
+    normal := coalesce((a ->> 'normalized')::boolean, false) OR coalesce(config.normalize, false);
+    d := dataplat_internal.print_draft(d, normal);
     PERFORM dataplat_internal.check_schema_size(d.schema);
 
     IF want_version IS NULL THEN
         SELECT * INTO hit FROM dataplat_internal.version_of_draft(d, false);
+        IF NOT FOUND THEN
+            SELECT * INTO hit FROM dataplat_internal.version_like_draft(dataplat_internal.unnumbered_draft(d, a), normal, false);
+        END IF;
         IF FOUND AND (want_id IS NULL OR want_id = hit.id) THEN
             RETURN jsonb_build_object('id', hit.id, 'version', hit.version, 'subject', hit.subject);
         END IF;
@@ -449,7 +557,7 @@ BEGIN
     PERFORM dataplat_internal.require_subject(q, coalesce(deleted, false));
     SELECT * INTO hit
       FROM dataplat_internal.find_version(q, jsonb_build_object('schema', schema, 'schema_type', schema_type, 'refs', refs, 'metadata', metadata,
-                                                                'rule_set', rule_set, 'normalized', normalized), coalesce(deleted, false));
+                                                                'rule_set', rule_set, 'normalized', normalized), coalesce(deleted, false), true);
     IF NOT FOUND THEN
         PERFORM dataplat_internal.registry_fail(40403, format('schema not found in subject "%s"', q));
     END IF;

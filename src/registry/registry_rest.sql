@@ -19,7 +19,7 @@
  *   operation              members of a                                                     answer
  *   subjects               subjectPrefix, deleted, deletedOnly, offset, limit               [name, ...]                     [schema_subjects]
  *   versions               subject, deleted, deletedOnly, deletedAsNegative, offset, limit  [1, 2, ...]                     [schema_versions]
- *   version                subject, version, deleted, format                                {subject, version, id, guid, schemaType, schema, references, metadata, ruleSet, ts, deleted}  [schema_versions]
+ *   version                subject, version, deleted, format, referenceFormat               {subject, version, id, guid, schemaType, schema, references, metadata, ruleSet, ts, deleted}  [schema_versions]
  *   version_schema         subject, version, deleted, format                                text                            [schema_versions]
  *   referencedby           subject, version, offset, limit                                  [id, ...]                       [schema_versions]
  *   metadata               subject, key, value (string or array), deleted                   as version                      [schema_versions]
@@ -28,7 +28,7 @@
  *   lookup                 subject, normalize, deleted, body                                as version                      [lookup_schema]
  *   delete_subject         subject, permanent                                               [1, 2, ...]                     [delete_subject]
  *   delete_version         subject, version, permanent                                      2                               [delete_schema_version]
- *   id                     id, subject, format, fetchMaxId                                  {guid, schemaType, schema, references, metadata, ruleSet, maxId}        [schema_by_id]
+ *   id                     id, subject, format, referenceFormat, fetchMaxId                 {subject, version, guid, schemaType, schema, references, metadata, ruleSet, maxId}   [schema_by_id]
  *   id_schema              id, subject, format                                              text                            [schema_by_id]
  *   id_subjects            id, subject, deleted, offset, limit                              [name, ...]                     [schema_by_id]
  *   id_versions            id, subject, deleted, offset, limit                              [{subject, version}, ...]       [schema_by_id]
@@ -43,9 +43,12 @@
  *   delete_config          subject                                                          what it was                     [set_compatibility]
  *   get_mode               subject, defaultToGlobal                                         {mode}                          [get_schema_mode]
  *   set_mode               subject, force, body {mode}                                      {mode}                          [set_schema_mode]
- *   delete_mode            subject                                                          {mode}, what it was             [set_schema_mode]
+ *   delete_mode            subject, recursive                                               {mode}, what it was             [set_schema_mode]
  *   compatibility          subject, version (none: all that the level asks for), verbose, normalize, body
  *                                                                                           {is_compatible, messages}       [check_compatibility]
+ *
+ * format: resolved (Avro: references written out), serialized (Protobuf: a descriptor in base64) or ignore_extensions (Protobuf); what a language does
+ * not know changes nothing.  referenceFormat: qualified names the contexts of references.
  *
  * Register, delete and set operations want a READ COMMITTED transaction of their own; at another level they may fail with 40001.
  */
@@ -104,8 +107,7 @@ COMMENT ON FUNCTION dataplat_internal.rest_arguments(jsonb) IS 'arguments of a f
 
 -- ------------------------------------------------------------------ answers
 
--- A schema's text in the form that is asked for: serialized (Protobuf, a
--- descriptor in base64), else as it is stored.
+-- A schema's text in the form that is asked for, else as it is stored.
 CREATE OR REPLACE FUNCTION dataplat_internal.formatted_schema(c dataplat.schema_content, format text)
 RETURNS text
 LANGUAGE plpgsql STABLE
@@ -114,11 +116,11 @@ AS $$
 DECLARE
     x record;
 BEGIN
-    IF c.schema_type = 'PROTOBUF' AND format = 'serialized' THEN
-        SELECT k.names, k.texts INTO x FROM dataplat_internal.closure_of(c.refs, ':' || c.context || ':') AS k;
-        RETURN dataplat_internal.serialized_schema(c.schema, x.names, x.texts);
+    IF coalesce(format, '') = '' OR c.schema_type = 'JSON' THEN
+        RETURN c.schema;
     END IF;
-    RETURN c.schema;
+    SELECT k.names, k.texts INTO x FROM dataplat_internal.closure_of(c.refs, ':' || c.context || ':') AS k;
+    RETURN dataplat_internal.schema_in_format(c.schema_type, c.schema, x.names, x.texts, format);
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.formatted_schema(dataplat.schema_content, text) IS 'text of a schema in a form that the REST API can be asked for';
@@ -150,6 +152,38 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.version_as_json(dataplat.schema_version, text) IS 'a version as the REST API shows it';
+
+-- Which version an id is shown as: that of the subject that was asked for, else a
+-- live one, else the first.
+CREATE OR REPLACE FUNCTION dataplat_internal.rest_use(c dataplat.schema_content, hint text)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN coalesce((SELECT jsonb_build_object('subject', v.subject, 'version', v.version)
+                       FROM dataplat.schema_version AS v WHERE v.context = c.context AND v.id = c.id
+                      ORDER BY v.subject IN (hint, ':' || c.context || ':' || hint) IS TRUE DESC, v.deleted, v.registered_at, v.subject COLLATE "C", v.version LIMIT 1), '{}');
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.rest_use(dataplat.schema_content, text) IS 'a version that has an id, for the REST API';
+
+-- With referenceFormat=qualified the subjects of references tell their context.
+CREATE OR REPLACE FUNCTION dataplat_internal.rest_references(answer jsonb, context text, a jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF a ->> 'referenceFormat' IS DISTINCT FROM 'qualified' OR NOT answer ? 'references' THEN
+        RETURN answer;
+    END IF;
+    RETURN answer || jsonb_build_object('references',
+        (SELECT jsonb_agg(r || jsonb_build_object('subject', dataplat_internal.qualify_subject(r ->> 'subject', ':' || context || ':')) ORDER BY nth)
+           FROM jsonb_array_elements(answer -> 'references') WITH ORDINALITY AS x (r, nth)));
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.rest_references(jsonb, text, jsonb) IS 'an answer of the REST API with its references as they were asked for';
 
 -- A subject of the default context that is not there may be meant in another one.
 CREATE OR REPLACE FUNCTION dataplat_internal.rest_version(a jsonb)
@@ -320,7 +354,7 @@ DECLARE
     hit     dataplat.schema_version;
 BEGIN
     PERFORM dataplat_internal.require_subject(q, gone);
-    SELECT * INTO hit FROM dataplat_internal.find_version(q, dataplat_internal.rest_arguments(a), gone);
+    SELECT * INTO hit FROM dataplat_internal.find_version(q, dataplat_internal.rest_arguments(a), gone, true);
     IF NOT FOUND THEN
         PERFORM dataplat_internal.registry_fail(40403, 'schema not found');
     END IF;
@@ -328,6 +362,29 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.rest_lookup(jsonb) IS 'find a schema in a subject for the REST API';
+
+-- "recursive", of a context: of its subjects, too; then it need not have one itself.
+CREATE OR REPLACE FUNCTION dataplat_internal.rest_delete_mode(caller name, a jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    own dataplat.registry_mode;
+    p   record;
+BEGIN
+    SELECT * INTO p FROM dataplat_internal.subject_parts(dataplat_internal.check_scope(a ->> 'subject'));
+    IF p.name <> '' OR NOT dataplat_internal.rest_flag(a, 'recursive') THEN
+        RETURN dataplat_internal.command_set_schema_mode(caller, jsonb_build_object('subject', a -> 'subject', 'mode', NULL));
+    END IF;
+    PERFORM dataplat_internal.lock_contexts(ARRAY[p.context]);
+    SELECT * INTO own FROM dataplat.registry_mode AS m WHERE m.subject = p.qualified;
+    DELETE FROM dataplat.registry_mode AS m
+     WHERE p.context IN ((SELECT x.context FROM dataplat_internal.subject_parts(m.subject) AS x), '.__GLOBAL');
+    RETURN jsonb_build_object('mode', own.mode);
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.rest_delete_mode(name, jsonb) IS 'forget the mode of a subject or context, or of all in a context, for the REST API';
 
 CREATE OR REPLACE FUNCTION dataplat_internal.rest_delete_context(a jsonb)
 RETURNS jsonb
@@ -339,6 +396,9 @@ DECLARE
 BEGIN
     IF coalesce(a ->> 'context', '') !~ '^:?\.' THEN
         PERFORM dataplat_internal.registry_fail(42208, format('invalid context "%s"', left(a ->> 'context', 100)), 'The name of a context begins with a dot.');
+    END IF;
+    IF name <> '.' AND NOT EXISTS (SELECT FROM dataplat_internal.schema_context AS x WHERE x.context = name) THEN
+        PERFORM dataplat_internal.registry_fail(40401, format('context "%s" not found', name));
     END IF;
     PERFORM dataplat_internal.lock_contexts(ARRAY[name]);
     IF EXISTS (SELECT FROM dataplat.schema_version AS v WHERE v.context = name) THEN
@@ -409,7 +469,7 @@ BEGIN
         RETURN dataplat_internal.rest_page((SELECT jsonb_agg(s.subject ORDER BY s.subject COLLATE "C")
             FROM dataplat_internal.subjects_with_prefix(a ->> 'subjectPrefix') AS s WHERE dataplat_internal.rest_sees(a, s.all_deleted)), a);
     WHEN 'versions' THEN RETURN dataplat_internal.rest_page(dataplat_internal.rest_versions(a), a);
-    WHEN 'version' THEN RETURN dataplat_internal.version_as_json(v, a ->> 'format');
+    WHEN 'version' THEN RETURN dataplat_internal.rest_references(dataplat_internal.version_as_json(v, a ->> 'format'), v.context, a);
     WHEN 'version_schema' THEN RETURN dataplat_internal.version_as_json(v, a ->> 'format') -> 'schema';
     WHEN 'referencedby' THEN RETURN dataplat_internal.rest_page(to_jsonb(dataplat_internal.referring_ids(v.subject, v.version)), a);
     WHEN 'metadata' THEN RETURN dataplat_internal.rest_metadata(a);
@@ -419,7 +479,8 @@ BEGIN
     WHEN 'delete_version' THEN RETURN dataplat_internal.command_delete_schema_version(who, a || jsonb_build_object('permanent', dataplat_internal.rest_flag(a, 'permanent')));
     WHEN 'delete_context' THEN RETURN dataplat_internal.rest_delete_context(a);
     WHEN 'id' THEN
-        RETURN dataplat_internal.content_as_json(c, a ->> 'format')
+        RETURN dataplat_internal.rest_references(dataplat_internal.content_as_json(c, a ->> 'format'), c.context, a)
+            || dataplat_internal.rest_use(c, a ->> 'subject')
             || CASE WHEN dataplat_internal.rest_flag(a, 'fetchMaxId')
                     THEN (SELECT jsonb_build_object('maxId', x.next_id - 1) FROM dataplat_internal.schema_context AS x WHERE x.context = c.context) ELSE '{}' END;
     WHEN 'id_schema' THEN RETURN to_jsonb(dataplat_internal.formatted_schema(c, a ->> 'format'));
@@ -444,7 +505,7 @@ BEGIN
     WHEN 'set_mode' THEN
         RETURN dataplat_internal.command_set_schema_mode(who, jsonb_build_object('subject', a -> 'subject', 'mode', coalesce(body ->> 'mode', ''),
                                                                                 'force', dataplat_internal.rest_flag(a, 'force')));
-    WHEN 'delete_mode' THEN RETURN dataplat_internal.command_set_schema_mode(who, jsonb_build_object('subject', a -> 'subject', 'mode', NULL));
+    WHEN 'delete_mode' THEN RETURN dataplat_internal.rest_delete_mode(who, a);
     WHEN 'compatibility' THEN
         RETURN dataplat_internal.compatibility_answer(dataplat_internal.rest_arguments(a)
             || jsonb_build_object('version', a -> 'version', 'verbose', dataplat_internal.rest_flag(a, 'verbose')));
@@ -473,7 +534,7 @@ BEGIN
     IF c.id IS NULL THEN
         PERFORM dataplat_internal.registry_fail(40403, format('schema %s not found', left(a ->> 'guid', 50)));
     END IF;
-    RETURN dataplat_internal.content_as_json(c, a ->> 'format');
+    RETURN dataplat_internal.content_as_json(c, a ->> 'format') || dataplat_internal.rest_use(c, NULL);
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.rest_guid(text, jsonb) IS 'the schema of a GUID, or its ids, for the REST API';

@@ -376,7 +376,7 @@ static const DpWebRoute routes[] = {
 	ROUTE("DELETE", "/subjects/{subject}", "delete_subject", "permanent"),
 	ROUTE("GET", "/subjects/{subject}/versions", "versions", "deletedAsNegative " LISTED),
 	ROUTE("POST", "/subjects/{subject}/versions", "register", "normalize format", STRICT_BODY),
-	ROUTE("GET", "/subjects/{subject}/versions/{version}", "version", "deleted format"),
+	ROUTE("GET", "/subjects/{subject}/versions/{version}", "version", "deleted format referenceFormat"),
 	ROUTE("DELETE", "/subjects/{subject}/versions/{version}", "delete_version", "permanent"),
 	ROUTE("GET", "/subjects/{subject}/versions/{version}/schema", "version_schema", "deleted format", 0, ANSWER_TEXT),
 	ROUTE("GET", "/subjects/{subject}/versions/{version}/referencedby", "referencedby", "offset limit"),
@@ -384,7 +384,7 @@ static const DpWebRoute routes[] = {
 
 	ROUTE("GET", "/schemas", "schemas", "subjectPrefix aliases deleted latestOnly ruleType offset limit"),
 	ROUTE("GET", "/schemas/types", "types", ""),
-	ROUTE("GET", "/schemas/ids/{id}", "id", "subject format fetchMaxId"),
+	ROUTE("GET", "/schemas/ids/{id}", "id", "subject format referenceFormat fetchMaxId"),
 	ROUTE("GET", "/schemas/ids/{id}/schema", "id_schema", "subject format", 0, ANSWER_TEXT),
 	ROUTE("GET", "/schemas/ids/{id}/subjects", "id_subjects", "subject deleted offset limit"),
 	ROUTE("GET", "/schemas/ids/{id}/versions", "id_versions", "subject deleted offset limit"),
@@ -403,10 +403,10 @@ static const DpWebRoute routes[] = {
 
 	ROUTE("GET", "/mode", "get_mode", "defaultToGlobal"),
 	ROUTE("PUT", "/mode", "set_mode", "force", STRICT_BODY),
-	ROUTE("DELETE", "/mode", "delete_mode", ""),
+	ROUTE("DELETE", "/mode", "delete_mode", "recursive"),
 	ROUTE("GET", "/mode/{subject}", "get_mode", "defaultToGlobal"),
 	ROUTE("PUT", "/mode/{subject}", "set_mode", "force", STRICT_BODY),
-	ROUTE("DELETE", "/mode/{subject}", "delete_mode", ""),
+	ROUTE("DELETE", "/mode/{subject}", "delete_mode", "recursive"),
 
 	ROUTE("POST", "/compatibility/subjects/{subject}/versions", "compatibility", "verbose normalize", STRICT_BODY),
 	ROUTE("POST", "/compatibility/subjects/{subject}/versions/{version}", "compatibility", "verbose normalize", STRICT_BODY),

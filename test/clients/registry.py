@@ -133,6 +133,14 @@ def references():
     assert [(r.name, r.subject, r.version) for r in got.references] == [("shop.Address", "py-address", 1)]
     refused(lambda: client().delete_version("py-address", 1), 422, 42206)
 
+    whole = client().get_schema(number, fmt="resolved").schema_str
+    assert json.loads(whole)["fields"][0]["type"]["name"] == "Address", whole
+    assert client().get_latest_version("py-customer", fmt="resolved").schema.schema_str == whole
+    assert client().lookup_schema("py-customer", Schema(whole, "AVRO")).schema_id == number
+    assert client().register_schema("py-customer", Schema(whole, "AVRO")) == number
+    assert client().get_versions("py-customer") == [1]
+    ok("a schema with its references written out is the same")
+
     serialize = AvroSerializer(client(), customer, conf={"auto.register.schemas": False, "use.latest.version": True})
     where = SerializationContext("py-customer", MessageField.VALUE)
     c.register_schema("py-customer-value", customer)

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# run.sh: "make check-clients", registry clients in Python, Go and Node, unchanged, against the HTTP worker.
+# run.sh: "make check-clients", registry clients in Python, Go, Node and Rust, unchanged, against the HTTP worker.
 #
-#	make check-clients ONLY=go
+#	make check-clients ONLY=go		or python, confluent_go, node, confluent_node, rust
 #
 # The clients come from their package indexes and stay in build/clients.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$HERE/../kit/private-pg.sh"
-: "${ONLY:=python go node}"
+: "${ONLY:=python go confluent_go node confluent_node rust}"
 # The Go that the client's go.mod asks for; Debian 12's is older.
 GO_WANTED=1.24
+CARGO_WANTED=1.85
 
 "$ROOT/test/kit/prereqs.sh" build test clients
 work=$ROOT/build/clients
@@ -39,11 +40,37 @@ run_go() {
 	"$work/go-client" "$@"
 }
 
-run_node() {
+run_confluent_go() {
+	(cd "$HERE/confluent-go" && "$(go_command)" build -o "$work/confluent-go-client" .)
+	"$work/confluent-go-client" "$@"
+}
+
+node_packages() {
 	mkdir -p "$work/node"
-	cp "$HERE"/node/package.json "$HERE"/node/registry.js "$work/node/"
-	[ -d "$work/node/node_modules/@kafkajs" ] || (cd "$work/node" && npm install --silent --no-audit --no-fund)
+	cp "$HERE"/node/package.json "$HERE"/node/*.js "$work/node/"
+	[ -d "$work/node/node_modules/$1" ] || (cd "$work/node" && npm install --silent --no-audit --no-fund)
+}
+
+run_node() {
+	node_packages @kafkajs/confluent-schema-registry
 	node "$work/node/registry.js" "$@"
+}
+
+run_confluent_node() {
+	node_packages @confluentinc/schemaregistry
+	node "$work/node/confluent.js" "$@"
+}
+
+# Debian's cargo is too old for what the client needs, and no package index
+# brings another: it runs where a newer one is.
+run_rust() {
+	if ! command -v cargo >/dev/null || ! printf '%s\n' "$CARGO_WANTED" "$(cargo --version | cut -d' ' -f2)" | sort -VC; then
+		echo "skipped - no cargo of version $CARGO_WANTED or newer"
+		return
+	fi
+	mkdir -p "$work/rust"
+	cp -r "$HERE/rust/Cargo.toml" "$HERE/rust/src" "$work/rust/"
+	(cd "$work/rust" && cargo run --quiet -- "$@")
 }
 
 place_open

@@ -33,7 +33,10 @@ SELECT dataplat.register_schema('same', '"int"');
 SELECT dataplat.register_schema('same', '"long"');
 SELECT dataplat.delete_schema_version('same', 2);
 SELECT dataplat.set_compatibility('FULL', 'money');
+SELECT dataplat.set_compatibility('NONE', 'clicks');
 SELECT dataplat.set_schema_mode('READONLY', 'clicks');
+SELECT dataplat.set_compatibility('BACKWARD_TRANSITIVE');
+SELECT dataplat.configure_registry('{"normalize": true}', 'form');
 EOQ
 
 my $all = q{SELECT v.subject, v.version, v.id, v.deleted, c.guid, c.schema_type, c.refs, c.metadata, dataplat.get_compatibility(v.subject, true), dataplat.get_schema_mode(v.subject, true)
@@ -50,15 +53,16 @@ CREATE USER MAPPING FOR PUBLIC SERVER first OPTIONS (username 'mirror', password
 CREATE USER MAPPING FOR PUBLIC SERVER third OPTIONS (username 'mirror', password 'canary-71d2');
 EOQ
 wait_until($node, q{SELECT bool_and(ok) FROM dataplat.test_connection('first')}, 'test_connection passes', db => 'second');
-is($node->safe_psql('second', sprintf $summary, q{dataplat.import_registry('first')}), 'taken 11', 'all is taken');
+is($node->safe_psql('second', sprintf $summary, q{dataplat.import_registry('first')}), 'taken 14', 'all is taken');
 is($node->safe_psql('second', $all), $original, 'and is the same');
-is($node->safe_psql('second', sprintf $summary, q{dataplat.import_registry('first')}), 'same 11', 'nothing happens the second time');
+is($node->safe_psql('second', sprintf $summary, q{dataplat.import_registry('first')}), 'same 14', 'nothing happens the second time');
 is($node->safe_psql('second', q{SELECT answer || ' ' || schema_type FROM dataplat_internal.fetch_schema('first', 2)}), 'found AVRO', 'readers of messages understand it, too');
 
 # Out.
-is($node->safe_psql('second', sprintf $summary, q{dataplat.export_registry('third')}), 'taken 10', 'all moves out');
+is($node->safe_psql('second', sprintf $summary, q{dataplat.export_registry('third')}), 'taken 13', 'all moves out');
 is($node->safe_psql('third', $all), $original, 'and is the same');
-is($node->safe_psql('second', sprintf $summary, q{dataplat.export_registry('third')}), 'same 10', 'nothing happens the second time');
+is($node->safe_psql('third', q{SELECT dataplat.get_compatibility() || ' ' || normalize FROM dataplat.registry_config WHERE subject = 'form'}), 'BACKWARD_TRANSITIVE true', 'with the level of all, and what else was configured');
+is($node->safe_psql('second', sprintf $summary, q{dataplat.export_registry('third')}), 'same 13', 'nothing happens the second time');
 
 # What differs is told and left alone.
 $node->safe_psql('third', q{SELECT dataplat.register_schema('new', '"bytes"')});

@@ -152,6 +152,9 @@ is("$r->{json}{id} $r->{json}{version}", '50 9', 'mode IMPORT takes id and versi
 answers('POST', '/subjects/s/versions', { schema => '"bytes"', id => 50, version => 10 }, '422 42207');
 answers('DELETE', '/mode/s', undef, { mode => 'IMPORT' });
 answers('GET', '/mode/s?defaultToGlobal=true', undef, { mode => 'READWRITE' });
+answers('PUT', '/mode/:.north:', { mode => 'READONLY' }, { mode => 'READONLY' });
+answers('DELETE', '/mode/:.north:?recursive=true', undef, { mode => 'READONLY' });
+answers('DELETE', '/mode/:.north:?recursive=true', undef, { mode => undef });
 
 # ---- references and metadata
 is(ask('POST', '/subjects/car/versions', { schema => '{"type":"record","name":"Car","fields":[{"name":"r","type":"r"}]}',
@@ -161,6 +164,20 @@ answers('GET', '/subjects/s/versions/1/referencedby', undef, [$car]);
 answers('DELETE', '/subjects/s/versions/1', undef, '422 42206');
 is(ask('GET', '/subjects/car/metadata?key=owner&value=ann')->{json}{version}, 1, 'by metadata');
 answers('GET', '/subjects/car/metadata?key=owner&value=bob', undef, '404 40402');
+
+# ---- forms of a schema, and one that is sent with its references written out
+my $whole = ask('GET', "/schemas/ids/$car/schema?format=resolved")->{body};
+is($whole, '{"type":"record","name":"Car","fields":[{"name":"r","type":' . $v1 . '}]}', 'format=resolved');
+$r = ask('GET', "/schemas/ids/$car?format=resolved");
+is("$r->{json}{subject} $r->{json}{version} $r->{json}{schema} $r->{json}{references}[0]{name}", "car 1 $whole r", 'by id, which tells subject and version');
+like(ask('GET', "/subjects/car/versions/1$_?format=resolved")->{body}, qr/fields.*fields/, "of version 1$_") foreach '', '/schema';
+is(ask('POST', '/subjects/car?format=resolved', { schema => $whole })->{json}{schema}, $whole, 'looked up as it is written out');
+is(ask('POST', '/subjects/car/versions', { schema => $whole, metadata => { properties => { owner => 'ann' } } })->{json}{id}, $car, 'and registered: the same id');
+answers('GET', '/subjects/car/versions', undef, [1]);
+answers('POST', '/subjects/car', { schema => $whole =~ s/int/long/r }, '404 40403');
+is(ask('GET', '/subjects/car/versions/1?referenceFormat=qualified')->{json}{references}[0]{subject}, 's', 'subjects of the default context need no more');
+is(ask('GET', "/subjects/p/versions/1/schema?format=$_->[0]")->{body}, $_->[1], "Protobuf, format=$_->[0]")
+  foreach [ 'serialized', 'CgdkZWZhdWx0IhEKAU0SDAoBYRgBIAEoBVIBYWIGcHJvdG8z' ], [ 'ignore_extensions', "syntax = \"proto3\";\n\nmessage M {\n  int32 a = 1;\n}\n" ], [ 'resolved', ask('GET', '/subjects/p/versions/1/schema')->{body} ];
 
 # ---- deletes
 answers('DELETE', '/subjects/s/versions/2?permanent=true', undef, '404 40407');
@@ -200,6 +217,12 @@ answers('PUT', '/contexts/.west/config', { compatibility => 'NONE' }, { compatib
 answers('GET', '/config/:.west:', undef, { compatibilityLevel => 'NONE' });
 answers('POST', '/contexts/.west/compatibility/subjects/s/versions/1', { schema => $v1 }, { is_compatible => JSON::PP::true });
 answers('DELETE', '/contexts/.west', undef, '422 42211');
+answers('DELETE', '/contexts/.nowhere', undef, '404 40401');
+
+# ---- what Confluent has beside its registry is not there, and says so as paths do that nobody knows
+answers($_->[0], $_->[1], $_->[2], '404 404')
+  foreach [ 'GET', '/exporters' ], [ 'POST', '/exporters', { name => 'x' } ], [ 'GET', '/exporters/x/status' ], [ 'GET', '/dek-registry/v1/keks' ], [ 'GET', '/catalog/v1/types/tagdefs' ],
+  [ 'GET', '/associations/resources/-/orders?resourceType=topic&associationType=value' ];
 
 # ---- a large one, and many at a time on one connection
 my $big = record(map { [ "field_$_", 'string', 'x' x 60 ] } 1 .. 5000);
