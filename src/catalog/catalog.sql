@@ -300,16 +300,18 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- Relations with message contents, for operators only.
-    contents CONSTANT text[] := '{dead_letter,column_profile}';
+    -- Relations with contents of messages and rows, for operators only.
+    contents CONSTANT text[] := '{dead_letter,quarantine,column_profile}';
+    -- Columns that may hold some; of the others viewers may read all.
+    withheld CONSTANT jsonb := '{"validation_result": ["result", "exception_info"], "observed_statement": ["statement"]}';
     -- Looking, and saying something of what one owns: those functions ask whose the object is.
     viewer CONSTANT text[] := '{command,show_create,version,wait_for_source,wait_for_pipeline,metrics,lookup_schema,schema_by_id,
         schema_by_guid,schema_versions,schema_subjects,check_compatibility,check_schema_files,schema_diff,validate_schema,get_compatibility,
         describe,search_catalog,data_dictionary,export_contract,check_contract,set_owner,remove_owner,set_description,set_domain,
         deprecate,undeprecate,add_tag,remove_tag,set_classification,assign_term,unassign_term,
-        get_schema_mode,column_lineage,upstream,downstream,impact,lineage_graph,lineage_cycles,refresh_lineage,preview_change,add_expectation,alter_expectation,drop_expectation,create_suite,alter_suite,drop_suite,validate_expectation,validate,
-        profile,profile_drift,suggest_expectations,column_state_values,column_state_rank,column_state_quantile}';
-    operator CONSTANT text[] := '{adopt,refresh_catalog,
+        get_schema_mode,openlineage_event,quality_score,detect_anomalies,column_lineage,upstream,downstream,impact,lineage_graph,lineage_cycles,refresh_lineage,preview_change,add_expectation,alter_expectation,drop_expectation,create_suite,alter_suite,drop_suite,validate_expectation,validate,
+        profile,profile_drift,suggest_expectations,column_state,merge_column_states,column_state_values,column_state_rank,column_state_quantile}';
+    operator CONSTANT text[] := '{adopt,refresh_catalog,quality_report,
         open_dead_letters,pause_source,resume_source,seek_source,replay_source,test_source,
         ingest_once,peek_topic,test_connection,retry_dead_letters,fix_dead_letter,discard_dead_letters,
         accept_data_loss,start_dev_broker,stop_dev_broker,pause_pipeline,resume_pipeline,reset_pipeline,
@@ -334,13 +336,20 @@ BEGIN
     -- Relations of schema dataplat, and the functions that their views call.
     FOR r IN
         SELECT c.oid::regclass AS relation,
-               CASE WHEN c.relname = ANY (contents) THEN 'dataplat_operator' ELSE 'dataplat_viewer' END AS grantee
+               CASE WHEN c.relname = ANY (contents) OR withheld ? c.relname THEN 'dataplat_operator' ELSE 'dataplat_viewer' END AS grantee,
+               (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum)
+                  FROM pg_catalog.pg_attribute AS a
+                 WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+                   AND withheld ? c.relname AND NOT (withheld -> c.relname) ? a.attname) AS open_columns
           FROM pg_catalog.pg_class AS c
          WHERE c.relnamespace = 'dataplat'::regnamespace
            AND c.relkind IN ('r', 'p', 'v', 'm')
          ORDER BY c.relname
     LOOP
         EXECUTE pg_catalog.format('GRANT SELECT ON %s TO %I', r.relation, r.grantee);
+        IF r.open_columns IS NOT NULL THEN
+            EXECUTE pg_catalog.format('GRANT SELECT (%s) ON %s TO dataplat_viewer', r.open_columns, r.relation);
+        END IF;
     END LOOP;
     FOR r IN
         SELECT DISTINCT p.oid::regprocedure AS function
@@ -363,7 +372,7 @@ BEGIN
                END AS grantee
           FROM pg_catalog.pg_proc AS p
          WHERE p.pronamespace = 'dataplat'::regnamespace
-           AND p.prokind = 'f'
+           AND p.prokind IN ('f', 'a')
            AND NOT p.proname = ANY (never)
          ORDER BY p.proname
     LOOP

@@ -31,6 +31,21 @@ $$;
 COMMENT ON FUNCTION dataplat_internal.describe_meaning(text) IS 'section of describe(): what a dataset is';
 REVOKE ALL ON FUNCTION dataplat_internal.describe_meaning(text) FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION dataplat_internal.readers_of(relation oid)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT concat_ws('; ',
+               (SELECT string_agg(DISTINCT CASE a.grantee WHEN 0 THEN 'everybody' ELSE pg_get_userbyid(a.grantee)::text END, ', ')
+                  FROM aclexplode(c.relacl) AS a WHERE a.privilege_type = 'SELECT' AND a.grantee <> c.relowner),
+               CASE WHEN c.relrowsecurity THEN 'row policies say which rows' END)
+      FROM pg_class AS c
+     WHERE c.oid = relation AND (c.relrowsecurity OR EXISTS (SELECT FROM aclexplode(c.relacl) AS a WHERE a.privilege_type = 'SELECT' AND a.grantee <> c.relowner));
+$$;
+COMMENT ON FUNCTION dataplat_internal.readers_of(oid) IS 'roles besides its owner that may read a relation; NULL when there are none';
+REVOKE ALL ON FUNCTION dataplat_internal.readers_of(oid) FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION dataplat_internal.describe_owner(object text, OUT label text, OUT value text)
 RETURNS SETOF record
 LANGUAGE sql VOLATILE
@@ -42,7 +57,8 @@ AS $$
            (1, 'Owner', CASE WHEN d.owners <> '{}' THEN array_to_string(d.owners, ', ') ELSE d.owner || ' (owns the object)' END),
            (2, 'Written by', d.written_by),
            (3, 'Size', CASE WHEN d.rows_estimate IS NOT NULL THEN format('about %s rows, %s', d.rows_estimate, pg_size_pretty(d.bytes_estimate)) END),
-           (4, 'Use', CASE d.uses_from WHEN 'statements' THEN format('named in %s statements', d.uses) WHEN 'scans' THEN format('%s scans', d.uses) END)) AS v (place, label, value)
+           (4, 'Use', CASE d.uses_from WHEN 'statements' THEN format('named in %s statements', d.uses) WHEN 'scans' THEN format('%s scans', d.uses) END),
+           (5, 'Readers', dataplat_internal.readers_of(dataplat_internal.dataset_relation(d.object)))) AS v (place, label, value)
      WHERE d.object = describe_owner.object AND v.value IS NOT NULL ORDER BY v.place;
 $$;
 COMMENT ON FUNCTION dataplat_internal.describe_owner(text) IS 'section of describe(): whose a dataset is, who writes it, how large it is';

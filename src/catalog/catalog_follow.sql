@@ -21,6 +21,35 @@ AS $$
 $$;
 COMMENT ON FUNCTION dataplat_internal.relation_columns(oid) IS 'the columns of a relation: [{"attnum", "name", "type", "not_null"}]';
 
+CREATE OR REPLACE FUNCTION dataplat_internal.register_rename_follower(kind text, rename_function text)
+RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    INSERT INTO dataplat_internal.rename_follower AS f (kind, rename_function)
+    VALUES ($1, $2)
+        ON CONFLICT ON CONSTRAINT rename_follower_pkey DO UPDATE SET rename_function = excluded.rename_function
+     WHERE f.rename_function IS DISTINCT FROM excluded.rename_function;
+$$;
+COMMENT ON FUNCTION dataplat_internal.register_rename_follower(text, text) IS 'let a room hear of datasets and columns that have other names now';
+REVOKE ALL ON FUNCTION dataplat_internal.register_rename_follower(text, text) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION dataplat_internal.tell_renamed(from_object text, to_object text, columns jsonb)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    f dataplat_internal.rename_follower;
+BEGIN
+    FOR f IN SELECT * FROM dataplat_internal.rename_follower AS r ORDER BY r.kind LOOP
+        EXECUTE 'SELECT ' || f.rename_function || '($1, $2, $3)' USING from_object, to_object, columns;
+    END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.tell_renamed(text, text, jsonb) IS 'tell the rooms above that a dataset, or columns of it, have other names';
+REVOKE ALL ON FUNCTION dataplat_internal.tell_renamed(text, text, jsonb) FROM PUBLIC;
+
 -- What was said of one name goes to another; what that has already, it keeps.
 CREATE OR REPLACE FUNCTION dataplat_internal.move_object(from_object text, to_object text)
 RETURNS void
@@ -44,6 +73,7 @@ BEGIN
     END IF;
     DELETE FROM dataplat_internal.catalog_document AS d WHERE d.object = from_object;
     DELETE FROM dataplat_internal.dataset_usage AS u WHERE u.object = from_object;
+    PERFORM dataplat_internal.tell_renamed(from_object, to_object, NULL);
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.move_object(text, text) IS 'let what was said of one dataset be said of another name';
@@ -72,6 +102,7 @@ BEGIN
         EXECUTE format('INSERT INTO %1$s SELECT (jsonb_populate_record(NULL::%1$s, m || jsonb_build_object(''column_name'', $2 ->> (m ->> ''column_name'')))).*'
                        ' FROM jsonb_array_elements($1) AS m ON CONFLICT DO NOTHING', t) USING moved, renamed;
     END LOOP;
+    PERFORM dataplat_internal.tell_renamed(of_object, of_object, renamed);
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.move_columns(text, jsonb, jsonb) IS 'let what was said of columns follow their new names';

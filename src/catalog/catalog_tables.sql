@@ -100,6 +100,14 @@ CREATE TABLE dataplat_internal.dataset_provider (
 COMMENT ON TABLE dataplat_internal.dataset_provider IS
     'functions of the rooms above without arguments that return dataset_facts; filled by register_dataset_provider()';
 
+CREATE TABLE dataplat_internal.rename_follower (
+    kind            text PRIMARY KEY,
+    rename_function text NOT NULL
+);
+COMMENT ON TABLE dataplat_internal.rename_follower IS
+    'functions (from_object text, to_object text, columns jsonb) of the rooms above that are called when a dataset has another name (columns NULL), or columns of it have '
+    '({"old": "new"}, both objects the same); filled by register_rename_follower()';
+
 -- Not dumped: oids mean nothing elsewhere.  Names are the truth of a dump.
 CREATE TABLE dataplat_internal.known_dataset (
     relid   oid PRIMARY KEY,

@@ -178,6 +178,29 @@ END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.freshen_lineage() IS 'read lineage afresh if something has changed since it was read';
 
+-- Edges that are told once go with their tables and columns; those that hold
+-- no more keep the names of their time.  Pipelines, views and the like are
+-- read again instead.
+CREATE OR REPLACE FUNCTION dataplat_internal.rename_lineage(from_object text, to_object text, columns jsonb)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE dataplat_internal.lineage_edge AS e
+       SET output_node = CASE e.output_node WHEN from_object THEN to_object ELSE e.output_node END,
+           output_column = CASE e.output_node WHEN from_object THEN coalesce(columns ->> e.output_column, e.output_column) ELSE e.output_column END,
+           input_node = CASE e.input_node WHEN from_object THEN to_object ELSE e.input_node END,
+           input_column = CASE e.input_node WHEN from_object THEN coalesce(columns ->> e.input_column, e.input_column) ELSE e.input_column END
+     WHERE e.valid_to IS NULL
+       AND (e.output_node = from_object AND (columns IS NULL OR columns ? e.output_column)
+            OR e.input_node = from_object AND (columns IS NULL OR columns ? e.input_column))
+       AND e.origin NOT IN (SELECT p.origin FROM dataplat_internal.lineage_provider AS p);
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.rename_lineage(text, text, jsonb) IS 'let edges that nobody reads afresh follow a renamed table or renamed columns';
+SELECT dataplat_internal.register_rename_follower('lineage', 'dataplat_internal.rename_lineage');
+
 CREATE OR REPLACE FUNCTION dataplat_internal.command_refresh_lineage(caller name, a jsonb)
 RETURNS jsonb
 LANGUAGE sql

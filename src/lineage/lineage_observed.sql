@@ -72,3 +72,17 @@ END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.record_observed(jsonb) IS 'write what tagged statements were seen to do; called at the end of their transaction';
 REVOKE ALL ON FUNCTION dataplat_internal.record_observed(jsonb) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION dataplat_internal.trim_observed(older_than interval, at_most int)
+RETURNS bigint
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH gone AS (
+        DELETE FROM dataplat.observed_statement AS o
+         WHERE o.statement_id IN (SELECT s.statement_id FROM dataplat.observed_statement AS s WHERE s.at < now() - older_than ORDER BY s.at LIMIT at_most)
+        RETURNING 1)
+    SELECT count(*) FROM gone;
+$$;
+COMMENT ON FUNCTION dataplat_internal.trim_observed(interval, int) IS 'forget old observed statements, the oldest first; their lineage stays';
+REVOKE ALL ON FUNCTION dataplat_internal.trim_observed(interval, int) FROM PUBLIC;

@@ -46,8 +46,10 @@
 
 /* A statement's text is kept up to here, in bytes. */
 #define TEXT_LIMIT 8192
-/* More notes in one transaction, or of rolled back ones, are not taken. */
+/* More notes in one transaction are not taken; of so many that could not be written yet, all are forgotten. */
 #define MAX_NOTES 1000
+/* Schemas of a search_path that tell statements of one text apart. */
+#define MAX_PATH 16
 /* A tag stands within the first bytes of a text. */
 #define TAG_LIMIT 2048
 
@@ -129,7 +131,8 @@ is_observed(const char *text)
 	if (observe_lineage == OBSERVE_TAGGED && (run_id == NULL || run_id[0] == '\0') &&
 		dbt_node(debug_query_string) == NULL && dbt_node(text) == NULL)
 		return false;
-	return !IsParallelWorker() && !InitializingParallelWorker && !is_our_worker() && !RecoveryInProgress() &&
+	/* In parallel mode nothing can be written, nor a subtransaction begun. */
+	return !IsInParallelMode() && !InitializingParallelWorker && !is_our_worker() && !RecoveryInProgress() &&
 		IsTransactionState() && OidIsValid(get_extension_oid("dataplat", true));
 }
 
@@ -166,10 +169,17 @@ job_of(const char *text, const char *statement, int len)
 	return psprintf("query:%s", hash);
 }
 
+/* By the text, the place in it, and the schemas in which its names are looked up. */
 static uint64
 key_of(const char *text, int location)
 {
-	return hash_combine64(hash_bytes_extended((const unsigned char *) text, strlen(text), 0), Max(location, 0));
+	uint64		key = hash_combine64(hash_bytes_extended((const unsigned char *) text, strlen(text), 0), Max(location, 0));
+	Oid			path[MAX_PATH];
+	int			schemas = Min(fetch_search_path_array(path, MAX_PATH), MAX_PATH);
+
+	for (int i = 0; i < schemas; i++)
+		key = hash_combine64(key, path[i]);
+	return key;
 }
 
 /* ---- the lineage of what was analysed ---- */
@@ -195,14 +205,12 @@ after_analysis(ParseState *pstate, Query *query, JumbleState *jstate)
 
 /* ---- notes ---- */
 
-/* Tables of the platform and of the server are no datasets. */
-static bool
-is_internal(Oid relid)
+static void
+forget_all(void)
 {
-	const char *schema = OidIsValid(relid) ? get_namespace_name(get_rel_namespace(relid)) : NULL;
-
-	return schema != NULL && (strcmp(schema, "dataplat") == 0 || strcmp(schema, "dataplat_internal") == 0 ||
-							  strcmp(schema, "pg_catalog") == 0 || strcmp(schema, "information_schema") == 0);
+	notes = late = NIL;
+	if (context)
+		MemoryContextReset(context);
 }
 
 /* The note of a statement that begins; the one before, if it is the same once more. */
@@ -215,7 +223,7 @@ take_note(const char *command, const char *text, int location, int len, DpLineag
 	const char *statement;
 	int			statement_len;
 
-	if (is_internal(target))
+	if (dp_observed_is_internal(target))
 		return NULL;
 	if (note && note->key == key && note->state == DP_OBSERVED_DONE && note->subid == GetCurrentSubTransactionId() &&
 		note->target == target && target != InvalidOid)
@@ -226,6 +234,8 @@ take_note(const char *command, const char *text, int location, int len, DpLineag
 	}
 	if (list_length(notes) >= MAX_NOTES)
 		return NULL;
+	if (notes == NIL && list_length(late) >= MAX_NOTES)
+		forget_all();
 	old = MemoryContextSwitchTo(dp_observed_context());
 	statement = statement_of(text, location, len, &statement_len);
 	note = palloc0(sizeof(DpObserved));
@@ -511,19 +521,14 @@ process_utility(PlannedStmt *pstmt, const char *text, bool read_only_tree, Proce
 
 /* ---- the end of transactions ---- */
 
-static void
-forget_all(void)
-{
-	notes = late = NIL;
-	if (context)
-		MemoryContextReset(context);
-}
-
-/* A serializable transaction must not fail for our rows; a read-only one cannot write them. */
+/*
+ * A transaction with one snapshot does not see what others told of the same
+ * job since, and must not fail for our rows; a read-only one cannot write them.
+ */
 static bool
 may_write(void)
 {
-	return !XactReadOnly && !IsolationIsSerializable() && !IsInParallelMode() && !RecoveryInProgress();
+	return !XactReadOnly && !IsolationUsesXactSnapshot() && !IsInParallelMode() && !RecoveryInProgress();
 }
 
 static void
@@ -641,6 +646,27 @@ subtransaction_ends(SubXactEvent event, SubTransactionId my, SubTransactionId pa
 	}
 }
 
+/* ---- what the platform does by itself ---- */
+
+int
+dp_observe_pause(void)
+{
+	int			nestlevel;
+
+	if (observe_lineage == OBSERVE_OFF || is_our_worker())
+		return 0;
+	nestlevel = NewGUCNestLevel();
+	(void) set_config_option("dataplat.observe_lineage", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	return nestlevel;
+}
+
+void
+dp_observe_resume(int nestlevel)
+{
+	if (nestlevel != 0)
+		AtEOXact_GUC(false, nestlevel);
+}
+
 /* ---- settings ---- */
 
 static bool
@@ -678,6 +704,7 @@ dp_observe_init(void)
 							   "The run, a UUID, that this session's statements belong to.",
 							   "Statements that write are recorded in dataplat.observed_statement under it.",
 							   &run_id, "", PGC_USERSET, 0, check_run_id, NULL, NULL);
+	dp_observed_record_init();
 	prev_analyze = post_parse_analyze_hook;
 	post_parse_analyze_hook = after_analysis;
 	prev_start = ExecutorStart_hook;

@@ -68,7 +68,10 @@ extern DpLineage *dp_observed_analyse(Query *query, const char *text);
 extern void dp_observed_remember(uint64 key, DpLineage *lineage);
 extern DpLineage *dp_observed_recall(uint64 key);
 
-/* Edges of all that a lineage writes, in the current memory context. */
+/* Tables of the platform and of the server are no datasets. */
+extern bool dp_observed_is_internal(Oid relid);
+
+/* Edges between datasets of all that a lineage writes, in the current memory context. */
 extern List *dp_observed_edges(DpLineage *lineage);
 
 /*
@@ -76,6 +79,9 @@ extern List *dp_observed_edges(DpLineage *lineage);
  * now.  Nothing goes wrong for the caller; false: not written.
  */
 extern bool dp_observed_write(List *notes);
+
+/* Its setting, and the chore that forgets what is old. */
+extern void dp_observed_record_init(void);
 
 /*
  * Run it in a subtransaction of its own; what goes wrong there goes no further.

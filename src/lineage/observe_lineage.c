@@ -15,6 +15,7 @@
 #include "nodes/parsenodes.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/hsearch.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
@@ -184,6 +185,15 @@ dp_observed_recall(uint64 key)
 
 /* ---- edges ---- */
 
+bool
+dp_observed_is_internal(Oid relid)
+{
+	const char *schema = OidIsValid(relid) ? get_namespace_name(get_rel_namespace(relid)) : NULL;
+
+	return schema != NULL && (strcmp(schema, "dataplat") == 0 || strcmp(schema, "dataplat_internal") == 0 ||
+							  strcmp(schema, "pg_catalog") == 0 || strcmp(schema, "information_schema") == 0);
+}
+
 static void
 add_edges(List **edges, DpLineage *lineage)
 {
@@ -196,6 +206,8 @@ add_edges(List **edges, DpLineage *lineage)
 
 		if (!OidIsValid(lineage->target) && lineage->target_name == NULL)
 			break;				/* it is shown to somebody, not written */
+		if (dp_observed_is_internal(lineage->target) || dp_observed_is_internal(source->relid))
+			continue;
 		edge = palloc0(sizeof(DpObservedEdge));
 		edge->target = lineage->target;
 		edge->target_name = OidIsValid(lineage->target) ? dp_lineage_relation_name(lineage->target) :

@@ -19,26 +19,102 @@
 #include "catalog/pg_authid.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/hsearch.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "launcher/launcher.h"
 #include "lineage/observe_int.h"
 
-/* Unseen tables that feed unseen tables are followed so far. */
-#define MAX_UNSEEN 8
 /* Edges into temporary tables that a session remembers. */
 #define MAX_SESSION_EDGES 10000
 
+#define SECONDS_BETWEEN_TRIMS 600
+#define STATEMENTS_A_TURN 100000
+
+static int	observed_retention = 90 * 24 * 60;
+
 static MemoryContext session_context = NULL;
 static List *session_edges = NIL;	/* DpObservedEdge into temporary tables */
+
+/* ---- edges, each once ---- */
+
+/* What makes an edge another one than the next; all of it is hashed. */
+typedef struct EdgeKey
+{
+	Oid			target;
+	int32		output;
+	Oid			source;
+	int32		attno;
+	int32		kind;
+	int32		masking;
+	uint32		name;			/* of sources without an oid */
+} EdgeKey;
+
+/* The edges that lead into a table. */
+typedef struct Into
+{
+	Oid			target;
+	List	   *edges;			/* DpObservedEdge */
+} Into;
+
+static HTAB *
+make_table(const char *name, Size keysize, Size entrysize)
+{
+	HASHCTL		ctl = {.keysize = keysize, .entrysize = entrysize, .hcxt = CurrentMemoryContext};
+
+	return hash_create(name, 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+static bool
+is_first(HTAB *seen, DpObservedEdge *edge)
+{
+	EdgeKey		key;
+	bool		found;
+
+	memset(&key, 0, sizeof(key));
+	key.target = edge->target;
+	key.output = edge->output;
+	key.source = edge->source;
+	key.attno = edge->attno;
+	key.kind = edge->kind;
+	key.masking = edge->masking;
+	if (!OidIsValid(edge->source) && edge->source_name)
+		key.name = string_hash(edge->source_name, strlen(edge->source_name) + 1);
+	(void) hash_search(seen, &key, HASH_ENTER, &found);
+	return !found;
+}
+
+static HTAB *
+edges_by_target(List *edges)
+{
+	HTAB	   *by_target = make_table("dataplat edges by target", sizeof(Oid), sizeof(Into));
+	HTAB	   *seen = make_table("dataplat known edges", sizeof(EdgeKey), sizeof(EdgeKey));
+	ListCell   *lc;
+
+	foreach(lc, edges)
+	{
+		DpObservedEdge *edge = lfirst(lc);
+		Into	   *into;
+		bool		found;
+
+		if (!OidIsValid(edge->target) || !is_first(seen, edge))
+			continue;
+		into = hash_search(by_target, &edge->target, HASH_ENTER, &found);
+		into->edges = lappend(found ? into->edges : NIL, edge);
+	}
+	hash_destroy(seen);
+	return by_target;
+}
 
 /* ---- tables that nobody sees afterwards ---- */
 
@@ -48,25 +124,21 @@ is_unseen(Oid relid)
 	return OidIsValid(relid) && (get_rel_name(relid) == NULL || isAnyTempNamespace(get_rel_namespace(relid)));
 }
 
-static void through_unseen(DpObservedEdge *edge, List *known, int depth, List **result);
-
-/* What stands for "edge", whose source is unseen, given an edge into that source. */
-static void
-replace_by(DpObservedEdge *edge, DpObservedEdge *inner, List *known, int depth, List **result)
+/* What stands for "edge", given an edge into its source; NULL: that one is about other columns. */
+static DpObservedEdge *
+step_back(DpObservedEdge *edge, DpObservedEdge *inner)
 {
 	DpObservedEdge *next;
 
-	if (inner->target != edge->source || inner == edge)
-		return;
 	if (inner->output != 0 && inner->output != edge->attno)
-		return;
+		return NULL;
 	next = palloc(sizeof(DpObservedEdge));
 	*next = *edge;
 	if (inner->output == 0)
 	{
 		next->output = 0;
 		next->output_name = NULL;
-		next->kind = dp_lineage_merge(inner->kind, inner->kind);
+		next->kind = inner->kind;
 		next->masking = inner->masking;
 	}
 	else
@@ -78,12 +150,19 @@ replace_by(DpObservedEdge *edge, DpObservedEdge *inner, List *known, int depth, 
 	next->attno = inner->attno;
 	next->source_name = inner->source_name;
 	next->source_column = inner->source_column;
-	through_unseen(next, known, depth + 1, result);
+	return next;
 }
 
+/*
+ * Put what stands for an edge into the result: itself, or what its unseen
+ * source was made of.  No place is gone through twice in the same way, so
+ * tables that are updated from themselves, again and again, cost no more.
+ */
 static void
-through_unseen(DpObservedEdge *edge, List *known, int depth, List **result)
+through_unseen(DpObservedEdge *edge, HTAB *by_target, List **result)
 {
+	HTAB	   *seen;
+	List	   *waiting;
 	ListCell   *lc;
 
 	if (!is_unseen(edge->source))
@@ -91,48 +170,72 @@ through_unseen(DpObservedEdge *edge, List *known, int depth, List **result)
 		*result = lappend(*result, edge);
 		return;
 	}
-	if (depth >= MAX_UNSEEN)
-		return;
-	foreach(lc, known)
-		replace_by(edge, lfirst(lc), known, depth, result);
-	foreach(lc, session_edges)
-		replace_by(edge, lfirst(lc), known, depth, result);
+	seen = make_table("dataplat unseen edges", sizeof(EdgeKey), sizeof(EdgeKey));
+	waiting = list_make1(edge);
+	while (waiting != NIL)
+	{
+		DpObservedEdge *at = llast(waiting);
+		Into	   *into = hash_search(by_target, &at->source, HASH_FIND, NULL);
+
+		CHECK_FOR_INTERRUPTS();
+		waiting = list_delete_last(waiting);
+		foreach(lc, into ? into->edges : NIL)
+		{
+			DpObservedEdge *next = step_back(at, lfirst(lc));
+
+			if (next == NULL || !is_first(seen, next))
+				continue;
+			if (is_unseen(next->source))
+				waiting = lappend(waiting, next);
+			else
+				*result = lappend(*result, next);
+		}
+	}
+	hash_destroy(seen);
+}
+
+static DpObservedEdge *
+copy_edge(DpObservedEdge *edge)
+{
+	DpObservedEdge *copy = palloc(sizeof(DpObservedEdge));
+
+	*copy = *edge;
+	copy->target_name = edge->target_name ? pstrdup(edge->target_name) : NULL;
+	copy->output_name = edge->output_name ? pstrdup(edge->output_name) : NULL;
+	copy->source_name = edge->source_name ? pstrdup(edge->source_name) : NULL;
+	copy->source_column = edge->source_column ? pstrdup(edge->source_column) : NULL;
+	return copy;
 }
 
 /* What later transactions of the session may ask for; tables that are gone are forgotten. */
 static void
 remember_session(List *known)
 {
-	MemoryContext old;
-	MemoryContext before = session_context;
-	List	   *kept = list_concat_copy(session_edges, known);
+	HTAB	   *seen = make_table("dataplat known edges", sizeof(EdgeKey), sizeof(EdgeKey));
+	MemoryContext next = AllocSetContextCreate(TopMemoryContext, "dataplat edges into temporary tables", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(next);
+	List	   *kept = NIL;
 	ListCell   *lc;
 
-	session_context = NULL;
-	session_edges = NIL;
-	foreach(lc, kept)
+	foreach(lc, known)
 	{
 		DpObservedEdge *edge = lfirst(lc);
-		DpObservedEdge *copy;
 
-		if (!OidIsValid(edge->target) || get_rel_name(edge->target) == NULL || !is_unseen(edge->target) ||
-			list_length(session_edges) >= MAX_SESSION_EDGES)
-			continue;
-		if (session_context == NULL)
-			session_context = AllocSetContextCreate(TopMemoryContext, "dataplat edges into temporary tables",
-													ALLOCSET_SMALL_SIZES);
-		old = MemoryContextSwitchTo(session_context);
-		copy = palloc(sizeof(DpObservedEdge));
-		*copy = *edge;
-		copy->target_name = edge->target_name ? pstrdup(edge->target_name) : NULL;
-		copy->output_name = edge->output_name ? pstrdup(edge->output_name) : NULL;
-		copy->source_name = edge->source_name ? pstrdup(edge->source_name) : NULL;
-		copy->source_column = edge->source_column ? pstrdup(edge->source_column) : NULL;
-		session_edges = lappend(session_edges, copy);
-		MemoryContextSwitchTo(old);
+		if (list_length(kept) < MAX_SESSION_EDGES && OidIsValid(edge->target) && get_rel_name(edge->target) != NULL &&
+			is_unseen(edge->target) && is_first(seen, edge))
+			kept = lappend(kept, copy_edge(edge));
 	}
-	if (before)
-		MemoryContextDelete(before);
+	MemoryContextSwitchTo(old);
+	hash_destroy(seen);
+	if (session_context)
+		MemoryContextDelete(session_context);
+	session_edges = kept;
+	session_context = next;
+	if (kept == NIL)
+	{
+		MemoryContextDelete(next);
+		session_context = NULL;
+	}
 }
 
 /* ---- as JSON, for the function that writes ---- */
@@ -197,7 +300,7 @@ state_name(DpObservedState state)
 }
 
 static void
-put_note(StringInfo json, DpObserved *note, List *known)
+put_note(StringInfo json, DpObserved *note, HTAB *by_target)
 {
 	List	   *edges = NIL;
 	ListCell   *lc;
@@ -223,7 +326,7 @@ put_note(StringInfo json, DpObserved *note, List *known)
 		DpObservedEdge *edge = lfirst(lc);
 
 		if (!is_unseen(edge->target))
-			through_unseen(edge, known, 0, &edges);
+			through_unseen(edge, by_target, &edges);
 	}
 	appendStringInfoString(json, ",\"edges\":[");
 	foreach(lc, edges)
@@ -253,13 +356,31 @@ extension_owner(void)
 	return owner;
 }
 
-static void
-write_json(void *arg)
+/* What is to be written, and the edges that it may be seen through. */
+typedef struct Writing
 {
+	List	   *notes;
+	List	   *known;
+} Writing;
+
+static void
+write_notes(void *arg)
+{
+	Writing    *job = arg;
+	HTAB	   *by_target = edges_by_target(job->known);
+	StringInfoData json;
 	Oid			types[1] = {TEXTOID};
-	Datum		values[1] = {CStringGetTextDatum((const char *) arg)};
+	Datum		values[1];
 	Oid			userid;
 	int			sec_context;
+	ListCell   *lc;
+
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '[');
+	foreach(lc, job->notes)
+		put_note(&json, lfirst(lc), by_target);
+	appendStringInfoChar(&json, ']');
+	values[0] = CStringGetTextDatum(json.data);
 
 	GetUserIdAndSecContext(&userid, &sec_context);
 	SetUserIdAndSecContext(extension_owner(), sec_context | SECURITY_LOCAL_USERID_CHANGE);
@@ -274,23 +395,47 @@ write_json(void *arg)
 bool
 dp_observed_write(List *notes)
 {
-	StringInfoData json;
-	List	   *known = NIL;
+	Writing		job = {notes, NIL};
 	ListCell   *lc;
 	Oid			userid;
 	int			sec_context;
 	bool		written;
 
 	foreach(lc, notes)
-		known = list_concat(known, ((DpObserved *) lfirst(lc))->edges);
-	initStringInfo(&json);
-	appendStringInfoChar(&json, '[');
-	foreach(lc, notes)
-		put_note(&json, lfirst(lc), known);
-	appendStringInfoChar(&json, ']');
+		job.known = list_concat(job.known, ((DpObserved *) lfirst(lc))->edges);
+	/* The newest first: they are kept when there are too many for a session. */
+	job.known = list_concat(job.known, session_edges);
 	GetUserIdAndSecContext(&userid, &sec_context);
-	written = dp_observed_guarded(write_json, json.data, true);
+	written = dp_observed_guarded(write_notes, &job, true);
 	SetUserIdAndSecContext(userid, sec_context);
-	remember_session(known);
+	remember_session(job.known);
 	return written;
+}
+
+/* ---- forgetting ---- */
+
+static void
+trim_observed(void)
+{
+	Oid			schema = get_namespace_oid("dataplat", true);
+
+	/* a database that still has a version without observed statements */
+	if (!OidIsValid(schema) || !OidIsValid(get_relname_relid("observed_statement", schema)))
+		return;
+	SPI_connect();
+	if (SPI_execute(psprintf("SELECT dataplat_internal.trim_observed(pg_catalog.make_interval(mins => %d), %d)",
+							 observed_retention, STATEMENTS_A_TURN), false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not forget observed statements");
+	SPI_finish();
+}
+
+void
+dp_observed_record_init(void)
+{
+	DefineCustomIntVariable("dataplat.observed_retention",
+							"How long observed statements are kept.",
+							"The lineage that they showed stays.",
+							&observed_retention, 90 * 24 * 60, 60, INT_MAX / 60,
+							PGC_SIGHUP, GUC_UNIT_MIN, NULL, NULL, NULL);
+	dp_maintenance_register("observed statements", SECONDS_BETWEEN_TRIMS, trim_observed);
 }

@@ -27,6 +27,7 @@
 #include "utils/snapmgr.h"
 
 #include "common/statement.h"
+#include "lineage/observe.h"
 #include "pipeline/apply_query.h"
 #include "pipeline/care.h"
 #include "pipeline/internal.h"
@@ -66,6 +67,7 @@ dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
 	DpTime	   *time;
 	DpOwnerScope scope;
 	DpRebuild  *chunk = NULL;
+	int			observed;
 
 	memset(run, 0, sizeof(DpRun));
 	run->kind = kind;
@@ -76,6 +78,7 @@ dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
 				 errhint("Make it again and call dataplat.reset_pipeline(%s).", quote_literal_cstr(pipeline->name))));
 
 	INSTR_TIME_SET_CURRENT(begin);
+	observed = dp_observe_pause();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	UpdateActiveSnapshotCommandId();
 
@@ -137,6 +140,7 @@ dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
 		dp_rebuild_store(pipeline, chunk, run);
 	dp_leave_owner(&scope);
 	PopActiveSnapshot();
+	dp_observe_resume(observed);
 	foreach(lc, deltas)
 	{
 		dp_changelog_free(((InputDelta *) lfirst(lc))->delta);

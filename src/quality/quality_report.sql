@@ -112,9 +112,11 @@ AS $$
 $$;
 COMMENT ON FUNCTION dataplat_internal.quality_report_columns(text) IS 'the last profile of a dataset as HTML';
 
+-- SECURITY DEFINER: as quality_score().
 CREATE OR REPLACE FUNCTION dataplat.quality_report(dataset text, time_window interval DEFAULT '7 days')
 RETURNS text
 LANGUAGE plpgsql STABLE
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

@@ -30,9 +30,12 @@ END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.quality_dataset(text) IS 'a dataset''s name as results have it; unqualified names mean what public has';
 
+-- SECURITY DEFINER: it reads private tables; who may ask is decided by
+-- EXECUTE on this function.
 CREATE OR REPLACE FUNCTION dataplat.quality_score(dataset text DEFAULT NULL, time_window interval DEFAULT '7 days')
 RETURNS TABLE (dataset_name text, dimension text, score float8, passed numeric, evaluated numeric, expectations bigint, errors bigint)
 LANGUAGE plpgsql STABLE
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

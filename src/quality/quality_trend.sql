@@ -1,9 +1,12 @@
 -- quality: how expectations fared over their last results.
 
+-- SECURITY DEFINER: it reads results, of which not all columns are for
+-- everybody who may look at the view.
 CREATE OR REPLACE FUNCTION dataplat_internal.quality_trend_of(last_results int)
 RETURNS TABLE (expectation_id bigint, dataset text, name text, kind text, dimension text, results bigint, pass_rate float8, slope float8,
                consecutive_failures bigint, first_failed_at timestamptz, last_success_at timestamptz, flapping bigint, last_outcome text, last_at timestamptz)
 LANGUAGE sql STABLE
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH numbered AS (

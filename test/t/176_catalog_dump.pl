@@ -45,8 +45,10 @@ sql('postgres', 'SET search_path = s; SELECT id FROM orders WHERE id = 1');
 sql('postgres', "SELECT 'orders_of_others'");
 sql('postgres', 'SELECT dataplat.refresh_catalog()');
 is(sql('postgres', q{SELECT uses, uses_from FROM dataplat.dataset WHERE object = 's.orders'}), '4|statements', 'uses come from pg_stat_statements');
+like(sql('postgres', q{SELECT d FROM dataplat.describe('s.orders') AS d WHERE d LIKE 'Use%'}), qr/^Use +named in 4 statements$/, 'the page of a table says so');
 sql('postgres', 'DROP EXTENSION pg_stat_statements');
 sql('postgres', 'SELECT dataplat.refresh_catalog()');
+is(sql('postgres', q{SELECT uses_from FROM dataplat.dataset WHERE object = 's.orders'}), 'scans', 'without it, scans are counted');
 
 my $dump = PostgreSQL::Test::Utils::tempdir() . '/dump.sql';
 my $err = '';
