@@ -216,3 +216,57 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.marquez_column_lineage(name, text, int, boolean) IS 'columns above (and below) a column or a dataset, in the shape of Marquez';
+
+-- GET /api/v1/search: datasets and jobs whose name has these characters.
+CREATE OR REPLACE FUNCTION dataplat_internal.marquez_search(caller name, words text, only_type text, at_most int)
+RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM dataplat_internal.marquez_check(caller);
+    RETURN (
+        WITH node AS (
+            SELECT x.output_node AS node, false AS is_job, x.valid_from FROM dataplat_internal.lineage_edge AS x WHERE x.valid_to IS NULL AND x.output_node <> x.job
+            UNION ALL SELECT x.input_node, false, x.valid_from FROM dataplat_internal.lineage_edge AS x WHERE x.valid_to IS NULL
+            UNION ALL SELECT x.job, true, x.valid_from FROM dataplat_internal.lineage_edge AS x WHERE x.valid_to IS NULL
+        ), found AS (
+            SELECT n.node, n.is_job, m.namespace, m.name, max(n.valid_from) AS updated_at
+              FROM node AS n CROSS JOIN LATERAL dataplat_internal.marquez_name(n.node, n.is_job) AS m
+             WHERE strpos(lower(n.node), lower(words)) > 0 AND (only_type IS NULL OR (upper(only_type) = 'JOB') = n.is_job)
+             GROUP BY 1, 2, 3, 4
+             ORDER BY m.name, n.is_job
+             LIMIT at_most
+        )
+        SELECT jsonb_build_object('totalCount', count(*), 'results', coalesce(jsonb_agg(jsonb_build_object(
+                   'type', CASE WHEN f.is_job THEN 'JOB' ELSE 'DATASET' END, 'name', f.name, 'namespace', f.namespace, 'updatedAt', f.updated_at,
+                   'nodeId', dataplat_internal.marquez_id(f.node, f.is_job)) ORDER BY f.name, f.is_job), '[]'))
+          FROM found AS f);
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.marquez_search(name, text, text, int) IS 'datasets and jobs of lineage by a part of their name, in the shape of Marquez';
+
+-- GET /api/v1/events/lineage: the newest events of our runs within a day.
+CREATE OR REPLACE FUNCTION dataplat_internal.marquez_events(caller name, words text, only_type text, at_most int)
+RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+AS $$
+DECLARE
+    statement text;
+    events    jsonb;
+BEGIN
+    PERFORM dataplat_internal.marquez_check(caller);
+    SELECT string_agg(format('SELECT %L, e.run, e.event_type, e.event_time FROM %s($1) AS e', s.kind, s.emit_function), ' UNION ALL ' ORDER BY s.kind)
+      INTO statement FROM dataplat_internal.openlineage_source AS s;
+    EXECUTE format($q$
+        SELECT coalesce(jsonb_agg(n.event ORDER BY n.event_time DESC), '[]')
+          FROM (SELECT e.event_time, dataplat_internal.openlineage_event_of(e.kind, e.run, e.event_type, e.event_time) AS event
+                  FROM (SELECT u.* FROM (%s) AS u (kind, run, event_type, event_time) ORDER BY u.event_time DESC, u.run, u.event_type LIMIT $2) AS e) AS n
+         WHERE n.event IS NOT NULL$q$, statement)
+       INTO events USING clock_timestamp() - interval '1 day', at_most;
+    RETURN jsonb_build_object('events', events, 'totalCount', jsonb_array_length(events));
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.marquez_events(name, text, text, int) IS 'the newest OpenLineage events of our runs, in the shape of Marquez';

@@ -64,6 +64,21 @@ ok((grep { $_->{id} =~ /revenue:total$/ } @{ $r->{json}{graph} }), 'downwards wh
 $r = get("/api/v1/column-lineage?nodeId=dataset:$ns:postgres.silver.paid");
 ok(!(grep { $_->{id} =~ /revenue:total$/ } @{ $r->{json}{graph} }), 'else not');
 
+# ---- names, and events
+$r = get('/api/v1/search?q=Revenue');
+is(join(' ', map { "$_->{type}:$_->{nodeId}" } @{ $r->{json}{results} }), "JOB:job:$ns:postgres.pipeline.revenue DATASET:dataset:$ns:postgres.silver.revenue", 'search by a part of the name');
+is($r->{json}{totalCount}, 2, 'counted');
+is(get('/api/v1/search?q=revenue&filter=JOB')->{json}{totalCount}, 1, 'jobs only');
+is(get('/api/v1/search?q=r&limit=1')->{json}{totalCount}, 1, 'so many only');
+is(get('/api/v1/search?q=100%25_')->{json}{totalCount}, 0, 'nothing has a meaning of its own');
+is(get('/api/v1/search')->{status}, 400, 'no q');
+is(get('/api/v1/search?q=r&limit=x')->{status}, 400, 'limit is no number');
+$node->safe_psql('postgres', q{SELECT dataplat.run_pipeline('revenue')});
+$r = get('/api/v1/events/lineage?limit=10');
+is(join(' ', map { "$_->{eventType}:$_->{job}{name}" } @{ $r->{json}{events} }), 'COMPLETE:postgres.pipeline.revenue START:postgres.pipeline.revenue', 'events, the newest first');
+is(get('/api/v1/events/lineage?limit=1')->{json}{totalCount}, 1, 'so many');
+is(http($port, 'GET', $_, auth => 'norights:x')->{status}, 403, "$_ without the right to ask") foreach '/api/v1/search?q=r', '/api/v1/events/lineage';
+
 # ---- what cannot be answered
 is(get('/api/v1/lineage')->{status}, 400, 'no nodeId');
 is(get('/api/v1/lineage?nodeId=dataset:silver.orders&depth=x')->{status}, 400, 'depth is no number');
