@@ -4,7 +4,8 @@
 # Builds dataplat into a private copy of PostgreSQL, starts it beside an
 # embedded broker, and shows in a minute what it does: sources, dead letters,
 # pause; pipelines, an update, a late event and a delete on their way to gold;
-# kill -9, and all of it verified.  The server, the broker and the events go on when
+# rules, and a row that breaks one repaired; where numbers come from, a page
+# about a table, a dictionary; kill -9, and all of it verified.  The server, the broker and the events go on when
 # the script ends; "stop" ends and removes every demo of this directory.
 #
 #	BROKER=host:port   read and write topics dataplat_demo_* of this Kafka
@@ -269,6 +270,44 @@ show_changes() {
 	EOF
 }
 
+show_quality() {
+	local id
+	step "Rules: rows that break one are put aside in the run that would have written them; all other rows pass"
+	show <<-'EOF'
+		SELECT dataplat.add_expectation('silver.orders', 'expect_column_values_to_be_between', '{"column": "amount", "min_value": 0}',
+		         name => 'amount is not negative', action => 'quarantine') AS rule,
+		       dataplat.add_expectation('silver.orders', 'expect_column_values_to_be_in_set',
+		         '{"column": "status", "value_set": ["created", "paid", "shipped", "delivered", "cancelled"]}', name => 'status is known') AS another;
+	EOF
+	ask -v topic="${PREFIX}orders" >/dev/null <<-'EOF'
+		SELECT dataplat.produce('shop', :'topic', '{"order_id": "O-bad", "customer_id": "C-000001", "status": "paid", "amount": -40,
+		         "created_at": "2026-01-02T10:00Z", "updated_at": "2026-01-02T10:00Z"}'::jsonb, 'O-bad');
+		SELECT dataplat.wait_for_source('orders'), dataplat.wait_for_pipeline('gold_revenue');
+	EOF
+	show <<-'EOF'
+		SELECT quarantine_id AS id, original ->> 'order_id' AS order_id, original ->> 'amount' AS amount, reasons, state
+		  FROM dataplat.quarantine WHERE dataset = 'silver.orders' AND quarantined_at >= CURRENT_DATE;
+		SELECT count(*) AS "O-bad in silver.orders" FROM silver.orders WHERE order_id = 'O-bad';
+	EOF
+	id=$(ask -c "SELECT quarantine_id FROM dataplat.quarantine WHERE original ->> 'order_id' = 'O-bad'")
+	step "Repaired and put back, it flows on to gold. A second time changes nothing"
+	show -v id="$id" <<-'EOF'
+		SELECT dataplat.repair_quarantined(:id, '{"amount": 40}');
+		SELECT * FROM dataplat.requeue_quarantined('quarantine_id = ' || :id);
+		SELECT * FROM dataplat.requeue_quarantined('quarantine_id = ' || :id);
+		SELECT dataplat.wait_for_pipeline('gold_revenue') AS caught_up;
+		SELECT o.order_id, o.status, o.amount, g.orders AS "orders of that hour", g.revenue
+		  FROM silver.orders AS o JOIN gold.revenue AS g ON g.hour = date_trunc('hour', o.created_at) AND g.status = o.status WHERE o.order_id = 'O-bad';
+	EOF
+	step "Rules about whole tables are asked by hand, on a schedule, or after each run; scores and the page of a table know them"
+	show <<-'EOF'
+		SELECT dataplat.add_expectation('gold.revenue', 'expect_compound_columns_to_be_unique', '{"column_list": ["hour", "status"]}') AS a,
+		       dataplat.add_expectation('gold.revenue', 'expect_column_values_to_not_be_null', '{"column": "revenue"}', mostly => 0.99) AS b;
+		SELECT name, outcome, evaluated, passed FROM dataplat.validate('gold.revenue');
+		SELECT dataset_name, dimension, score, evaluated FROM dataplat.quality_score() WHERE dimension = ':all';
+	EOF
+}
+
 show_lineage() {
 	step "Lineage, read off the queries: where a number comes from, what a change would break, and the graph for Mermaid"
 	show <<-'EOF'
@@ -366,6 +405,9 @@ show_next() {
 		"    SELECT * FROM dataplat.explain_pipeline('silver_orders', execute => true);  -- the next run, and undone" \
 		"    SELECT * FROM dataplat.verify_pipeline('gold_revenue');" \
 		"    SELECT * FROM dataplat.pipeline_run ORDER BY run_id DESC LIMIT 10;" \
+		"    SELECT * FROM dataplat.describe('gold.products');" \
+		"    SELECT * FROM dataplat.impact('silver.orders', 'amount');" \
+		"    SELECT * FROM dataplat.profile('silver.orders');" \
 		"    SELECT dataplat.show_create('order_items');" \
 		"    BEGIN; SELECT * FROM dataplat.seek_source('inventory', 'earliest'); ROLLBACK;" "" \
 		"The log: $PLACE/out/server.log.  Stop and remove it:   make demo-stop"
@@ -411,6 +453,7 @@ show_pause
 show_silver
 show_gold
 show_changes
+show_quality
 show_lineage
 show_catalog
 show_kill
