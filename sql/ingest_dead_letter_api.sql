@@ -32,7 +32,7 @@ SELECT _partition, _offset, _key, _headers, id, value, convert_from(_raw, 'UTF8'
 SELECT dead_letter_id, state, resolved_by = current_user AS by_me FROM dataplat.dead_letter WHERE source = 'dead' ORDER BY 1 DESC;
 
 -- The books: dead letters have become rows, in the counters and in the ledger.
-SELECT partition, rows, dead_letters, rows + dead_letters + filtered + gaps = next_offset - first_offset AS adds_up
+SELECT partition, rows, dead_letters, rows + dead_letters + filtered + quarantined + gaps = next_offset - first_offset AS adds_up
   FROM dataplat_internal.source_offset WHERE source = 'dead' ORDER BY 1;
 SELECT partition, sum(rows) AS rows, sum(dead_letters) AS dead_letters FROM dataplat.batch WHERE source = 'dead' AND kind = 'retry' GROUP BY 1 ORDER BY 1;
 SELECT count(*) AS rows_with_a_ledger_row FROM bronze.dead AS b JOIN dataplat.batch AS l ON l.batch_id = b._batch_id AND l.partition = b._partition;

@@ -59,7 +59,7 @@ SELECT count(*), count(DISTINCT _offset) FROM st.few;
 SELECT dataplat.replay_source('st_few', 'earliest', 'latest');
 SELECT dataplat.replay_source('st_few', '{"0": 1}', '{"0": 3}');
 SELECT dataplat.replay_source('st_few', 'latest', 'latest');
-SELECT count(*), count(DISTINCT _offset), bool_and(next_offset - first_offset = rows + dead_letters + filtered + gaps) AS accounted
+SELECT count(*), count(DISTINCT _offset), bool_and(next_offset - first_offset = rows + dead_letters + filtered + quarantined + gaps) AS accounted
   FROM st.few, dataplat_internal.source_offset AS o WHERE o.source = 'st_few';
 
 -- Keys, headers, tombstones, raw bytes.

@@ -10,7 +10,7 @@
  * to malloc for each row.
  *
  * The account of a partition always balances: rows + dead letters + filtered
- * + gaps = next - from.
+ * + quarantined + gaps = next - from.
  *
  *-------------------------------------------------------------------------
  */

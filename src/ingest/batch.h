@@ -51,6 +51,7 @@ typedef struct DpBatchPart
 	int64		rows;
 	int64		dead_letters;
 	int64		filtered;
+	int64		quarantined;	/* by rules of the target, within the transaction */
 	int64		gaps;
 	int64		bytes;
 	int64		duplicate_keys;	/* in documents; told after the commit */

@@ -11,13 +11,17 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
@@ -99,10 +103,44 @@ load_dead_letter(int64 id, StoredMessage *m)
 	SPI_finish();
 }
 
+/* Names of rules, and what went wrong with those that could not be evaluated. */
+static char *
+refusal_in_words(Datum reasons)
+{
+	StringInfoData text;
+	Datum	   *items;
+	int			n;
+
+	deconstruct_array(DatumGetArrayTypeP(reasons), TEXTOID, -1, false, TYPALIGN_INT, &items, NULL, &n);
+	initStringInfo(&text);
+	appendStringInfoString(&text, "the row breaks rules of its table: ");
+	for (int i = 0; i < n; i++)
+		appendStringInfo(&text, "%s%s", i > 0 ? ", " : "", TextDatumGetCString(items[i]));
+	return text.data;
+}
+
+/* By the rules of the table: NULL when the row may be written. */
+static char *
+refuse_by_rules(DpSource *s, HeapTuple tuple, char **results)
+{
+	DpGate	   *gate = dp_gate_open(s, NULL);
+	Datum		reasons;
+
+	*results = NULL;
+	if (gate == NULL)
+		return NULL;
+	reasons = dp_gate_refusal(gate, tuple);
+	if (reasons != (Datum) 0)
+		return refusal_in_words(reasons);
+	*results = dp_gate_results(gate);
+	return NULL;
+}
+
 /* Decode and insert; returns why not, or NULL.  Throws what is not about the row. */
 static char *
-try_message(DpSource *s, DpBatch *batch, const char *topic)
+try_message(DpSource *s, DpBatch *batch, const char *topic, char **results)
 {
+	char	   *why;
 	DpStage		stage;
 	DpError		error;
 	DpRow	   *row = &batch->rows[0];
@@ -113,6 +151,8 @@ try_message(DpSource *s, DpBatch *batch, const char *topic)
 					  tuple, &stage, &error))
 	{
 		case DP_DECODED_ROW:
+			if (batch->records[0].value != NULL && (why = refuse_by_rules(s, tuple, results)) != NULL)
+				return why;
 			if (!dp_target_insert(s->target, &tuple, 1, batch->ingested_at, &written))
 				return "the target has no partition for the present";
 			return NULL;
@@ -125,7 +165,7 @@ try_message(DpSource *s, DpBatch *batch, const char *topic)
 
 /* try_message() in a savepoint, so that a refused row leaves nothing. */
 static char *
-try_message_in_savepoint(DpSource *s, DpBatch *batch, const char *topic)
+try_message_in_savepoint(DpSource *s, DpBatch *batch, const char *topic, char **results)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -135,7 +175,7 @@ try_message_in_savepoint(DpSource *s, DpBatch *batch, const char *topic)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		why = try_message(s, batch, topic);
+		why = try_message(s, batch, topic, results);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -158,19 +198,58 @@ try_message_in_savepoint(DpSource *s, DpBatch *batch, const char *topic)
 	return why;
 }
 
+static char *
+store_message(StoredMessage *m, int64 batch_id, char **results)
+{
+	DpSource   *s = dp_source_load(m->source);
+	DpBatch    *batch;
+	char	   *why;
+
+	s->batch_rows = 1;
+	s->schema_mode = DP_SCHEMAS_LOOK;
+	batch = dp_batch_create(s, 1);
+	dp_decoder_set_topics(batch->decoder, &m->tp, 1);
+	dp_decoder_set_headers(batch->decoder, m->headers);
+	batch->parts[0].next = m->record.offset;
+	dp_batch_reset(batch, batch_id);
+	batch->ingested_at = GetCurrentTimestamp();
+	m->record.kind = DP_RECORD_MESSAGE;
+	batch->records[0] = m->record;
+	why = try_message_in_savepoint(s, batch, m->tp.topic, results);
+	dp_batch_free(batch);
+	dp_source_free(s);
+	return why;
+}
+
+static Datum
+answer(FunctionCallInfo fcinfo, const char *why, const char *results)
+{
+	TupleDesc	desc;
+	Datum		values[2] = {0};
+	bool		nulls[2] = {why == NULL, results == NULL};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	if (why)
+		values[0] = CStringGetTextDatum(why);
+	if (results)
+		values[1] = DirectFunctionCall1(jsonb_in, CStringGetDatum(results));
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+}
+
 /*
- * (dead_letter_id, batch_id) -> NULL when the message is a row now, else why
- * not.  The live code path: same decoder, same insert.
+ * (dead_letter_id, batch_id) -> (why, results).  "why" is NULL when the message
+ * is a row now; "results" are what came of row rules then.  The live code path:
+ * same decoder, same rules, same insert.
  */
 PGDLLEXPORT Datum
 dp_store_dead_letter(PG_FUNCTION_ARGS)
 {
 	int64		id = PG_GETARG_INT64(0);
 	StoredMessage m;
-	DpSource   *s;
-	DpBatch    *batch;
 	Oid			save_userid;
 	int			save_context;
+	char	   *results = NULL;
 	char	   *why;
 
 	GetUserIdAndSecContext(&save_userid, &save_context);
@@ -179,26 +258,9 @@ dp_store_dead_letter(PG_FUNCTION_ARGS)
 	SetUserIdAndSecContext(save_userid, save_context);
 	dp_enter_source(m.source, &save_userid, &save_context);
 	if (m.truncated)
-	{
-		dp_leave_source(save_userid, save_context);
-		PG_RETURN_TEXT_P(cstring_to_text("only the head of the message was kept; give it a value with fix_dead_letter(), or replay_source() its offset"));
-	}
-	s = dp_source_load(m.source);
-	s->batch_rows = 1;
-	s->schema_mode = DP_SCHEMAS_LOOK;
-	batch = dp_batch_create(s, 1);
-	dp_decoder_set_topics(batch->decoder, &m.tp, 1);
-	dp_decoder_set_headers(batch->decoder, m.headers);
-	batch->parts[0].next = m.record.offset;
-	dp_batch_reset(batch, PG_GETARG_INT64(1));
-	batch->ingested_at = GetCurrentTimestamp();
-	m.record.kind = DP_RECORD_MESSAGE;
-	batch->records[0] = m.record;
-	why = try_message_in_savepoint(s, batch, m.tp.topic);
-	dp_batch_free(batch);
-	dp_source_free(s);
+		why = "only the head of the message was kept; give it a value with fix_dead_letter(), or replay_source() its offset";
+	else
+		why = store_message(&m, PG_GETARG_INT64(1), &results);
 	dp_leave_source(save_userid, save_context);
-	if (why == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(cstring_to_text(why));
+	return answer(fcinfo, why, why == NULL ? results : NULL);
 }

@@ -253,6 +253,13 @@ store_here(DpSource *source, DpBatch *batch, int64 epoch, const char *kind,
 					 errmsg("the offsets of source \"%s\" were moved by somebody else", source->name),
 					 errhint("Pause the source before ingesting by hand.")));
 			break;
+		case DP_STORE_RULES_FAILED:
+			ereport(ERROR,
+					(errcode(ERRCODE_CHECK_VIOLATION),
+					 errmsg("messages for %s break rules that stop the batch", store.rules_failed.dataset),
+					 errdetail("%s", store.message),
+					 errhint("Mend the messages where they come from and seek past them, or let the rules drop or quarantine rows.")));
+			break;
 		default:
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -479,20 +486,30 @@ generation_start(DpSource *s, const char *topic, int partition)
 					  1, 3, types, values);
 }
 
+/* Messages as the account of a partition has them. */
+typedef struct Account
+{
+	int64		rows;
+	int64		dead;
+	int64		quarantined;
+} Account;
+
 /*
  * Take out what earlier readings of [from, to) left.  Counts what was there
  * of the present generation: only that stands in the partition's account.
  */
 static void
 clear_range(DpSource *s, const char *topic, int partition, int64 from, int64 to,
-			int64 *rows, int64 *dead)
+			Account *was)
 {
-	Oid			types[6] = {INT4OID, INT8OID, INT8OID, TEXTOID, INT8OID, TEXTOID};
-	Datum		values[6];
+	Oid			types[7] = {INT4OID, INT8OID, INT8OID, TEXTOID, INT8OID, TEXTOID};
+	Datum		values[7];
 	StringInfoData sql;
 	Oid			save_userid;
 	int			save_context;
 	bool		has_batch = s->target->attno[DP_FIELD_BATCH_ID] > 0;
+	const char *table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(s->target->relid)),
+												   get_rel_name(s->target->relid));
 
 	values[0] = Int32GetDatum(partition);
 	values[1] = Int64GetDatum(from);
@@ -504,37 +521,48 @@ clear_range(DpSource *s, const char *topic, int partition, int64 from, int64 to,
 	appendStringInfo(&sql, "WITH gone AS (DELETE FROM %s AS t WHERE t._partition = $1 AND t._offset >= $2 AND t._offset < $3"
 					 " AND %s RETURNING %s AS batch_id)"
 					 " SELECT count(*) FILTER (WHERE g.batch_id >= $5) FROM gone AS g",
-					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(s->target->relid)),
-												get_rel_name(s->target->relid)),
+					 table,
 					 s->target->attno[DP_FIELD_TOPIC] > 0 ? "t._topic = $4" : "$4 IS NOT NULL",
 					 has_batch ? "t._batch_id" : "$5");
 	GetUserIdAndSecContext(&save_userid, &save_context);
 	SetUserIdAndSecContext(s->owner, save_context | SECURITY_RESTRICTED_OPERATION);
-	*rows = query_int8(sql.data, 1, 5, types, values);
+	was->rows = query_int8(sql.data, 1, 5, types, values);
 	SetUserIdAndSecContext(save_userid, save_context);
-	*dead = query_int8("WITH gone AS (DELETE FROM dataplat.dead_letter AS d WHERE d.partition = $1 AND d.message_offset >= $2"
+	was->dead = query_int8("WITH gone AS (DELETE FROM dataplat.dead_letter AS d WHERE d.partition = $1 AND d.message_offset >= $2"
 					   " AND d.message_offset < $3 AND d.topic = $4 AND d.source = $6 AND d.state = 'open'"
 					   " RETURNING d.batch_id)"
 					   " SELECT count(*) FILTER (WHERE g.batch_id >= $5) FROM gone AS g",
 					   1, 6, types, values);
+
+	/* A requeued one was counted among the rows. */
+	types[6] = TEXTOID;
+	values[6] = CStringGetTextDatum(table);
+	was->quarantined = query_int8("WITH old AS (SELECT q.quarantine_id, q.batch_id, q.state FROM dataplat.quarantine AS q"
+								  " WHERE q.dataset = $7 AND q.object_kind = 'source' AND q.object = $6 AND q.topic = $4 AND q.partition = $1"
+								  " AND q.message_offset >= $2 AND q.message_offset < $3 AND q.state <> 'superseded' FOR UPDATE),"
+								  " past AS (UPDATE dataplat.quarantine AS q SET state = 'superseded', changed_at = pg_catalog.now(), changed_by = NULL"
+								  " FROM old AS o WHERE q.quarantine_id = o.quarantine_id)"
+								  " SELECT count(*) FILTER (WHERE o.batch_id >= $5 AND o.state <> 'requeued') FROM old AS o",
+								  1, 7, types, values);
 }
 
 /* What the replay changed in the account of the partition. */
 static void
-adjust_account(DpSource *s, const char *topic, int partition, int64 rows, int64 dead)
+adjust_account(DpSource *s, const char *topic, int partition, const Account *more)
 {
-	Oid			types[5] = {TEXTOID, TEXTOID, INT4OID, INT8OID, INT8OID};
-	Datum		values[5];
+	Oid			types[6] = {TEXTOID, TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID};
+	Datum		values[6];
 
 	values[0] = CStringGetTextDatum(s->name);
 	values[1] = CStringGetTextDatum(topic);
 	values[2] = Int32GetDatum(partition);
-	values[3] = Int64GetDatum(rows);
-	values[4] = Int64GetDatum(dead);
-	run_count("UPDATE dataplat_internal.source_offset AS o SET rows = o.rows + $4,"
-			  " dead_letters = o.dead_letters + $5, filtered = o.filtered - $4 - $5"
-			  " WHERE o.source = $1 AND o.topic = $2 AND o.partition = $3 AND ($4 <> 0 OR $5 <> 0)",
-			  5, types, values);
+	values[3] = Int64GetDatum(more->rows);
+	values[4] = Int64GetDatum(more->dead);
+	values[5] = Int64GetDatum(more->quarantined);
+	run_count("UPDATE dataplat_internal.source_offset AS o SET rows = o.rows + $4, dead_letters = o.dead_letters + $5,"
+			  " quarantined = o.quarantined + $6, filtered = o.filtered - $4 - $5 - $6"
+			  " WHERE o.source = $1 AND o.topic = $2 AND o.partition = $3 AND ($4 <> 0 OR $5 <> 0 OR $6 <> 0)",
+			  6, types, values);
 }
 
 /*
@@ -554,8 +582,7 @@ dp_ingest_range(PG_FUNCTION_ARGS)
 	int64	   *to;
 	int64		total;
 	uint64		offsets = 0;
-	int64	   *old_rows,
-			   *old_dead;
+	Account    *accounts;
 	Oid			type = JSONBOID;
 
 	dp_enter_source(name, &save_userid, &save_context);
@@ -593,13 +620,12 @@ dp_ingest_range(PG_FUNCTION_ARGS)
 		dp_leave_source(save_userid, save_context);
 		PG_RETURN_INT64(0);
 	}
-	old_rows = palloc0(sizeof(int64) * in.nparts);
-	old_dead = palloc0(sizeof(int64) * in.nparts);
+	accounts = palloc0(sizeof(Account) * in.nparts);
 	for (int i = 0; i < in.nparts; i++)
 		offsets += to[i] - tps[i].offset;
 	for (int i = 0; i < in.nparts; i++)
 		clear_range(in.source, tps[i].topic, tps[i].partition, tps[i].offset, to[i],
-					&old_rows[i], &old_dead[i]);
+					&accounts[i]);
 
 	in.consumer = dp_consumer_create(in.source->settings, "dataplat-replay", DP_SESSION_FETCH_MEMORY);
 	in.batch = dp_batch_create(in.source, in.nparts);
@@ -612,9 +638,12 @@ dp_ingest_range(PG_FUNCTION_ARGS)
 	total = read_until(&in, to, PG_INT64_MAX, "replay");
 	dp_progress_end();
 	for (int i = 0; i < in.nparts; i++)
-		adjust_account(in.source, tps[i].topic, tps[i].partition,
-					   replayed(name, &tps[i], "rows") - old_rows[i],
-					   replayed(name, &tps[i], "dead_letters") - old_dead[i]);
+	{
+		accounts[i].rows = replayed(name, &tps[i], "rows") - accounts[i].rows;
+		accounts[i].dead = replayed(name, &tps[i], "dead_letters") - accounts[i].dead;
+		accounts[i].quarantined = replayed(name, &tps[i], "quarantined") - accounts[i].quarantined;
+		adjust_account(in.source, tps[i].topic, tps[i].partition, &accounts[i]);
+	}
 	dp_batch_free(in.batch);
 	dp_consumer_destroy(in.consumer);
 	dp_leave_source(save_userid, save_context);

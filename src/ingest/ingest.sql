@@ -153,11 +153,10 @@ COMMENT ON FUNCTION dataplat.test_source(text, int) IS
 REVOKE ALL ON FUNCTION dataplat.test_source(text, int) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION dataplat.test_source(text, int) TO PUBLIC;
 
-CREATE OR REPLACE FUNCTION dataplat_internal.store_dead_letter(dead_letter_id bigint, batch_id bigint)
-RETURNS text
+CREATE OR REPLACE FUNCTION dataplat_internal.store_dead_letter(dead_letter_id bigint, batch_id bigint, OUT why text, OUT results jsonb)
 LANGUAGE c STRICT VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'dp_store_dead_letter';
 COMMENT ON FUNCTION dataplat_internal.store_dead_letter(bigint, bigint) IS
-    'make a row of a dead letter by the live code path; NULL when it is stored, else the reason why not';
+    'make a row of a dead letter by the live code path; why is NULL when it is stored, else the reason why not; results: what came of row rules';
 REVOKE ALL ON FUNCTION dataplat_internal.store_dead_letter(bigint, bigint) FROM PUBLIC;

@@ -40,7 +40,9 @@ DECLARE
     s       dataplat.source;
     d       record;
     batch   bigint;
-    why     text;
+    said    record;
+    started timestamptz := clock_timestamp();
+    results jsonb[] := '{}';
     retried bigint := 0;
     failing bigint := 0;
 BEGIN
@@ -55,9 +57,15 @@ BEGIN
            FOR UPDATE SKIP LOCKED
     LOOP
         batch := coalesce(batch, nextval('dataplat_internal.batch_id_seq'));
-        why := dataplat_internal.store_dead_letter(d.dead_letter_id, batch);
-        IF why IS NULL THEN
+        said := dataplat_internal.store_dead_letter(d.dead_letter_id, batch);
+        IF said.why IS NULL THEN
             retried := retried + 1;
+            IF said.results IS NOT NULL THEN
+                results := results || said.results;
+            END IF;
+            IF cardinality(results) >= 200 THEN
+                results := ARRAY[dataplat_internal.sum_row_results(results)];
+            END IF;
             UPDATE dataplat.dead_letter AS x
                SET state = CASE WHEN d.fixed THEN 'fixed' ELSE 'retried' END, attempts = x.attempts + 1,
                    resolved_at = now(), resolved_by = caller, resolved_batch_id = batch
@@ -65,13 +73,14 @@ BEGIN
         ELSE
             failing := failing + 1;
             UPDATE dataplat.dead_letter AS x
-               SET attempts = x.attempts + 1, detail = 'Last retry: ' || left(why, 1000)
+               SET attempts = x.attempts + 1, detail = 'Last retry: ' || left(said.why, 1000)
              WHERE x.dead_letter_id = d.dead_letter_id;
         END IF;
     END LOOP;
 
     IF retried > 0 THEN
         PERFORM dataplat_internal.book_retry(s.name, batch);
+        PERFORM dataplat_internal.store_retry_results(s.name, batch, started, results);
     END IF;
     IF retried + failing > 0 THEN
         PERFORM dataplat_internal.note_source_event(caller, s.name, 'retry',

@@ -84,7 +84,7 @@ BEGIN
     END IF;
     to_time := coalesce(at, r.ended_at, clock_timestamp());
     from_time := greatest(r.started_at, dataplat_internal.lineage_window(to_time - interval '1 microsecond'));
-    SELECT count(*) AS batches, sum(b.rows) AS rows, sum(b.rows + b.dead_letters + b.filtered) AS messages, sum(b.bytes) AS bytes, max(b.batch_id) AS last,
+    SELECT count(*) AS batches, sum(b.rows) AS rows, sum(b.rows + b.dead_letters + b.filtered + b.quarantined) AS messages, sum(b.bytes) AS bytes, max(b.batch_id) AS last,
            array_agg(DISTINCT b.topic ORDER BY b.topic) AS topics INTO figures
       FROM dataplat.batch AS b WHERE b.source = r.source AND b.committed_at >= from_time AND b.committed_at < to_time;
     topics := CASE WHEN s.topic NOT LIKE '/%' THEN string_to_array(s.topic, ',')

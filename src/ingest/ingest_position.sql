@@ -46,7 +46,7 @@ BEGIN
     ON CONFLICT ON CONSTRAINT source_offset_pkey
     DO UPDATE SET next_offset = excluded.next_offset, first_offset = excluded.first_offset, generation = o.generation + 1,
                   owner_epoch = excluded.owner_epoch, anchor_offset = NULL, anchor_timestamp = NULL, anchor_crc = NULL, sentinel = NULL,
-                  rows = 0, dead_letters = 0, filtered = 0, gaps = 0, bytes = 0, last_timestamp = NULL, state = 'ok', updated_at = now();
+                  rows = 0, dead_letters = 0, filtered = 0, quarantined = 0, gaps = 0, bytes = 0, last_timestamp = NULL, state = 'ok', updated_at = now();
     RETURN was;
 END;
 $$;

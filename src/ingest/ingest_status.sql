@@ -8,7 +8,7 @@
 CREATE OR REPLACE FUNCTION dataplat_internal.source_partition_rows(
     OUT source text, OUT topic text, OUT partition int, OUT next_offset bigint, OUT log_start_offset bigint, OUT high_watermark bigint,
     OUT last_stable_offset bigint, OUT lag bigint, OUT lag_seconds numeric, OUT rows bigint, OUT dead_letters bigint, OUT gaps bigint,
-    OUT state text, OUT duplicate_keys bigint)
+    OUT state text, OUT duplicate_keys bigint, OUT quarantined bigint)
 RETURNS SETOF record
 LANGUAGE sql VOLATILE
 SECURITY DEFINER
@@ -23,7 +23,7 @@ AS $$
         SELECT s.name, s.paused, s.source_id, coalesce(o.topic, p.topic) AS topic, coalesce(o.partition, p.partition) AS partition, o.next_offset,
                nullif(greatest(p.low, o.log_start_offset), -1) AS low, nullif(greatest(p.high, o.high_watermark), -1) AS high,
                nullif(greatest(p.stable, o.last_stable_offset), -1) AS stable, o.last_timestamp, o.rows, o.dead_letters, o.gaps,
-               p.duplicate_keys,
+               o.quarantined, p.duplicate_keys,
                CASE WHEN o.state <> 'ok' THEN o.state WHEN s.paused THEN 'paused' ELSE coalesce(p.state, 'starting') END AS state
           FROM dataplat.source AS s
           CROSS JOIN LATERAL (
@@ -40,7 +40,7 @@ AS $$
                 THEN greatest(round(extract(epoch FROM clock_timestamp() - n.last_timestamp), 1), 0)
                 WHEN coalesce(n.stable, n.high) IS NOT NULL THEN 0 END,
            coalesce(n.rows, 0), coalesce(n.dead_letters, 0), coalesce(n.gaps, 0), n.state,
-           coalesce(n.duplicate_keys, 0)
+           coalesce(n.duplicate_keys, 0), coalesce(n.quarantined, 0)
       FROM seen AS n;
 $$;
 COMMENT ON FUNCTION dataplat_internal.source_partition_rows() IS
@@ -49,7 +49,7 @@ REVOKE ALL ON FUNCTION dataplat_internal.source_partition_rows() FROM PUBLIC;
 
 CREATE OR REPLACE VIEW dataplat.source_partition_status AS
 SELECT p.source, p.topic, p.partition, p.next_offset, p.log_start_offset, p.high_watermark, p.last_stable_offset, p.lag, p.lag_seconds,
-       p.rows, p.dead_letters, p.gaps, p.state, p.duplicate_keys
+       p.rows, p.dead_letters, p.gaps, p.state, p.duplicate_keys, p.quarantined
   FROM dataplat_internal.source_partition_rows() AS p
  ORDER BY p.source, p.topic, p.partition;
 COMMENT ON VIEW dataplat.source_partition_status IS 'how far each partition of each source has been ingested';
@@ -57,6 +57,7 @@ COMMENT ON COLUMN dataplat.source_partition_status.next_offset IS 'the first off
 COMMENT ON COLUMN dataplat.source_partition_status.lag IS 'offsets up to the last stable offset that are not committed yet';
 COMMENT ON COLUMN dataplat.source_partition_status.lag_seconds IS 'age of the newest message stored, when there are newer ones; 0 when there are none';
 COMMENT ON COLUMN dataplat.source_partition_status.rows IS 'rows stored since the last seek';
+COMMENT ON COLUMN dataplat.source_partition_status.quarantined IS 'messages that row rules of the target put aside since the last seek, without those that were requeued';
 COMMENT ON COLUMN dataplat.source_partition_status.duplicate_keys IS
     'keys that stood twice in an object of a JSON document (the last one was kept), since the server was started';
 
@@ -112,6 +113,7 @@ AS $$
                 WHEN w.state = 'fenced' THEN w.hint
                 WHEN f.source IS NOT NULL THEN coalesce(f.hint, 'Mend the cause, then dataplat.resume_source().')
                 WHEN l.source IS NOT NULL THEN 'Look at dataplat.data_loss_event, then dataplat.accept_data_loss().'
+                WHEN s.paused AND s.paused_by = 'row rules' THEN 'Mend the messages where they come from and seek past them, or let the rules drop or quarantine rows with dataplat.alter_expectation(); then dataplat.resume_source().'
                 WHEN s.paused THEN 'dataplat.resume_source() goes on where it stopped.'
                 WHEN w.object_id IS NULL AND NOT i.loaded THEN 'Add it to shared_preload_libraries and restart the server.'
                 ELSE w.hint END,
@@ -240,9 +242,10 @@ RETURNS SETOF record
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE WHEN r.state IN ('failed', 'data_loss', 'suspect') OR s.paused_by = 'error budget' THEN 'error' ELSE 'warning' END,
+    SELECT CASE WHEN r.state IN ('failed', 'data_loss', 'suspect') OR s.paused_by IN ('error budget', 'row rules') THEN 'error' ELSE 'warning' END,
            'source ' || r.source,
-           CASE WHEN r.state = 'paused' THEN 'paused by its error budget'
+           CASE WHEN r.state = 'paused' AND s.paused_by = 'row rules' THEN 'paused by row rules'
+                WHEN r.state = 'paused' THEN 'paused by its error budget'
                 WHEN r.state = 'starting' THEN 'no worker' ELSE r.state END,
            coalesce(r.reason, r.last_error, 'unknown'),
            coalesce(r.hint, CASE WHEN r.next_retry_at IS NOT NULL THEN format('Next try at %s.', r.next_retry_at) ELSE 'See dataplat.source_status.' END)
@@ -252,7 +255,7 @@ AS $$
             -- trouble of a worker that runs, or should, is told by the launcher
             AND NOT EXISTS (SELECT FROM dataplat_internal.job_state() AS j
                              WHERE j.kind = 'ingest' AND j.object_id = s.source_id AND j.wanted AND j.state IN ('data_loss', 'failed')))
-        OR (r.state = 'paused' AND s.paused_by = 'error budget')
+        OR (r.state = 'paused' AND s.paused_by IN ('error budget', 'row rules'))
         OR (r.state = 'starting' AND r.workers = 0 AND r.since < clock_timestamp() - interval '1 minute')
     UNION ALL
     SELECT 'warning', 'source ' || d.source, 'open dead letters',

@@ -53,7 +53,7 @@ COMMENT ON COLUMN dataplat.source.batch_delay IS 'how long a batch may wait for 
 COMMENT ON COLUMN dataplat.source.rate_limit IS 'most messages a second, over all workers of the source';
 COMMENT ON COLUMN dataplat.source.include IS 'extra columns: raw (the message value as bytea), raw_key, tombstone (boolean), rescued (fields without a column, as jsonb)';
 COMMENT ON COLUMN dataplat.source.options IS 'format details: {"delimiter", "header"} for csv; {"framing", "key_subject", "message_indexes"} for registered schemas';
-COMMENT ON COLUMN dataplat.source.paused_by IS 'role that paused it, or "error budget"';
+COMMENT ON COLUMN dataplat.source.paused_by IS 'role that paused it, "error budget", or "row rules"';
 
 CREATE TABLE dataplat_internal.source_failure (
     source    text PRIMARY KEY REFERENCES dataplat.source ON UPDATE CASCADE ON DELETE CASCADE,
@@ -85,6 +85,7 @@ CREATE TABLE dataplat_internal.source_offset (
     rows               bigint NOT NULL DEFAULT 0,
     dead_letters       bigint NOT NULL DEFAULT 0,
     filtered           bigint NOT NULL DEFAULT 0,
+    quarantined        bigint NOT NULL DEFAULT 0,
     gaps               bigint NOT NULL DEFAULT 0,
     bytes              bigint NOT NULL DEFAULT 0,
     log_start_offset   bigint,
@@ -99,7 +100,7 @@ CREATE TABLE dataplat_internal.source_offset (
 COMMENT ON TABLE dataplat_internal.source_offset IS
     'how far each topic partition has been ingested; moved by compare-and-swap in the transaction that stores the rows';
 COMMENT ON COLUMN dataplat_internal.source_offset.next_offset IS 'the first offset that is not yet accounted for';
-COMMENT ON COLUMN dataplat_internal.source_offset.first_offset IS 'where this generation began: rows + dead_letters + filtered + gaps = next_offset - first_offset';
+COMMENT ON COLUMN dataplat_internal.source_offset.first_offset IS 'where this generation began: rows + dead_letters + filtered + quarantined + gaps = next_offset - first_offset';
 COMMENT ON COLUMN dataplat_internal.source_offset.generation IS 'raised by seek_source and accept_data_loss';
 COMMENT ON COLUMN dataplat_internal.source_offset.owner_epoch IS 'number of the worker incarnation that may move the row; any other is fenced off';
 COMMENT ON COLUMN dataplat_internal.source_offset.anchor_offset IS 'offset of the last stored message, read again at start to prove that the topic is still the same one';
@@ -107,7 +108,8 @@ COMMENT ON COLUMN dataplat_internal.source_offset.anchor_timestamp IS 'its times
 COMMENT ON COLUMN dataplat_internal.source_offset.anchor_crc IS 'CRC-32C of its key and value';
 COMMENT ON COLUMN dataplat_internal.source_offset.sentinel IS 'the identity under which an offset of this partition has been committed to the group: a broker that has it no more has a new topic';
 COMMENT ON COLUMN dataplat_internal.source_offset.missing_since IS 'when the broker first said that it has no such topic; after half a minute that is a deletion';
-COMMENT ON COLUMN dataplat_internal.source_offset.filtered IS 'messages that were left out on purpose (tombstones, on_error = skip)';
+COMMENT ON COLUMN dataplat_internal.source_offset.filtered IS 'messages that were left out on purpose (tombstones, on_error = skip, row rules with action drop)';
+COMMENT ON COLUMN dataplat_internal.source_offset.quarantined IS 'messages that row rules of the target put aside, and that were not requeued';
 COMMENT ON COLUMN dataplat_internal.source_offset.gaps IS 'offsets that hold no message: transaction markers, aborted or compacted messages';
 
 CREATE SEQUENCE dataplat_internal.owner_epoch_seq;
@@ -125,6 +127,7 @@ CREATE TABLE dataplat.batch (
     rows          bigint NOT NULL,
     dead_letters  bigint NOT NULL DEFAULT 0,
     filtered      bigint NOT NULL DEFAULT 0,
+    quarantined   bigint NOT NULL DEFAULT 0,
     gaps          bigint NOT NULL DEFAULT 0,
     bytes         bigint NOT NULL DEFAULT 0,
     min_timestamp timestamptz,
@@ -142,8 +145,10 @@ CREATE INDEX batch_xid_idx ON dataplat.batch (xid);
 CREATE INDEX batch_source_idx ON dataplat.batch (source, topic, partition, to_offset);
 CREATE INDEX batch_committed_at_idx ON dataplat.batch USING brin (committed_at);
 COMMENT ON TABLE dataplat.batch IS 'the ledger: one row for each batch and partition, committed together with the rows it counts';
-COMMENT ON COLUMN dataplat.batch.to_offset IS 'exclusive; rows + dead_letters + filtered + gaps = to_offset - from_offset in a live batch';
-COMMENT ON COLUMN dataplat.batch.kind IS 'live; replay (a range read again); retry (dead letters that became rows: rows +n, dead_letters -n, no offsets)';
+COMMENT ON COLUMN dataplat.batch.to_offset IS 'exclusive; rows + dead_letters + filtered + quarantined + gaps = to_offset - from_offset in a live batch';
+COMMENT ON COLUMN dataplat.batch.filtered IS 'messages left out on purpose: tombstones, on_error = skip, row rules with action drop';
+COMMENT ON COLUMN dataplat.batch.quarantined IS 'messages that row rules of the target put aside; negative in a retry that made rows of them';
+COMMENT ON COLUMN dataplat.batch.kind IS 'live; replay (a range read again); retry (dead letters or quarantined rows that became rows: rows +n, dead_letters or quarantined -n, no offsets)';
 COMMENT ON COLUMN dataplat.batch.leaf IS 'partition of the target that holds the rows, schema-qualified';
 COMMENT ON COLUMN dataplat.batch.xid IS 'transaction that stored the batch: a reader whose snapshot does not see it has not read its rows';
 COMMENT ON COLUMN dataplat.batch.first_block IS 'first block of the leaf that may hold rows of the batch; NULL when another write path than multi_insert was used';
@@ -217,7 +222,7 @@ CREATE TABLE dataplat.source_event (
     detail    jsonb NOT NULL DEFAULT '{}'
 );
 CREATE INDEX source_event_source_idx ON dataplat.source_event (source, at);
-COMMENT ON TABLE dataplat.source_event IS 'what people and workers did to a source: create, alter, pause, resume, seek, replay, retry, fix, discard, accept_data_loss, failed';
+COMMENT ON TABLE dataplat.source_event IS 'what people and workers did to a source: create, alter, pause, resume, seek, replay, retry, fix, discard, requeue, accept_data_loss, failed';
 
 CREATE TABLE dataplat_internal.crash_suspect (
     source         text NOT NULL REFERENCES dataplat.source ON UPDATE CASCADE ON DELETE CASCADE,

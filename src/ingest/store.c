@@ -7,8 +7,9 @@
  * search path is empty.)  Order within the transaction, with the names of the points where tests kill
  * the worker:
  *
- *	 begin -> K4 -> rows -> K5 -> dead letters -> K6 -> offsets by
- *	 compare-and-swap -> K7 -> ledger -> K8, K9 -> commit -> K10
+ *	 begin -> K4 -> rows, judged by the rules of the target -> K5 -> dead
+ *	 letters -> K6 -> offsets by compare-and-swap -> K7 -> ledger and results
+ *	 of the rules -> K8, K9 -> commit -> K10
  *
  * Whatever happens before the commit leaves nothing behind; whatever happens
  * after it finds the offsets moved.  The offsets move only if they stand where
@@ -38,6 +39,7 @@
 
 #include "common/inject.h"
 #include "ingest/breadcrumb.h"
+#include "ingest/gate.h"
 #include "ingest/store.h"
 
 /* Of a message over the size limit this much is kept. */
@@ -46,27 +48,27 @@
 #define OFFSETS_QUERY \
 	"UPDATE dataplat_internal.source_offset AS o" \
 	" SET next_offset = u.next, rows = o.rows + u.rows, dead_letters = o.dead_letters + u.dead," \
-	" filtered = o.filtered + u.filtered, gaps = o.gaps + u.gaps, bytes = o.bytes + u.bytes," \
+	" filtered = o.filtered + u.filtered, quarantined = o.quarantined + u.quarantined, gaps = o.gaps + u.gaps, bytes = o.bytes + u.bytes," \
 	" anchor_offset = COALESCE(u.anchor_offset, o.anchor_offset)," \
 	" anchor_timestamp = CASE WHEN u.anchor_offset IS NULL THEN o.anchor_timestamp ELSE u.anchor_ts END," \
 	" anchor_crc = CASE WHEN u.anchor_offset IS NULL THEN o.anchor_crc ELSE u.anchor_crc END," \
 	" last_timestamp = COALESCE(u.max_ts, o.last_timestamp), updated_at = pg_catalog.now()" \
 	" FROM unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]," \
-	" $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::timestamptz[])" \
-	" AS u(topic, partition, base, next, rows, dead, filtered, gaps, bytes, anchor_offset, anchor_ts, anchor_crc, max_ts)" \
+	" $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::timestamptz[])" \
+	" AS u(topic, partition, base, next, rows, dead, filtered, quarantined, gaps, bytes, anchor_offset, anchor_ts, anchor_crc, max_ts)" \
 	" WHERE o.source = $1 AND o.topic = u.topic AND o.partition = u.partition" \
-	" AND o.next_offset = u.base AND o.owner_epoch = $15"
-#define OFFSETS_NARGS 15
+	" AND o.next_offset = u.base AND o.owner_epoch = $16"
+#define OFFSETS_NARGS 16
 
 #define LEDGER_QUERY \
 	"INSERT INTO dataplat.batch (batch_id, source, topic, partition, from_offset, to_offset, rows, dead_letters," \
-	" filtered, gaps, bytes, min_timestamp, max_timestamp, kind, generation, leaf, first_block, last_block)" \
-	" SELECT $15, $1, u.topic, u.partition, u.base, u.next, u.rows, u.dead, u.filtered, u.gaps, u.bytes," \
-	" u.min_ts, u.max_ts, $16, u.generation, $17, $18, $19" \
+	" filtered, quarantined, gaps, bytes, min_timestamp, max_timestamp, kind, generation, leaf, first_block, last_block)" \
+	" SELECT $16, $1, u.topic, u.partition, u.base, u.next, u.rows, u.dead, u.filtered, u.quarantined, u.gaps, u.bytes," \
+	" u.min_ts, u.max_ts, $17, u.generation, $18, $19, $20" \
 	" FROM unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]," \
-	" $8::bigint[], $9::bigint[], $10::bigint[], $11::int[], $12::bigint[], $13::timestamptz[], $14::timestamptz[])" \
-	" AS u(topic, partition, base, next, rows, dead, filtered, gaps, bytes, generation, spare, min_ts, max_ts)"
-#define LEDGER_NARGS 19
+	" $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::int[], $13::bigint[], $14::timestamptz[], $15::timestamptz[])" \
+	" AS u(topic, partition, base, next, rows, dead, filtered, quarantined, gaps, bytes, generation, spare, min_ts, max_ts)"
+#define LEDGER_NARGS 20
 
 #define DEAD_LETTER_QUERY \
 	"INSERT INTO dataplat.dead_letter AS d (source, topic, partition, message_offset, message_timestamp, key, value," \
@@ -82,6 +84,7 @@
 typedef struct Attempt
 {
 	DpStore    *store;
+	DpGate	   *gate;			/* NULL: the target has no row rules */
 	DpBatchPart *parts;
 	int			nfailures;		/* of the batch, before the attempt */
 	DpWriteResult written;
@@ -173,6 +176,7 @@ insert_rows(Attempt *a, int lo, int hi)
 {
 	DpBatch    *batch = a->store->batch;
 	HeapTuple  *tuples = palloc(sizeof(HeapTuple) * (hi - lo));
+	int			n = hi - lo;
 
 	for (int i = lo; i < hi; i++)
 	{
@@ -192,7 +196,9 @@ insert_rows(Attempt *a, int lo, int hi)
 		else
 			tuples[i - lo] = &row->tuple;
 	}
-	if (!dp_target_insert(a->store->source->target, tuples, hi - lo,
+	if (a->gate != NULL)
+		n = dp_gate_pass(a->gate, lo, tuples, n);
+	if (!dp_target_insert(a->store->source->target, tuples, n,
 						  batch->ingested_at, &a->written))
 		a->no_partition = true;
 	pfree(tuples);
@@ -228,6 +234,7 @@ insert_bisecting(Attempt *a, int lo, int hi)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
+	void	   *mark = a->gate ? dp_gate_mark(a->gate) : NULL;
 	ErrorData  *volatile edata = NULL;
 
 	if (lo >= hi || a->no_partition)
@@ -253,6 +260,8 @@ insert_bisecting(Attempt *a, int lo, int hi)
 		return;
 	if (!dp_is_data_error(edata->sqlerrcode) || is_missing_partition(edata))
 		ReThrowError(edata);
+	if (a->gate)
+		dp_gate_back(a->gate, mark, lo, hi);
 	if (hi - lo == 1)
 		refuse_row(a, lo, edata);
 	else
@@ -338,7 +347,7 @@ typedef struct PartArrays
 	Datum	   *topic;
 	Datum	   *partition;
 	Datum	   *generation;
-	Datum	   *numbers[10];	/* in the order of part_numbers() */
+	Datum	   *numbers[11];	/* by NUM_... */
 	bool	   *no_anchor;
 	Datum	   *min_ts;
 	Datum	   *max_ts;
@@ -347,7 +356,7 @@ typedef struct PartArrays
 
 enum
 {
-	NUM_BASE, NUM_NEXT, NUM_ROWS, NUM_DEAD, NUM_FILTERED, NUM_GAPS, NUM_BYTES,
+	NUM_BASE, NUM_NEXT, NUM_ROWS, NUM_DEAD, NUM_FILTERED, NUM_QUARANTINED, NUM_GAPS, NUM_BYTES,
 	NUM_ANCHOR_OFFSET, NUM_ANCHOR_TS, NUM_ANCHOR_CRC, NUM_COUNT
 };
 
@@ -385,6 +394,7 @@ collect_parts(Attempt *a, PartArrays *out)
 		out->numbers[NUM_ROWS][n] = Int64GetDatum(p->rows);
 		out->numbers[NUM_DEAD][n] = Int64GetDatum(p->dead_letters);
 		out->numbers[NUM_FILTERED][n] = Int64GetDatum(p->filtered);
+		out->numbers[NUM_QUARANTINED][n] = Int64GetDatum(p->quarantined);
 		out->numbers[NUM_GAPS][n] = Int64GetDatum(p->gaps);
 		out->numbers[NUM_BYTES][n] = Int64GetDatum(p->bytes);
 		out->no_anchor[n] = batch->anchors[i].offset < 0;
@@ -421,7 +431,7 @@ move_offsets(Attempt *a, PartArrays *p)
 	static SPIPlanPtr plan = NULL;
 	static const Oid types[OFFSETS_NARGS] = {
 		TEXTOID, TEXTARRAYOID, INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
-		INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
+		INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
 		TIMESTAMPTZARRAYOID, INT8OID
 	};
 	Datum		values[OFFSETS_NARGS];
@@ -432,8 +442,8 @@ move_offsets(Attempt *a, PartArrays *p)
 	for (int i = 0; i < NUM_COUNT; i++)
 		values[3 + i] = make_array(p->numbers[i], i >= NUM_ANCHOR_OFFSET ? p->no_anchor : NULL,
 								   p->n, INT8OID);
-	values[13] = make_array(p->max_ts, p->no_ts, p->n, TIMESTAMPTZOID);
-	values[14] = Int64GetDatum(a->store->owner_epoch);
+	values[14] = make_array(p->max_ts, p->no_ts, p->n, TIMESTAMPTZOID);
+	values[15] = Int64GetDatum(a->store->owner_epoch);
 	if (SPI_execute_plan(keep_plan(&plan, OFFSETS_QUERY, OFFSETS_NARGS, types),
 						 values, NULL, false, 0) != SPI_OK_UPDATE)
 		elog(ERROR, "could not move offsets");
@@ -446,7 +456,7 @@ write_ledger(Attempt *a, PartArrays *p)
 	static SPIPlanPtr plan = NULL;
 	static const Oid types[LEDGER_NARGS] = {
 		TEXTOID, TEXTARRAYOID, INT4ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
-		INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT4ARRAYOID, INT8ARRAYOID,
+		INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT4ARRAYOID, INT8ARRAYOID,
 		TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, INT8OID, TEXTOID, TEXTOID, INT8OID, INT8OID
 	};
 	Datum		values[LEDGER_NARGS];
@@ -459,21 +469,21 @@ write_ledger(Attempt *a, PartArrays *p)
 	values[2] = make_array(p->partition, NULL, p->n, INT4OID);
 	for (int i = NUM_BASE; i <= NUM_BYTES; i++)
 		values[3 + i] = make_array(p->numbers[i], NULL, p->n, INT8OID);
-	values[10] = make_array(p->generation, NULL, p->n, INT4OID);
-	values[11] = make_array(p->numbers[NUM_BASE], NULL, p->n, INT8OID);
-	values[12] = make_array(p->min_ts, p->no_ts, p->n, TIMESTAMPTZOID);
-	values[13] = make_array(p->max_ts, p->no_ts, p->n, TIMESTAMPTZOID);
-	values[14] = Int64GetDatum(a->store->batch->batch_id);
-	values[15] = CStringGetTextDatum(a->store->kind);
-	values[16] = values[17] = values[18] = (Datum) 0;
+	values[11] = make_array(p->generation, NULL, p->n, INT4OID);
+	values[12] = make_array(p->numbers[NUM_BASE], NULL, p->n, INT8OID);
+	values[13] = make_array(p->min_ts, p->no_ts, p->n, TIMESTAMPTZOID);
+	values[14] = make_array(p->max_ts, p->no_ts, p->n, TIMESTAMPTZOID);
+	values[15] = Int64GetDatum(a->store->batch->batch_id);
+	values[16] = CStringGetTextDatum(a->store->kind);
+	values[17] = values[18] = values[19] = (Datum) 0;
 	if (placed)
 	{
-		values[16] = CStringGetTextDatum(a->written.leaf);
-		values[17] = Int64GetDatum((int64) a->written.first_block);
-		values[18] = Int64GetDatum((int64) a->written.last_block);
+		values[17] = CStringGetTextDatum(a->written.leaf);
+		values[18] = Int64GetDatum((int64) a->written.first_block);
+		values[19] = Int64GetDatum((int64) a->written.last_block);
 	}
 	else
-		nulls[16] = nulls[17] = nulls[18] = 'n';
+		nulls[17] = nulls[18] = nulls[19] = 'n';
 	if (SPI_execute_plan(keep_plan(&plan, LEDGER_QUERY, LEDGER_NARGS, types),
 						 values, nulls, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "could not write the ledger");
@@ -494,6 +504,28 @@ take_batch_id(void)
 	return nextval_internal(sequence, false);
 }
 
+/* Do rules stop the batch?  If not, its rows are accounted for by what the rules say of them. */
+static bool
+stopped_at_gate(Attempt *a)
+{
+	DpStore    *store = a->store;
+	MemoryContext old;
+
+	if (store->batch->nrows > 0)
+	{
+		old = MemoryContextSwitchTo(store->batch->scratch);
+		store->message = dp_gate_failure(a->gate, &store->rules_failed);
+		MemoryContextSwitchTo(old);
+		if (store->message != NULL)
+		{
+			strlcpy(store->sqlstate, unpack_sql_state(ERRCODE_CHECK_VIOLATION), sizeof(store->sqlstate));
+			return true;
+		}
+	}
+	dp_gate_account(a->gate, a->parts);
+	return false;
+}
+
 DpStoreResult
 dp_store_in_transaction(DpStore *store)
 {
@@ -509,6 +541,7 @@ dp_store_in_transaction(DpStore *store)
 	store->refused = 0;
 
 	DP_INJECT("k4");
+	a.gate = dp_gate_open(store->source, batch);
 	if (batch->nrows > 0)
 	{
 		DpRecord   *first = &batch->records[batch->rows[0].record];
@@ -522,6 +555,8 @@ dp_store_in_transaction(DpStore *store)
 	DP_INJECT("k5");
 	if (a.no_partition)
 		return DP_STORE_NO_PARTITION;
+	if (a.gate && stopped_at_gate(&a))
+		return DP_STORE_RULES_FAILED;
 
 	SPI_connect();
 	for (int i = 0; i < batch->nfailures; i++)
@@ -537,6 +572,8 @@ dp_store_in_transaction(DpStore *store)
 		}
 		DP_INJECT("k7");
 		write_ledger(&a, &arrays);
+		if (a.gate)
+			dp_gate_store(a.gate);
 	}
 	DP_INJECT("k8");
 	store->next_batch_id = take_batch_id();

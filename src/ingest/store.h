@@ -9,12 +9,14 @@
 #define DP_INGEST_STORE_H
 
 #include "ingest/batch.h"
+#include "ingest/gate.h"
 
 typedef enum DpStoreResult
 {
 	DP_STORE_DONE,
 	DP_STORE_FENCED,			/* the offsets are not ours any more: load them again */
 	DP_STORE_NO_PARTITION,		/* make a partition for ingested_at, then try again */
+	DP_STORE_RULES_FAILED,		/* a rule of the target says that the batch must not be stored */
 	DP_STORE_SERVER_ERROR,		/* wait, then try again with the same batch */
 	DP_STORE_TARGET_ERROR		/* the target does not fit any more: a person must look */
 } DpStoreResult;
@@ -34,6 +36,7 @@ typedef struct DpStore
 	char		sqlstate[6];
 	char	   *message;		/* of the error, in the batch's scratch */
 	char	   *detail;
+	DpGateFailure rules_failed;	/* DP_STORE_RULES_FAILED */
 } DpStore;
 
 /*
@@ -45,7 +48,7 @@ extern DpStoreResult dp_store_batch(DpStore *store);
 
 /*
  * The same inside the caller's transaction: throws.  Returns DP_STORE_DONE,
- * _FENCED or _NO_PARTITION.
+ * _FENCED, _NO_PARTITION or _RULES_FAILED.
  */
 extern DpStoreResult dp_store_in_transaction(DpStore *store);
 

@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "common/inject.h"
 #include "ingest/store.h"
@@ -45,6 +46,34 @@ pause_for_budget(DpLoop *loop, const char *reason)
 			 errmsg("source \"%s\" is paused: %s", loop->in->source->name, reason),
 			 errhint("Look at dataplat.dead_letter_summary, mend the cause, then resume_source().")));
 	dp_job_report(DP_STATE_PAUSED, reason, "Look at dataplat.dead_letter_summary, mend the cause, then resume_source().");
+	loop->leave = true;
+}
+
+/*
+ * Rules with action fail have stopped the batch.  It would fail again, so the
+ * source is paused until somebody has decided; the results are kept.
+ */
+static void
+pause_for_rules(DpLoop *loop, const DpStore *store)
+{
+	static const char *const hint = "Mend the messages where they come from and seek past them, or let the rules drop or quarantine rows with alter_expectation(); then resume_source().";
+	const char *name = loop->in->source->name;
+	Oid			types[5] = {TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID};
+	Datum		values[5];
+
+	values[0] = CStringGetTextDatum(name);
+	values[1] = CStringGetTextDatum(store->message);
+	values[2] = CStringGetTextDatum(store->rules_failed.dataset);
+	values[3] = TimestampTzGetDatum(store->rules_failed.started_at);
+	values[4] = CStringGetTextDatum(store->rules_failed.results);
+	dp_run_update("SELECT dataplat_internal.pause_for_rules($1, $2, $3, $4, $5::pg_catalog.jsonb)", 5, types, values);
+	ereport(WARNING,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("source \"%s\" is paused: rows break rules of its table", name),
+			 errdetail("%s", store->message),
+			 errhint("%s", hint)));
+	dp_job_report_error(store->sqlstate, store->message);
+	dp_job_report(DP_STATE_PAUSED, store->message, hint);
 	loop->leave = true;
 }
 
@@ -180,6 +209,9 @@ dp_worker_store(DpLoop *loop)
 				if (!wait_before_retry(loop, &wait_ms))
 					return;
 				break;
+			case DP_STORE_RULES_FAILED:
+				pause_for_rules(loop, &store);
+				return;
 			case DP_STORE_TARGET_ERROR:
 				dp_job_report_error(store.sqlstate, store.message);
 				record_failure(in, store.sqlstate, store.message,

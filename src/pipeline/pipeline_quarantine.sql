@@ -84,6 +84,10 @@ BEGIN
         RAISE EXCEPTION 'the row has no column "%"', lost
             USING ERRCODE = 'undefined_column', HINT = format('It has %s.', (SELECT string_agg(k, ', ' ORDER BY k) FROM jsonb_object_keys(q.original) AS k));
     END IF;
+    IF q.object_kind = 'source' AND EXISTS (SELECT FROM jsonb_each(a -> 'repaired') AS r
+                                             WHERE r.key IN ('_topic', '_partition', '_offset') AND r.value IS DISTINCT FROM q.original -> r.key) THEN
+        RAISE EXCEPTION 'a message cannot be given another place' USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave _topic, _partition and _offset as they are.';
+    END IF;
     UPDATE dataplat.quarantine AS x
        SET repaired = q.original || (a -> 'repaired'), state = 'repaired', changed_at = now(), changed_by = caller
      WHERE x.quarantine_id = q.quarantine_id
@@ -104,15 +108,18 @@ DECLARE
     one     bigint;
     row     jsonb;
     why     text[];
+    sources jsonb := '{}';
+    s       record;
     done    bigint := 0;
     failing bigint := 0;
 BEGIN
     FOR one IN SELECT i::bigint FROM jsonb_array_elements_text(a -> 'ids') AS i ORDER BY 1 LOOP
         q := dataplat_internal.quarantined_to_change(caller, one);
         CONTINUE WHEN q.state NOT IN ('quarantined', 'repaired');
-        IF q.object_kind <> 'pipeline' THEN
-            RAISE EXCEPTION 'quarantined row % is of a source', q.quarantine_id
-                USING ERRCODE = 'feature_not_supported', HINT = 'Only rows that pipelines put aside can be requeued.';
+        -- What a source put aside goes to its table as one batch.
+        IF q.object_kind = 'source' THEN
+            sources := sources || jsonb_build_object(q.object, coalesce(sources -> q.object, '[]') || to_jsonb(one));
+            CONTINUE;
         END IF;
         row := coalesce(q.repaired, q.original);
         -- An aggregate's row is found under its key.
@@ -133,6 +140,13 @@ BEGIN
             failing := failing + 1;
             UPDATE dataplat.quarantine AS x SET reasons = why WHERE x.quarantine_id = one;
         END IF;
+    END LOOP;
+    FOR s IN
+        SELECT r.* FROM jsonb_each(sources) AS x
+         CROSS JOIN LATERAL dataplat_internal.requeue_source_rows(caller, x.key, ARRAY(SELECT i::bigint FROM jsonb_array_elements_text(x.value) AS i)) AS r
+    LOOP
+        done := done + s.requeued;
+        failing := failing + s.still_failing;
     END LOOP;
     RETURN jsonb_build_object('requeued', done, 'still_failing', failing);
 END;

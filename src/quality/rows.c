@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "lib/stringinfo.h"
@@ -30,6 +31,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/resowner.h"
 
 #include "quality/rows_int.h"
 
@@ -139,7 +141,9 @@ static void
 open_simple(DpRuleGroup *group, DpOpenRule *open, Columns *columns, List **quals)
 {
 	const DpRowRule *rule = open->rule;
+	List	   *good;
 
+	/* Everything that may end in an error comes before anything is noted. */
 	open->ignored = init(plan(rule->ignored_expr, columns));
 	open->expected = init(plan(rule->expected_expr, columns));
 	open->element = init(plan(rule->element_expr, columns));
@@ -150,8 +154,46 @@ open_simple(DpRuleGroup *group, DpOpenRule *open, Columns *columns, List **quals
 		group->apart = lappend(group->apart, open);
 		return;
 	}
+	good = make_ands_implicit(plan(good_condition(rule), columns));
 	group->together = lappend(group->together, open);
-	*quals = list_concat_unique(*quals, make_ands_implicit(plan(good_condition(rule), columns)));
+	*quals = list_concat_unique(*quals, good);
+}
+
+/*
+ * In a subtransaction: a function that the owner may not call, or a constant
+ * that cannot be computed, is found here, and is the affair of this rule.
+ */
+static void
+try_open_simple(DpRuleGroup *group, DpOpenRule *open, Columns *columns, List **quals)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		open_simple(group, open, columns, quals);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+			ReThrowError(error);
+		((DpRowRule *) open->rule)->problem = error->message;
+		dp_row_rules_note_error(open, error->message);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
 }
 
 /* The rows of the run under the names of the table's columns. */
@@ -209,7 +251,7 @@ open_group(DpRowRules *rules, DpRuleGroup *group, const char *owner, Columns *co
 		if (open->rule->by_query)
 			open_query(group, open, columns);
 		else
-			open_simple(group, open, columns, &quals);
+			try_open_simple(group, open, columns, &quals);
 	}
 	group->quals = ExecInitQual(quals, NULL);
 	dp_row_user_leave(&save);
@@ -221,15 +263,20 @@ open_groups(DpRowRules *rules, Columns *columns)
 	for (int i = 0; i < rules->n; i++)
 	{
 		const DpRowRule *rule = rules->rules[i].rule;
-		bool		met = rule->problem != NULL;
+		Oid			owner;
+		bool		met = false;
+		ListCell   *lc;
 
-		for (int j = 0; j < i && !met; j++)
-			met = rules->rules[j].rule->problem == NULL && strcmp(rules->rules[j].rule->owner_name, rule->owner_name) == 0;
+		if (rule->problem != NULL)
+			continue;
+		owner = get_role_oid(rule->owner_name, false);
+		foreach(lc, rules->groups)
+			met |= ((DpRuleGroup *) lfirst(lc))->owner == owner;
 		if (!met)
 		{
 			DpRuleGroup *group = palloc0(sizeof(DpRuleGroup));
 
-			group->owner = get_role_oid(rule->owner_name, false);
+			group->owner = owner;
 			rules->groups = lappend(rules->groups, group);
 			open_group(rules, group, rule->owner_name, columns);
 		}

@@ -271,6 +271,9 @@ judge_rows(Rows *rows, DpRuleGroup *group, int lo, int hi, DpOpenRule *one)
 static bool
 is_fatal(int sqlerrcode)
 {
+	/* A value that would be too large for memory is said so, too. */
+	if (sqlerrcode == ERRCODE_INTERNAL_ERROR)
+		return false;
 	switch (ERRCODE_TO_CATEGORY(sqlerrcode))
 	{
 		case ERRCODE_TRANSACTION_ROLLBACK:

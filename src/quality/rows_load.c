@@ -6,7 +6,7 @@
  * A rule is remembered as the trees of its conditions over the columns of its
  * table.  They are forgotten when dataplat.expectation changes (a trigger
  * there sends the same message as a changed table, with the commit), when the
- * table does, and when functions do.  So a run in a table without rules costs
+ * table does, and when functions or roles do.  So a run in a table without rules costs
  * the look into a hash table.
  *
  * Each rule is analysed by itself: one that does not fit the table any more
@@ -134,6 +134,7 @@ begin_memory(void)
 	memory = hash_create("dataplat row rules", 64, &control, HASH_ELEM | HASH_BLOBS);
 	CacheRegisterRelcacheCallback(forget_relation, (Datum) 0);
 	CacheRegisterSyscacheCallback(PROCOID, forget_all, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHOID, forget_all, (Datum) 0);
 }
 
 /* ---- analysis ---- */
@@ -339,6 +340,8 @@ remember(Remembered *one, Oid dataset)
 		one->context = AllocSetContextCreate(CacheMemoryContext, "dataplat row rules", ALLOCSET_SMALL_SIZES);
 	one->rules = NIL;
 	MemoryContextReset(one->context);
+	if (get_rel_name(dataset) == NULL)
+		return;
 	rules = read_rules(dataset_name(dataset), one->context);
 	if (rules != NIL)
 	{

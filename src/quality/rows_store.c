@@ -24,15 +24,24 @@
 #include "common/statement.h"
 #include "quality/rows_int.h"
 
-/* A row of a source that is read again stands in the quarantine already; what became of it is left to who decided. */
+/*
+ * A row of a source that is read again stands in the quarantine already.  What
+ * became of it is left to who decided, unless it is another message: an offset
+ * comes again when a topic is made anew.  What a replay let pass and finds bad
+ * still is there again, repaired if it was.
+ */
+#define SAME_MESSAGE \
+	"(q.original - '{_batch_id,_ingested_at}'::pg_catalog.text[] = excluded.original - '{_batch_id,_ingested_at}'::pg_catalog.text[])"
 #define PUT_ASIDE_QUERY \
 	"INSERT INTO dataplat.quarantine AS q (dataset, object_kind, object, run_id, batch_id, row_key, topic, partition," \
 	" message_offset, original, expectations, reasons)" \
 	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)" \
 	" ON CONFLICT (dataset, object, topic, partition, message_offset) WHERE topic IS NOT NULL AND object_kind = 'source' DO UPDATE" \
 	" SET batch_id = excluded.batch_id, original = excluded.original, expectations = excluded.expectations, reasons = excluded.reasons," \
-	" state = 'quarantined', quarantined_at = excluded.quarantined_at, changed_at = NULL, changed_by = NULL" \
-	" WHERE q.state IN ('quarantined', 'superseded')" \
+	" state = CASE WHEN q.repaired IS NULL OR NOT " SAME_MESSAGE " THEN 'quarantined' ELSE 'repaired' END," \
+	" repaired = CASE WHEN " SAME_MESSAGE " THEN q.repaired END," \
+	" quarantined_at = excluded.quarantined_at, changed_at = NULL, changed_by = NULL" \
+	" WHERE q.state IN ('quarantined', 'superseded') OR NOT " SAME_MESSAGE \
 	" RETURNING q.quarantine_id"
 #define PUT_ASIDE_NARGS 12
 

@@ -113,10 +113,10 @@ sub accounts_for
 	is($node->safe_psql('postgres', "SELECT string_agg(b._offset::text, ',' ORDER BY b._offset) FROM bronze.$topic AS b WHERE b._partition = 0"),
 		join(',', @offsets), $label);
 	is($node->safe_psql('postgres', "
-		SELECT o.rows + o.dead_letters + o.filtered + o.gaps = o.next_offset - o.first_offset AND o.rows = " . scalar(@offsets) . "
+		SELECT o.rows + o.dead_letters + o.filtered + o.quarantined + o.gaps = o.next_offset - o.first_offset AND o.rows = " . scalar(@offsets) . "
 			AND (SELECT sum(b.to_offset - b.from_offset) = o.next_offset - o.first_offset
 					AND sum(b.rows) = o.rows AND sum(b.gaps) = o.gaps
-					AND bool_and(b.rows + b.dead_letters + b.filtered + b.gaps = b.to_offset - b.from_offset)
+					AND bool_and(b.rows + b.dead_letters + b.filtered + b.quarantined + b.gaps = b.to_offset - b.from_offset)
 				   FROM dataplat.batch AS b WHERE b.source = o.source AND b.partition = o.partition AND b.generation = o.generation)
 		  FROM dataplat_internal.source_offset AS o WHERE o.source = '$topic' AND o.partition = 0"),
 		't', "$label: the ledger is exact");

@@ -191,8 +191,8 @@ BEGIN
         SELECT count(*) AS bad, min((b.batch_id, b.partition)::text) AS example
           FROM dataplat.batch AS b
          WHERE b.source = check_ledger.source AND b.kind = 'live'
-           AND (b.rows + b.dead_letters + b.filtered + b.gaps = b.to_offset - b.from_offset
-                AND least(b.rows, b.dead_letters, b.filtered, b.gaps) >= 0) IS NOT TRUE) AS c,
+           AND (b.rows + b.dead_letters + b.filtered + b.quarantined + b.gaps = b.to_offset - b.from_offset
+                AND least(b.rows, b.dead_letters, b.filtered, b.quarantined, b.gaps) >= 0) IS NOT TRUE) AS c,
         LATERAL oracle.finding('each batch adds up', c.bad, 'first (batch,partition) ' || c.example) AS f;
 
     RETURN QUERY SELECT f.* FROM (
