@@ -107,16 +107,16 @@ load_dead_letter(int64 id, StoredMessage *m)
 static char *
 refusal_in_words(Datum reasons)
 {
-	StringInfoData text;
+	StringInfoData words;
 	Datum	   *items;
 	int			n;
 
 	deconstruct_array(DatumGetArrayTypeP(reasons), TEXTOID, -1, false, TYPALIGN_INT, &items, NULL, &n);
-	initStringInfo(&text);
-	appendStringInfoString(&text, "the row breaks rules of its table: ");
+	initStringInfo(&words);
+	appendStringInfoString(&words, "the row breaks rules of its table: ");
 	for (int i = 0; i < n; i++)
-		appendStringInfo(&text, "%s%s", i > 0 ? ", " : "", TextDatumGetCString(items[i]));
-	return text.data;
+		appendStringInfo(&words, "%s%s", i > 0 ? ", " : "", TextDatumGetCString(items[i]));
+	return words.data;
 }
 
 /* By the rules of the table: NULL when the row may be written. */
