@@ -3,9 +3,9 @@
  * columns.c
  *	  A message to the values of typed columns.
  *
- * A string in front of which its length takes a byte becomes a short varlena
- * where it stands: the header is as long as the length was.  The message is a
- * copy of ours, and that length has been read.
+ * What is no plain Datum is written into the cells, one value behind the other:
+ * there is room for all of them before the first is read.  A field of another
+ * type than its column becomes nodes, as for jsonb, and those its value.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,215 +14,157 @@
 #include "catalog/pg_type_d.h"
 #include "datatype/timestamp.h"
 #include "utils/date.h"
-#include "utils/jsonb.h"
 #include "utils/memutils.h"
 
 #include "avro/scalar.h"
-#include "avro/tree.h"
 #include "avro/wire.h"
 #include "formats/decimal.h"
 #include "formats/numbers.h"
 
-/* ------------------------------------------------ nodes to other columns */
+/* Milliseconds that are in range whatever the time zone, with room on both sides. */
+#define PLAIN_MILLIS_FROM INT64CONST(-100000000000000)
+#define PLAIN_MILLIS_TO INT64CONST(8000000000000000)
 
-/* A node as JSON text.  Recursion is bounded by the frames that made it. */
-static bool
-put_json(DpAvroReader *r, const DpNode *node, DpBuf *out, DpError *err)
+#define MAX_VARLENA (MaxAllocSize - VARHDRSZ)
+
+/* A message that is being read to columns. */
+typedef struct Run
 {
-	const DpNode *child;
-	size_t		len;
-	char	   *text;
+	DpAvroReader *r;
+	const char *start;
+	const char *end;
+	bool		has_nodes;		/* or had some */
+	bool		any_null;		/* a value is null, or may be */
+	DpError    *err;
+} Run;
 
-	switch ((DpNodeKind) node->kind)
-	{
-		case DP_NODE_NULL:
-			dp_avro_put(out, "null");
-			return true;
-		case DP_NODE_STRING:
-			dp_avro_put_string(out, node->u.ptr, node->len);
-			return true;
-		case DP_NODE_ARRAY:
-			child = r->d->tape.items + node->u.c.first;
-			dp_avro_put(out, "[");
-			for (uint32 i = 0; i < node->len; i++)
-			{
-				if (i > 0)
-					dp_avro_put(out, ",");
-				if (!put_json(r, &child[i], out, err))
-					return false;
-			}
-			dp_avro_put(out, "]");
-			return true;
-		case DP_NODE_OBJECT:
-			child = r->d->tape.items + node->u.c.first;
-			dp_avro_put(out, "{");
-			for (uint32 i = 0; i < node->len; i++)
-			{
-				if (i > 0)
-					dp_avro_put(out, ",");
-				dp_avro_put_string(out, child[2 * i].u.ptr, child[2 * i].len);
-				dp_avro_put(out, ":");
-				if (!put_json(r, &child[2 * i + 1], out, err))
-					return false;
-			}
-			dp_avro_put(out, "}");
-			return true;
-		default:
-			break;
-	}
-	text = dp_avro_node_text(r, node, &len, err);
-	if (text == NULL)
-		return false;
-	dp_buf_append(out, text, len);
+/* ----------------------------------------------------------------- cells */
+
+/*
+ * Make the cells as large as this message needs, and as small again after one
+ * that was unusual.  What comes next and is no longer than r->cells_len needs
+ * no look at all.
+ */
+static bool
+make_cells(DpAvroReader *r, size_t len, DpError *err)
+{
+	size_t		max = r->d->limits.max_bytes;
+
+	r->cells_len = -1;
+	if (len > max)
+		return dp_avro_too_long(r, err);
+	if (r->cells.cap > DP_SCRATCH_KEEP)
+		dp_buf_free(&r->cells);
+	if (!dp_buf_reserve(&r->cells, len + r->cells_room))
+		return dp_out_of_memory(err);
+	if (r->cells.cap <= DP_SCRATCH_KEEP)
+		r->cells_len = Min(r->cells.cap - r->cells_room, max);
 	return true;
 }
 
-/* JSON text in the arena, with a byte of headroom and a NUL behind it. */
-static char *
-json_text(DpAvroReader *r, const DpNode *node, size_t *len, DpError *err)
+/* Where cells are aligned at all they are aligned as the longest type. */
+static inline char *
+align(char *cell, size_t to)
 {
-	DpBuf		buf = {0};
-	char	   *copy = NULL;
+	return (char *) TYPEALIGN(to, cell);
+}
 
-	if (put_json(r, node, &buf, err))
+/* "len" bytes behind a header, whichever is short enough; the bytes come later. */
+static inline char *
+begin_varlena(char *cell, size_t len, Datum *out)
+{
+	if (likely(len + VARHDRSZ_SHORT <= VARATT_SHORT_MAX))
 	{
-		copy = buf.oom ? NULL : dp_arena_alloc(&r->values, buf.len + 2 + DP_TEXT_PADDING);
-		if (copy == NULL)
-			dp_out_of_memory(err);
-		else
-		{
-			memcpy(copy + 1, buf.data, buf.len);
-			memset(copy + 1 + buf.len, 0, 1 + DP_TEXT_PADDING);
-			*len = buf.len;
-		}
+		SET_VARSIZE_SHORT(cell, len + VARHDRSZ_SHORT);
+		*out = PointerGetDatum(cell);
+		return cell + VARHDRSZ_SHORT;
 	}
-	dp_buf_free(&buf);
-	return copy ? copy + 1 : NULL;
+	cell = align(cell, sizeof(int32));
+	SET_VARSIZE(cell, len + VARHDRSZ);
+	*out = PointerGetDatum(cell);
+	return cell + VARHDRSZ;
+}
+
+/* ---------------------------------------------------------------- errors */
+
+static bool
+out_of_range(const Run *run, const DpAvroColumnIns *ins, const char *sqlstate, const char *p)
+{
+	return dp_error_set(run->err, sqlstate, p - run->start,
+						"value of field \"%s\" is out of range for its column",
+						run->r->columns[ins->column].shown);
 }
 
 static bool
-node_to_jsonb(DpAvroReader *r, const DpNode *node, DpColumnValue *out, DpError *err)
+bad_text(const Run *run, const char *s, size_t len)
 {
-	size_t		len;
-	const char *jsonb = dp_jsonb_write(r->d, node, &len, err);
-	char	   *copy;
+	size_t		bad = 0;
 
-	if (jsonb == NULL)
-		return false;
-	copy = dp_arena_alloc(&r->values, len);
-	if (copy == NULL)
-		return dp_out_of_memory(err);
-	memcpy(copy, jsonb, len);
-	out->value = PointerGetDatum(copy);
+	(void) dp_utf8_verify(s, len, &bad);
+	return dp_error_set(run->err, "22021", s + bad - run->start,
+						s[bad] == '\0' ? "text contains a zero byte" : "text is not valid UTF-8");
+}
+
+/* ----------------------------------------------------------- other code */
+
+/* Nodes may be made: forget those of the last message. */
+static void
+begin_nodes(Run *run)
+{
+	if (!run->has_nodes)
+		dp_avro_begin(run->r, run->start, run->end - run->start);
+	run->has_nodes = true;
+}
+
+/* A scalar that is not plain to the value of its only column. */
+static bool
+through_node(Run *run, const DpAvroColumnIns *ins, const DpNode *node, DpColumnValue *out)
+{
+	DpAvroReader *r = run->r;
+
 	out->isnull = false;
 	out->deferred = false;
-	return true;
-}
-
-/* A number for a date or time is one that no spelling could tell. */
-static bool
-is_time_type(Oid type)
-{
-	return type == DATEOID || type == TIMEOID || type == TIMESTAMPOID || type == TIMESTAMPTZOID;
+	return dp_avro_node_to_column(r, &r->columns[ins->column], node, out, run->err);
 }
 
 static bool
-node_to_column(DpAvroReader *r, const DpColumn *col, const DpNode *node, DpColumnValue *out,
-			   DpError *err)
+fill_columns(Run *run, const DpAvroColumnIns *ins, DpColumnValue *values)
 {
-	DpValueContext ctx = {r->d, &r->values, NULL};
-	bool		json = col->type == JSONOID || node->kind == DP_NODE_ARRAY || node->kind == DP_NODE_OBJECT;
-	char	   *text;
-	size_t		len;
+	DpAvroReader *r = run->r;
+	DpNode		node = r->d->stack.items[--r->d->stack.len];
 
-	if (node->kind == DP_NODE_NULL)
-		return true;
-	if (col->type == JSONBOID)
-		return node_to_jsonb(r, node, out, err);
-	if (node->kind == DP_NODE_SMALL && is_time_type(col->type))
-		return dp_error_set(err, "22008", DP_NO_POSITION, "value of field \"%s\" is out of range for its column",
-							col->shown);
-	text = json ? json_text(r, node, &len, err) : dp_avro_node_text(r, node, &len, err);
-	if (text == NULL)
-		return false;
-	ctx.base = text;
-	if (dp_value_from_text(&ctx, col, text, len, true, out, err))
-		return true;
-	err->position = DP_NO_POSITION;
-	return false;
-}
-
-static bool
-run_node(DpAvroReader *r, const DpAvroColumnIns *ins, DpColumnValue *values, DpError *err)
-{
-	DpNode		node;
-
-	if (!dp_avro_run(r, ins->code, err))
-		return false;
-	node = r->d->stack.items[--r->d->stack.len];
 	for (int i = ins->column; i >= 0; i = r->columns[i].next_same)
 	{
-		if (!node_to_column(r, &r->columns[i], &node, &values[i], err))
+		values[i].isnull = true;
+		values[i].deferred = false;
+		if (!dp_avro_node_to_column(r, &r->columns[i], &node, &values[i], run->err))
 			return false;
 	}
 	return true;
 }
 
-/* ---------------------------------------------------------------- datums */
-
-static bool
-make_varlena(DpAvroReader *r, const char *s, size_t len, DpColumnValue *out, DpError *err)
+/* A field by the code for nodes; behind it, or NULL. */
+static const char *
+run_code(Run *run, const DpAvroColumnIns *ins, const char *p, DpColumnValue *values)
 {
-	char	   *copy;
+	DpAvroReader *r = run->r;
 
-	if (len > MaxAllocSize - VARHDRSZ)
-		return dp_error_set(err, DP_SQLSTATE_LIMIT, DP_NO_POSITION, "string is too long");
-	copy = dp_arena_alloc(&r->values, VARHDRSZ + len);
-	if (copy == NULL)
-		return dp_out_of_memory(err);
-	SET_VARSIZE(copy, VARHDRSZ + len);
-	memcpy(VARDATA(copy), s, len);
-	out->value = PointerGetDatum(copy);
-	return true;
+	run->any_null = true;
+	begin_nodes(run);
+	r->at = p;
+	if (!dp_avro_run(r, ins->code, run->err))
+		return NULL;
+	if (ins->column >= 0 && !fill_columns(run, ins, values))
+		return NULL;
+	return r->at;
 }
 
-/* A string of the message, whose length stood before it. */
-static inline bool
-string_datum(DpAvroReader *r, const char *s, size_t len, DpColumnValue *out, DpError *err)
-{
-	char	   *header = (char *) s - 1;
+/* ---------------------------------------------------------------- values */
 
-	if (unlikely(len + VARHDRSZ_SHORT > VARATT_SHORT_MAX))
-		return make_varlena(r, s, len, out, err);
-	SET_VARSIZE_SHORT(header, len + VARHDRSZ_SHORT);
-	out->value = PointerGetDatum(header);
-	return true;
-}
-
-static bool
-out_of_range(const DpAvroReader *r, const DpAvroColumnIns *ins, const char *sqlstate, const char *p,
-			 DpError *err)
-{
-	return dp_error_set(err, sqlstate, p - r->start,
-						"value of field \"%s\" is out of range for its column",
-						r->columns[ins->column].shown);
-}
-
-static bool
-numeric_datum(DpAvroReader *r, int64 v, int scale, DpColumnValue *out, DpError *err)
-{
-	char	   *room = dp_arena_alloc(&r->values, DP_DECIMAL_SMALL_BYTES);
-
-	if (room == NULL)
-		return dp_out_of_memory(err);
-	dp_decimal_pack_small(v < 0 ? 0 - (uint64) v : (uint64) v, scale, v < 0, room);
-	out->value = PointerGetDatum(room);
-	return true;
-}
-
-static bool
-decimal_datum(DpAvroReader *r, const DpAvroColumnIns *ins, const char *s, size_t len,
-			  DpColumnValue *out, DpError *err)
+/* Returns where the next cell may begin, or NULL. */
+static char *
+decimal_cell(Run *run, const DpAvroColumnIns *ins, const char *s, size_t len, char *cell,
+			 DpColumnValue *out)
 {
 	static const int64 power10[] = {
 		1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000,
@@ -231,42 +173,39 @@ decimal_datum(DpAvroReader *r, const DpAvroColumnIns *ins, const char *s, size_t
 		INT64CONST(10000000000000000)
 	};
 	DpNode		node;
-	int64		v;
+	int64		v = 0;
 
-	if (dp_avro_small_decimal(s, len, &v) && v < power10[16] && v > -power10[16])
+	dp_avro_trim_number(&s, &len);
+	if (len > 0 && len <= sizeof(v))
+		v = (int64) pg_bswap64(dp_avro_word(s, run->end)) >> (64 - 8 * len);
+	if (len <= sizeof(v) && v < power10[16] && v > -power10[16])
 	{
 		if (ins->precision != 0 && ins->precision < lengthof(power10) &&
 			(v >= power10[ins->precision] || v <= -power10[ins->precision]))
-			return out_of_range(r, ins, "22003", s, err);
-		return numeric_datum(r, v, ins->scale, out, err);
+		{
+			out_of_range(run, ins, "22003", s);
+			return NULL;
+		}
+		out->value = PointerGetDatum(cell);
+		out->isnull = false;
+		out->deferred = false;
+		return cell + dp_decimal_pack_small(v < 0 ? 0 - (uint64) v : (uint64) v, ins->scale, v < 0, cell);
 	}
-	return dp_avro_node_bytes(r, &node, DP_LOGICAL_DECIMAL, ins->scale, s, len, err) &&
-		node_to_column(r, &r->columns[ins->column], &node, out, err);
+	begin_nodes(run);
+	return dp_avro_node_bytes(run->r, &node, DP_LOGICAL_DECIMAL, ins->scale, s, len, run->err) &&
+		through_node(run, ins, &node, out) ? cell : NULL;
 }
 
+/* A string for a column of uuid that is not spelled as usual: the type's input function decides. */
 static bool
-uuid_datum(DpAvroReader *r, const char *s, DpColumnValue *out, DpError *err)
+odd_uuid(Run *run, const DpAvroColumnIns *ins, const char *s, size_t len, DpColumnValue *out)
 {
-	char	   *room = dp_arena_alloc(&r->values, DP_UUID_BYTES);
-
-	if (room == NULL)
-		return dp_out_of_memory(err);
-	memcpy(room, s, DP_UUID_BYTES);
-	out->value = PointerGetDatum(room);
-	return true;
-}
-
-/* A uuid spelled in a string, or whatever it is, for the type's input function. */
-static bool
-text_uuid_datum(DpAvroReader *r, const DpAvroColumnIns *ins, const char *s, size_t len,
-				DpColumnValue *out, DpError *err)
-{
-	unsigned char uuid[DP_UUID_BYTES];
 	DpNode		node = {.kind = DP_NODE_STRING,.len = len,.u = {.ptr = s}};
 
-	if (dp_uuid_parse(s, len, uuid))
-		return uuid_datum(r, (const char *) uuid, out, err);
-	return node_to_column(r, &r->columns[ins->column], &node, out, err);
+	if (!dp_utf8_verify(s, len, NULL))
+		return bad_text(run, s, len);
+	begin_nodes(run);
+	return through_node(run, ins, &node, out);
 }
 
 static inline uint32
@@ -277,301 +216,413 @@ low_first(const char *s)
 	return u[0] | u[1] << 8 | u[2] << 16 | (uint32) u[3] << 24;
 }
 
+/* Months, days and milliseconds. */
 static bool
-interval_datum(DpAvroReader *r, const DpAvroColumnIns *ins, const char *s, DpColumnValue *out,
-			   DpError *err)
+interval_cell(Run *run, const DpAvroColumnIns *ins, const char *s, char *cell)
 {
-	Interval   *interval = dp_arena_alloc(&r->values, sizeof(Interval));
+	Interval   *interval = (Interval *) cell;
 
-	if (interval == NULL)
-		return dp_out_of_memory(err);
 	if (low_first(s) > PG_INT32_MAX || low_first(s + 4) > PG_INT32_MAX)
-		return out_of_range(r, ins, "22008", s, err);
+		return out_of_range(run, ins, "22008", s);
 	interval->month = low_first(s);
 	interval->day = low_first(s + 4);
 	interval->time = (int64) low_first(s + 8) * 1000;
-	out->value = PointerGetDatum(interval);
 	return true;
+}
+
+static inline bool
+timestamp_value(const DpAvroColumnIns *ins, int64 v, int64 *micros)
+{
+	if (likely(ins->form == DP_LOGICAL_TIMESTAMP_MILLIS && v > PLAIN_MILLIS_FROM && v < PLAIN_MILLIS_TO))
+	{
+		*micros = v * 1000 - DP_EPOCH_MICROS;
+		return true;
+	}
+	return dp_avro_micros(ins->form, v, micros);
 }
 
 /* ------------------------------------------------------------- a message */
 
-static inline bool
-time_datum(DpAvroReader *r, const DpAvroColumnIns *ins, int64 v, const char *p, DpColumnValue *out,
-		   DpError *err)
-{
-	int64		micros;
-
-	if (ins->op == DP_COLUMN_DATE)
+#ifdef HAVE_COMPUTED_GOTO
+#define BEGIN() goto *go[ins->op]
+#define CASE(name) case_##name:
+#define GO_ON() \
+	do { \
+		ins++; \
+		goto *go[ins->op]; \
+	} while (0)
+#define END_CASES()
+#else
+#define BEGIN() \
+	begin: \
+	switch ((DpAvroColumnOp) ins->op) \
 	{
-		v -= DP_EPOCH_DAYS;
-		if (!IS_VALID_DATE(v))
-			return out_of_range(r, ins, "22008", p, err);
-		out->value = Int32GetDatum((int32) v);
-		return true;
-	}
-	if (!dp_avro_micros(ins->form, v, &micros))
-		return out_of_range(r, ins, "22008", p, err);
-	out->value = Int64GetDatum(micros);
-	return true;
-}
+#define CASE(name) case DP_COLUMN_##name:
+#define GO_ON() \
+	do { \
+		ins++; \
+		goto begin; \
+	} while (0)
+#define END_CASES() \
+	} \
+	pg_unreachable()
+#endif
 
-static inline bool
-integer_datum(DpAvroReader *r, const DpAvroColumnIns *ins, int64 v, const char *p,
-			  DpColumnValue *out, DpError *err)
-{
-	switch (ins->op)
-	{
-		case DP_COLUMN_INT2:
-			if (v != (int16) v)
-				return out_of_range(r, ins, "22003", p, err);
-			out->value = Int16GetDatum((int16) v);
-			return true;
-		case DP_COLUMN_INT4:
-			if (v != (int32) v)
-				return out_of_range(r, ins, "22003", p, err);
-			out->value = Int32GetDatum((int32) v);
-			return true;
-		case DP_COLUMN_INT8:
-			out->value = Int64GetDatum(v);
-			return true;
-		default:
-			return numeric_datum(r, v, 0, out, err);
-	}
-}
+#define BAD(message) \
+	do { \
+		why = (message); \
+		goto bad; \
+	} while (0)
 
-static bool
-fixed_datum(DpAvroReader *r, const DpAvroColumnIns *ins, const char *s, DpColumnValue *out,
-			DpError *err)
-{
-	switch ((DpAvroColumnOp) ins->op)
-	{
-		case DP_COLUMN_FIXED_BYTEA:
-			return make_varlena(r, s, ins->arg, out, err);
-		case DP_COLUMN_FIXED_DECIMAL:
-			return decimal_datum(r, ins, s, ins->arg, out, err);
-		case DP_COLUMN_UUID:
-			return uuid_datum(r, s, out, err);
-		default:
-			return interval_datum(r, ins, s, out, err);
-	}
-}
+#define GET_LONG() \
+	do { \
+		next = dp_avro_get_long(p, end, &v); \
+		if (unlikely(next == NULL)) \
+			goto bad_integer; \
+		p = next; \
+	} while (0)
 
-/* Which branch of an optional field comes; behind its number, or NULL. */
-static inline const char *
-get_branch(const char *p, const char *end, int64 *branch)
-{
-	p = dp_avro_get_long(p, branch);
-	return unlikely(p == NULL || p > end || *branch < 0 || *branch > 1) ? NULL : p;
-}
+/* Of a field that the writer has as int. */
+#define GET_INTEGER() \
+	do { \
+		GET_LONG(); \
+		if (unlikely(ins->is_int && v != (int32) v)) \
+			goto bad_integer; \
+	} while (0)
 
-/* A length and what is so long; behind the length, or NULL. */
-static inline const char *
-get_length(const char *p, const char *end, int64 *len)
-{
-	p = dp_avro_get_long(p, len);
-	return unlikely(p == NULL || p > end || *len < 0 || *len > end - p) ? NULL : p;
-}
+#define GET_LENGTH() \
+	do { \
+		next = dp_avro_get_count(p, end, &n); \
+		if (unlikely(next == NULL || n > end - next)) \
+			BAD("a length is negative or more than what is left"); \
+		p = next; \
+	} while (0)
 
-static bool
-bad_text(const DpAvroReader *r, const char *s, size_t len, DpError *err)
-{
-	size_t		bad = 0;
+#define GET_SYMBOL() \
+	do { \
+		next = dp_avro_get_count(p, end, &n); \
+		if (unlikely(next == NULL || n >= ins->arg)) \
+			BAD("an enum has no symbol of this number"); \
+		p = next; \
+	} while (0)
 
-	(void) dp_utf8_verify(s, len, &bad);
-	return dp_error_set(err, "22021", s + bad - r->start,
-						s[bad] == '\0' ? "text contains a zero byte" : "text is not valid UTF-8");
-}
+/* Of a size that is known, and at most DP_AVRO_MIN_BYTES. */
+#define NEED(size) \
+	do { \
+		if (unlikely(p > end - (size))) \
+			BAD("the message ends inside a value"); \
+	} while (0)
+
+#define NEED_MANY(size) \
+	do { \
+		if (unlikely(end - p < (ptrdiff_t) (size))) \
+			BAD("the message ends inside a value"); \
+	} while (0)
+
+#define OUT ((DpColumnValue *) ((char *) values + ins->place))
+
+#define FILL(datum) \
+	do { \
+		DpColumnValue *out = OUT; \
+\
+		out->value = (datum); \
+		out->isnull = false; \
+		out->deferred = false; \
+	} while (0)
 
 /*
- * One field to its only column.  Returns where it ends, or NULL with *why or
- * *err.  The place in the message stays in a register: values are stored
- * between any two bytes that are read.
+ * Execute the code of a message.  Everything that changes from field to field
+ * stays in registers, as values are stored between any two bytes that are
+ * read; so this is one function, however long.  Each operation jumps to the
+ * next one's.
  */
-static inline const char *
-read_field(DpAvroReader *r, const DpAvroColumnIns *ins, const char *p, const char *end,
-		   DpColumnValue *out, const char **why, DpError *err)
+static pg_noinline bool
+run_columns(Run *run, const DpAvroColumnIns *ins, const char *p, DpColumnValue *values)
 {
-	int64		v = 0;
-	float		f;
-	double		d;
-	bool		done;
+#ifdef HAVE_COMPUTED_GOTO
+	/* in the order of DpAvroColumnOp */
+	static const void *const go[] = {
+		&&case_END, &&case_NODE, &&case_SKIP, &&case_RESCUE,
+		&&case_OPTIONAL, &&case_SKIP_OPTIONAL,
+		&&case_SKIP_BOOLEAN, &&case_SKIP_INTEGER, &&case_SKIP_BYTES, &&case_SKIP_FIXED, &&case_SKIP_ENUM,
+		&&case_BOOLEAN, &&case_INT2, &&case_INT4, &&case_INT8, &&case_INT_INT8, &&case_INTEGER_FLOAT8,
+		&&case_NUMERIC, &&case_DATE, &&case_TIME, &&case_TIMESTAMP,
+		&&case_FLOAT4, &&case_FLOAT_FLOAT8, &&case_FLOAT8,
+		&&case_TEXT, &&case_TEXT_UUID, &&case_BYTEA, &&case_FIXED_BYTEA,
+		&&case_DECIMAL, &&case_FIXED_DECIMAL, &&case_UUID, &&case_INTERVAL, &&case_ENUM
+	};
+#endif
+	const char *end = run->end;
+	char	   *cell = run->r->cells.data;
+	const char *next;
+	const char *why;
+	int64		micros;
+	Datum		datum;
+	int64		v;
+	size_t		n;
 
-	out->deferred = false;
-	if (ins->null_branch >= 0)
-	{
-		p = get_branch(p, end, &v);
+#ifdef HAVE_COMPUTED_GOTO
+	StaticAssertStmt(lengthof(go) == DP_COLUMN_ENUM + 1, "an operation has no label");
+#endif
+	BEGIN();
+	CASE(END)
+		if (likely(p == end))
+			return true;
+		return dp_error_set(run->err, DP_SQLSTATE_BAD_MESSAGE, p - run->start,
+							"%zu bytes follow the Avro value", (size_t) (end - p));
+	CASE(NODE)
+	CASE(SKIP)
+	CASE(RESCUE)
+		p = run_code(run, ins, p, values);
 		if (unlikely(p == NULL))
-		{
-			*why = "a union has no branch of this number";
-			return NULL;
-		}
-		if (v == ins->null_branch)
-		{
-			out->isnull = true;
-			return p;
-		}
-	}
-	out->isnull = false;
-	switch ((DpAvroColumnOp) ins->op)
-	{
-		case DP_COLUMN_INT2:
-		case DP_COLUMN_INT4:
-		case DP_COLUMN_INT8:
-		case DP_COLUMN_NUMERIC:
-		case DP_COLUMN_DATE:
-		case DP_COLUMN_TIME:
-		case DP_COLUMN_TIMESTAMP:
-			p = dp_avro_get_long(p, &v);
-			if (unlikely(p == NULL || p > end || (ins->is_int && v != (int32) v)))
-			{
-				*why = "an integer is cut off or too long";
-				return NULL;
-			}
-			if (likely(ins->op == DP_COLUMN_INT8))
-			{
-				out->value = Int64GetDatum(v);
-				return p;
-			}
-			done = ins->op >= DP_COLUMN_DATE ? time_datum(r, ins, v, p, out, err) :
-				integer_datum(r, ins, v, p, out, err);
-			return done ? p : NULL;
-		case DP_COLUMN_TEXT:
-			p = get_length(p, end, &v);
-			if (unlikely(p == NULL))
-				break;
-			if (unlikely(!dp_avro_text_is_good(p, v)))
-				done = bad_text(r, p, v, err);
-			else
-				done = string_datum(r, p, v, out, err);
-			return done ? p + v : NULL;
-		case DP_COLUMN_BYTEA:
-			p = get_length(p, end, &v);
-			if (unlikely(p == NULL))
-				break;
-			return string_datum(r, p, v, out, err) ? p + v : NULL;
-		case DP_COLUMN_TEXT_UUID:
-			p = get_length(p, end, &v);
-			if (unlikely(p == NULL))
-				break;
-			if (unlikely(!dp_avro_text_is_good(p, v)))
-				done = bad_text(r, p, v, err);
-			else
-				done = text_uuid_datum(r, ins, p, v, out, err);
-			return done ? p + v : NULL;
-		case DP_COLUMN_DECIMAL:
-			p = get_length(p, end, &v);
-			if (unlikely(p == NULL))
-				break;
-			return decimal_datum(r, ins, p, v, out, err) ? p + v : NULL;
-		case DP_COLUMN_ENUM:
-			p = dp_avro_get_long(p, &v);
-			if (unlikely(p == NULL || p > end || v < 0 || v >= ins->arg))
-			{
-				*why = "an enum has no symbol of this number";
-				return NULL;
-			}
-			out->value = PointerGetDatum(((char *const *) ins->data)[v]);
-			*why = "the reader's enum does not have the symbol, and no default";
-			return out->value != (Datum) 0 ? p : NULL;
-		case DP_COLUMN_BOOLEAN:
-			if (unlikely(p >= end || (unsigned char) *p > 1))
-			{
-				*why = p >= end ? "the message ends inside a value" : "a boolean is neither 0 nor 1";
-				return NULL;
-			}
-			out->value = BoolGetDatum(*p == 1);
-			return p + 1;
-		case DP_COLUMN_FLOAT4:
-		case DP_COLUMN_FLOAT_FLOAT8:
-			*why = "the message ends inside a value";
-			if (unlikely(end - p < (ptrdiff_t) sizeof(f)))
-				return NULL;
-			memcpy(&f, p, sizeof(f));
-			out->value = ins->op == DP_COLUMN_FLOAT4 ? Float4GetDatum(f) : Float8GetDatum((double) f);
-			return p + sizeof(f);
-		case DP_COLUMN_FLOAT8:
-			*why = "the message ends inside a value";
-			if (unlikely(end - p < (ptrdiff_t) sizeof(d)))
-				return NULL;
-			memcpy(&d, p, sizeof(d));
-			out->value = Float8GetDatum(d);
-			return p + sizeof(d);
-		case DP_COLUMN_FIXED_BYTEA:
-		case DP_COLUMN_FIXED_DECIMAL:
-		case DP_COLUMN_UUID:
-		case DP_COLUMN_INTERVAL:
-			*why = "the message ends inside a value";
-			if (unlikely(end - p < (int64) ins->arg))
-				return NULL;
-			return fixed_datum(r, ins, p, out, err) ? p + ins->arg : NULL;
-		default:
-			return NULL;
-	}
-	*why = "a length is negative or more than what is left";
-	return NULL;
-}
-
-static bool
-run_columns(DpAvroReader *r, const DpAvroColumnCode *code, DpColumnValue *values, DpError *err)
-{
-	const char *end = r->end;
-	const char *p = r->at;
-
-	err->sqlstate[0] = '\0';
-	for (uint32 i = code->start; i < code->start + code->n; i++)
-	{
-		const DpAvroColumnIns *ins = &r->column_code[i];
-		const char *why = NULL;
-		const char *next;
-
-		if (likely(ins->op > DP_COLUMN_RESCUE))
-		{
-			next = read_field(r, ins, p, end, &values[ins->column], &why, err);
-			if (unlikely(next == NULL))
-			{
-				if (err->sqlstate[0] != '\0')
-					return false;
-				return dp_error_set(err, DP_SQLSTATE_BAD_MESSAGE, p - r->start,
-									"invalid Avro message: %s", why);
-			}
-			p = next;
-			continue;
-		}
-		r->at = p;
-		if (!(ins->op == DP_COLUMN_NODE ? run_node(r, ins, values, err) :
-			  dp_avro_run(r, ins->code, err)))
 			return false;
-		err->sqlstate[0] = '\0';
-		p = r->at;
-	}
-	r->at = p;
-	return true;
+		GO_ON();
+
+	CASE(OPTIONAL)
+		NEED(1);
+		if ((unsigned char) *p == ins->null_byte)
+		{
+			DpColumnValue *out = OUT;
+
+			out->isnull = true;
+			out->deferred = false;
+			run->any_null = true;
+			p++;
+			ins++;
+			GO_ON();
+		}
+		if (likely(((unsigned char) *p ^ ins->null_byte) == 2))
+		{
+			p++;
+			GO_ON();
+		}
+		goto other_branch;
+	CASE(SKIP_OPTIONAL)
+		NEED(1);
+		if ((unsigned char) *p == ins->null_byte)
+		{
+			p++;
+			ins++;
+			GO_ON();
+		}
+		if (likely(((unsigned char) *p ^ ins->null_byte) == 2))
+		{
+			p++;
+			GO_ON();
+		}
+other_branch:
+		/* a number of more than one byte, or none that a branch has: other code has to tell */
+		p = run_code(run, ins, p, values);
+		if (p == NULL)
+			return false;
+		ins++;
+		GO_ON();
+
+	CASE(SKIP_BOOLEAN)
+		NEED(1);
+		if (unlikely((unsigned char) *p > 1))
+			BAD("a boolean is neither 0 nor 1");
+		p++;
+		GO_ON();
+	CASE(SKIP_INTEGER)
+		GET_INTEGER();
+		GO_ON();
+	CASE(SKIP_BYTES)
+		GET_LENGTH();
+		p += n;
+		GO_ON();
+	CASE(SKIP_FIXED)
+		NEED_MANY(ins->arg);
+		p += ins->arg;
+		GO_ON();
+	CASE(SKIP_ENUM)
+		GET_SYMBOL();
+		GO_ON();
+
+	CASE(BOOLEAN)
+		NEED(1);
+		if (unlikely((unsigned char) *p > 1))
+			BAD("a boolean is neither 0 nor 1");
+		FILL(BoolGetDatum(*p != 0));
+		p++;
+		GO_ON();
+	CASE(INT2)
+		GET_LONG();
+		if (unlikely(v != (int16) v))
+			goto too_large;
+		FILL(Int16GetDatum((int16) v));
+		GO_ON();
+	CASE(INT4)
+		GET_LONG();
+		if (unlikely(v != (int32) v))
+			goto too_large;
+		FILL(Int32GetDatum((int32) v));
+		GO_ON();
+	CASE(INT8)
+		GET_LONG();
+		FILL(Int64GetDatum(v));
+		GO_ON();
+	CASE(INT_INT8)
+		GET_INTEGER();
+		FILL(Int64GetDatum(v));
+		GO_ON();
+	CASE(INTEGER_FLOAT8)
+		GET_INTEGER();
+		FILL(Float8GetDatum((float8) v));
+		GO_ON();
+	CASE(NUMERIC)
+		GET_INTEGER();
+		cell = align(cell, sizeof(int32));
+		FILL(PointerGetDatum(cell));
+		cell += dp_decimal_pack_small(v < 0 ? 0 - (uint64) v : (uint64) v, 0, v < 0, cell);
+		GO_ON();
+	CASE(DATE)
+		GET_INTEGER();
+		v -= DP_EPOCH_DAYS;
+		if (unlikely(!IS_VALID_DATE(v)))
+			goto not_that_time;
+		FILL(Int32GetDatum((int32) v));
+		GO_ON();
+	CASE(TIME)
+		GET_INTEGER();
+		if (unlikely(!dp_avro_micros(ins->form, v, &micros)))
+			goto not_that_time;
+		FILL(Int64GetDatum(micros));
+		GO_ON();
+	CASE(TIMESTAMP)
+		GET_INTEGER();
+		if (unlikely(!timestamp_value(ins, v, &micros)))
+			goto not_that_time;
+		FILL(Int64GetDatum(micros));
+		GO_ON();
+
+	CASE(FLOAT4)
+		NEED(sizeof(float4));
+		FILL(dp_avro_float4(p));
+		p += sizeof(float4);
+		GO_ON();
+	CASE(FLOAT_FLOAT8)
+		NEED(sizeof(float4));
+		FILL(Float8GetDatum((float8) DatumGetFloat4(dp_avro_float4(p))));
+		p += sizeof(float4);
+		GO_ON();
+	CASE(FLOAT8)
+		NEED(sizeof(float8));
+		FILL(dp_avro_float8(p));
+		p += sizeof(float8);
+		GO_ON();
+
+	CASE(TEXT)
+		GET_LENGTH();
+		if (unlikely(n > MAX_VARLENA))
+			goto too_long;
+		cell = begin_varlena(cell, n, &datum);
+		FILL(datum);
+		if (unlikely(!dp_avro_copy_text(p, n, end, cell)) && !dp_utf8_verify(p, n, NULL))
+			return bad_text(run, p, n);
+		cell += n;
+		p += n;
+		GO_ON();
+	CASE(TEXT_UUID)
+		GET_LENGTH();
+		if (likely(dp_uuid_parse(p, n, (unsigned char *) cell)))
+		{
+			FILL(PointerGetDatum(cell));
+			cell += DP_UUID_BYTES;
+		}
+		else if (!odd_uuid(run, ins, p, n, OUT))
+			return false;
+		p += n;
+		GO_ON();
+	CASE(BYTEA)
+		GET_LENGTH();
+		goto bytes;
+	CASE(FIXED_BYTEA)
+		NEED_MANY(ins->arg);
+		n = ins->arg;
+bytes:
+		if (unlikely(n > MAX_VARLENA))
+			goto too_long;
+		cell = begin_varlena(cell, n, &datum);
+		FILL(datum);
+		(void) dp_avro_copy_text(p, n, end, cell);
+		cell += n;
+		p += n;
+		GO_ON();
+	CASE(DECIMAL)
+		GET_LENGTH();
+		goto decimal;
+	CASE(FIXED_DECIMAL)
+		NEED_MANY(ins->arg);
+		n = ins->arg;
+decimal:
+		cell = decimal_cell(run, ins, p, n, align(cell, sizeof(int32)), OUT);
+		if (unlikely(cell == NULL))
+			return false;
+		p += n;
+		GO_ON();
+	CASE(UUID)
+		NEED_MANY(DP_UUID_BYTES);
+		memcpy(cell, p, DP_UUID_BYTES);
+		FILL(PointerGetDatum(cell));
+		cell += DP_UUID_BYTES;
+		p += DP_UUID_BYTES;
+		GO_ON();
+	CASE(INTERVAL)
+		NEED_MANY(DP_AVRO_DURATION_BYTES);
+		cell = align(cell, sizeof(int64));
+		if (unlikely(!interval_cell(run, ins, p, cell)))
+			return false;
+		FILL(PointerGetDatum(cell));
+		cell += sizeof(Interval);
+		p += DP_AVRO_DURATION_BYTES;
+		GO_ON();
+	CASE(ENUM)
+		GET_SYMBOL();
+		datum = PointerGetDatum(((char *const *) ins->data)[n]);
+		if (unlikely(datum == (Datum) 0))
+			BAD("the reader's enum does not have the symbol, and no default");
+		FILL(datum);
+		GO_ON();
+	END_CASES();
+
+too_large:
+	if (ins->is_int && v != (int32) v)
+		goto bad_integer;
+	return out_of_range(run, ins, "22003", p);
+not_that_time:
+	return out_of_range(run, ins, "22008", p);
+too_long:
+	return dp_error_set(run->err, DP_SQLSTATE_LIMIT, DP_NO_POSITION, "string is too long");
+bad_integer:
+	why = "an integer is cut off or too long";
+bad:
+	return dp_error_set(run->err, DP_SQLSTATE_BAD_MESSAGE, p - run->start, "invalid Avro message: %s", why);
 }
 
-/* Which of the root's branches the message is; moves behind its number. */
+/* Which of the root's branches the message is; *p moves behind its number. */
 static const DpAvroColumnCode *
-find_root(DpAvroReader *r, DpError *err)
+find_root(const Run *run, const char **p)
 {
+	const DpAvroReader *r = run->r;
 	const DpAvroColumnCode *code = r->roots;
 
 	if (r->root_is_union)
 	{
 		int64		v;
-		const char *p = dp_avro_get_long(r->at, &v);
 
-		if (p == NULL || p > r->end || v < 0 || v >= r->nroots)
+		*p = dp_avro_get_long(*p, run->end, &v);
+		if (*p == NULL || v < 0 || v >= r->nroots)
 		{
-			dp_error_set(err, DP_SQLSTATE_BAD_MESSAGE, 0,
+			dp_error_set(run->err, DP_SQLSTATE_BAD_MESSAGE, 0,
 						 "invalid Avro message: a union has no branch of this number");
 			return NULL;
 		}
-		r->at = p;
 		code += v;
 	}
-	if (code->failure == NULL)
+	if (likely(code->failure == NULL))
 		return code;
-	dp_error_set(err, DP_SQLSTATE_BAD_MESSAGE, 0, "%s", code->failure);
+	dp_error_set(run->err, DP_SQLSTATE_BAD_MESSAGE, 0, "%s", code->failure);
 	return NULL;
 }
 
@@ -583,33 +634,13 @@ write_rescue(DpAvroReader *r, DpColumnValue *out, DpError *err)
 		return true;
 	if (!dp_nodes_close(r->d, 0, DP_NODE_OBJECT, DP_SHAPE_NONE))
 		return dp_out_of_memory(err);
-	return node_to_jsonb(r, &r->d->stack.items[0], out, err);
+	return dp_avro_node_to_jsonb(r, &r->d->stack.items[0], out, err);
 }
 
-bool
-dp_avro_to_columns(DpMessageReader *self, const char *src, size_t len, DpColumnValue *values,
-				   DpError *err)
+static bool
+check_nulls(const DpAvroReader *r, const DpColumnValue *values, DpError *err)
 {
-	DpAvroReader *r = (DpAvroReader *) self;
-	const DpAvroColumnCode *code;
-
-	if (r->roots[0].simple && !r->root_is_union)
-	{
-		if (!dp_avro_begin_simple(r, src, len, err))
-			return false;
-	}
-	else
-	{
-		memcpy(values, r->nulls, (r->ncolumns + r->rescue) * sizeof(DpColumnValue));
-		if (!dp_avro_begin(r, src, len, err))
-			return false;
-	}
-	code = find_root(r, err);
-	if (code == NULL || !run_columns(r, code, values, err) || !dp_avro_finish(r, err))
-		return false;
-	if (r->rescue && !write_rescue(r, &values[r->ncolumns], err))
-		return false;
-	for (int i = 0; r->any_not_null && i < r->ncolumns; i++)
+	for (int i = 0; i < r->ncolumns; i++)
 	{
 		if (values[i].isnull && r->columns[i].not_null)
 			return dp_error_set(err, "23502", DP_NO_POSITION,
@@ -617,4 +648,33 @@ dp_avro_to_columns(DpMessageReader *self, const char *src, size_t len, DpColumnV
 								r->columns[i].shown);
 	}
 	return true;
+}
+
+bool
+dp_avro_to_columns(DpMessageReader *self, const char *src, size_t len, DpColumnValue *values,
+				   DpError *err)
+{
+	DpAvroReader *r = (DpAvroReader *) self;
+	char		padded[DP_AVRO_PADDED];
+	const DpAvroColumnCode *code;
+	Run			run;
+
+	if (unlikely((int64) len > r->cells_len) && !make_cells(r, len, err))
+		return false;
+	if (unlikely(len < DP_AVRO_MIN_BYTES))
+		src = dp_avro_pad(padded, src, len);
+	run = (Run) {.r = r,.start = src,.end = src + len,.err = err};
+	code = find_root(&run, &src);
+	if (unlikely(code == NULL))
+		return false;
+	if (!code->simple)
+	{
+		memcpy(values, r->nulls, (r->ncolumns + r->rescue) * sizeof(DpColumnValue));
+		run.any_null = true;
+	}
+	if (!run_columns(&run, r->column_code + code->start, src, values))
+		return false;
+	if (r->rescue && run.has_nodes && !write_rescue(r, &values[r->ncolumns], err))
+		return false;
+	return !(r->any_not_null && run.any_null) || check_nulls(r, values, err);
 }

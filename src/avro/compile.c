@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "avro/compile.h"
+#include "avro/wire.h"
 
 /* The C library's: this file must link without the server. */
 #undef snprintf
@@ -281,13 +282,14 @@ dp_avro_emit_default(DpAvroCompiler *c, const DpAvroField *field, const DpNode *
 		good = dp_error_set(c->err, DP_SQLSTATE_LIMIT, DP_NO_POSITION,
 							"defaults of the schema take more than %d bytes", MAX_CONSTANTS);
 	constant = good ? dp_avro_take(c, sizeof(*constant)) : NULL;
-	copy = good ? dp_avro_take(c, bytes.len) : NULL;
+	copy = good ? dp_avro_take(c, DP_AVRO_MIN_BYTES + bytes.len) : NULL;
 	ins = good ? dp_avro_emit(c, DP_OP_DEFAULT) : NULL;
 	if (constant != NULL && copy != NULL && ins != NULL)
 	{
+		memset(copy, 0, DP_AVRO_MIN_BYTES);
 		if (bytes.len > 0)
-			memcpy(copy, bytes.data, bytes.len);
-		constant->bytes = copy;
+			memcpy(copy + DP_AVRO_MIN_BYTES, bytes.data, bytes.len);
+		constant->bytes = copy + DP_AVRO_MIN_BYTES;
 		constant->len = bytes.len;
 		ins->key = key;
 		ins->data = constant;
@@ -641,7 +643,7 @@ emit_optional(DpAvroCompiler *c, const DpAvroType *writer, const DpAvroType *rea
 			  const DpNode *key, int null_branch)
 {
 	uint32		at = c->r->ncode;
-	DpAvroIns  *ins = dp_avro_emit(c, DP_OP_OPTIONAL);
+	DpAvroIns  *ins = dp_avro_emit(c, reader ? DP_OP_OPTIONAL : DP_OP_SKIP_OPTIONAL);
 
 	if (ins == NULL)
 		return false;
@@ -673,9 +675,9 @@ emit_union(DpAvroCompiler *c, const DpAvroType *writer, const DpAvroType *reader
 	uint32	   *targets;
 	DpAvroIns  *ins;
 
-	for (int i = 0; reader != NULL && writer->nbranches == 2 && i < 2; i++)
+	for (int i = 0; writer->nbranches == 2 && i < 2; i++)
 	{
-		if (writer->branches[i]->tag == DP_AVRO_NULL && takes_null(reader))
+		if (writer->branches[i]->tag == DP_AVRO_NULL && (reader == NULL || takes_null(reader)))
 			return emit_optional(c, writer, reader, key, i);
 	}
 	targets = dp_avro_take(c, writer->nbranches * sizeof(uint32));

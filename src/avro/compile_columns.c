@@ -13,6 +13,7 @@
 #include "catalog/pg_type_d.h"
 
 #include "avro/compile.h"
+#include "avro/wire.h"
 #include "common/compat.h"
 #include "formats/numbers.h"
 
@@ -87,7 +88,6 @@ emit(DpAvroCompiler *c)
 	}
 	ins = &r->column_code[r->ncolumn_code++];
 	memset(ins, 0, sizeof(*ins));
-	ins->null_branch = -1;
 	ins->column = -1;
 	return ins;
 }
@@ -121,7 +121,7 @@ time_op(DpAvroLogical form, const DpColumn *col)
 }
 
 static DpAvroColumnOp
-integer_op(const DpColumn *col)
+integer_op(const DpColumn *col, bool is_int)
 {
 	switch (col->type)
 	{
@@ -130,7 +130,9 @@ integer_op(const DpColumn *col)
 		case INT4OID:
 			return DP_COLUMN_INT4;
 		case INT8OID:
-			return DP_COLUMN_INT8;
+			return is_int ? DP_COLUMN_INT_INT8 : DP_COLUMN_INT8;
+		case FLOAT8OID:
+			return DP_COLUMN_INTEGER_FLOAT8;
 		case NUMERICOID:
 			return col->typmod < 0 ? DP_COLUMN_NUMERIC : DP_COLUMN_NODE;
 		default:
@@ -220,12 +222,16 @@ choose(DpAvroCompiler *c, const DpAvroIns *ins, const DpColumn *col, DpAvroColum
 		case DP_OP_INT:
 		case DP_OP_LONG:
 			out->is_int = ins->op == DP_OP_INT;
-			out->op = integer_op(col);
+			out->op = integer_op(col, out->is_int);
 			break;
 		case DP_OP_INT_FORM:
 		case DP_OP_LONG_FORM:
 			out->is_int = ins->op == DP_OP_INT_FORM;
 			out->op = time_op(ins->form, col);
+			break;
+		case DP_OP_LONG_DOUBLE:
+			if (col->type == FLOAT8OID)
+				out->op = DP_COLUMN_INTEGER_FLOAT8;
 			break;
 		case DP_OP_FLOAT:
 			if (col->type == FLOAT4OID)
@@ -262,6 +268,64 @@ choose(DpAvroCompiler *c, const DpAvroIns *ins, const DpColumn *col, DpAvroColum
 	return true;
 }
 
+/* The same for one that nobody wants. */
+static void
+choose_skip(const DpAvroIns *ins, DpAvroColumnIns *out)
+{
+	out->op = DP_COLUMN_SKIP;
+	out->arg = ins->arg;
+	switch ((DpAvroOp) ins->op)
+	{
+		case DP_OP_SKIP_BOOLEAN:
+			out->op = DP_COLUMN_SKIP_BOOLEAN;
+			break;
+		case DP_OP_SKIP_INT:
+		case DP_OP_SKIP_LONG:
+			out->op = DP_COLUMN_SKIP_INTEGER;
+			out->is_int = ins->op == DP_OP_SKIP_INT;
+			break;
+		case DP_OP_SKIP_BYTES:
+			out->op = DP_COLUMN_SKIP_BYTES;
+			break;
+		case DP_OP_SKIP_FIXED:
+			out->op = DP_COLUMN_SKIP_FIXED;
+			break;
+		case DP_OP_SKIP_ENUM:
+			out->op = DP_COLUMN_SKIP_ENUM;
+			break;
+		default:
+			break;
+	}
+}
+
+/* The shortest way for a field whose code for nodes is "ins", which may begin with a choice. */
+static bool
+emit_short_way(DpAvroCompiler *c, const DpAvroIns *ins, const DpColumn *col, DpAvroColumnIns out)
+{
+	bool		optional = ins->op == DP_OP_OPTIONAL || ins->op == DP_OP_SKIP_OPTIONAL;
+	DpAvroColumnIns choice = out;
+	DpAvroColumnIns *at;
+
+	if (col == NULL)
+		choose_skip(ins + optional, &out);
+	else if (!choose(c, ins + optional, col, &out))
+		return false;
+	if (optional && out.op != DP_COLUMN_NODE && out.op != DP_COLUMN_SKIP)
+	{
+		choice.op = col ? DP_COLUMN_OPTIONAL : DP_COLUMN_SKIP_OPTIONAL;
+		choice.null_byte = 2 * ins->form;
+		at = emit(c);
+		if (at == NULL)
+			return false;
+		*at = choice;
+	}
+	at = emit(c);
+	if (at == NULL)
+		return false;
+	*at = out;
+	return true;
+}
+
 static int
 first_column(const DpAvroReader *r, const char *field)
 {
@@ -280,9 +344,9 @@ emit_column(DpAvroCompiler *c, const DpAvroType *type, const DpAvroField *to)
 	DpAvroReader *r = c->r;
 	int			column = to ? first_column(r, to->name) : -1;
 	bool		wanted = column >= 0 || (to != NULL && r->rescue);
-	DpAvroColumnIns *out;
+	DpAvroColumnIns out = {.column = column};
+	DpAvroColumnIns *at;
 	DpNode	   *key = NULL;
-	const DpAvroIns *ins;
 
 	/* A default that is null is what a column is anyway. */
 	if (type == NULL && (!wanted || (to->fallback->kind == DP_TREE_NULL && column >= 0)))
@@ -293,32 +357,23 @@ emit_column(DpAvroCompiler *c, const DpAvroType *type, const DpAvroField *to)
 		if (key == NULL || !dp_avro_string_node(c, to->name, key))
 			return false;
 	}
-	out = emit(c);
-	if (out == NULL)
-		return false;
-	out->column = column;
-	out->code = r->ncode;
-	out->from_default = type == NULL;
+	out.place = Max(column, 0) * sizeof(DpColumnValue);
+	out.code = r->ncode;
 	if (type == NULL ? !dp_avro_emit_default(c, to, key) :
 		!dp_avro_emit_value(c, type, wanted ? to->type : NULL, key, true))
 		return false;
 	if (dp_avro_emit(c, DP_OP_STOP) == NULL)
 		return false;
-	out->op = !wanted ? DP_COLUMN_SKIP : column < 0 ? DP_COLUMN_RESCUE : DP_COLUMN_NODE;
-	if (column < 0 || r->columns[column].next_same >= 0 || type == NULL)
-		return true;
-	ins = &r->code[out->code];
-	if (ins->op == DP_OP_OPTIONAL)
-	{
-		const DpAvroIns *inner = ins + 1;
-
-		if (!choose(c, inner, &r->columns[column], out))
-			return false;
-		if (out->op != DP_COLUMN_NODE)
-			out->null_branch = r->code[out->code].form;
-		return true;
-	}
-	return choose(c, ins, &r->columns[column], out);
+	if (!wanted)
+		return emit_short_way(c, &r->code[out.code], NULL, out);
+	if (column >= 0 && r->columns[column].next_same < 0 && type != NULL)
+		return emit_short_way(c, &r->code[out.code], &r->columns[column], out);
+	out.op = column < 0 ? DP_COLUMN_RESCUE : DP_COLUMN_NODE;
+	at = emit(c);
+	if (at == NULL)
+		return false;
+	*at = out;
+	return true;
 }
 
 static bool
@@ -353,16 +408,15 @@ emit_columns(DpAvroCompiler *c, const DpAvroType *writer, const DpAvroType *read
 	return good;
 }
 
-/* No two instructions have the same column, so counting is enough. */
+/* Is each column filled in any case?  No two instructions have the same one, so counting is enough. */
 static bool
 is_simple(const DpAvroReader *r, const DpAvroColumnCode *code)
 {
-	for (uint32 i = code->start; i < code->start + code->n; i++)
-	{
-		if (r->column_code[i].op <= DP_COLUMN_RESCUE)
-			return false;
-	}
-	return code->n == (uint32) r->ncolumns && !r->rescue;
+	int			n = 0;
+
+	for (const DpAvroColumnIns *ins = &r->column_code[code->start]; ins->op != DP_COLUMN_END; ins++)
+		n += ins->op >= DP_COLUMN_BOOLEAN;
+	return n == r->ncolumns && !r->rescue;
 }
 
 /* Columns of messages of one type of the writer. */
@@ -370,6 +424,7 @@ static bool
 emit_root(DpAvroCompiler *c, const DpAvroType *writer, const DpAvroType *reader, DpAvroColumnCode *out)
 {
 	int		   *target;
+	size_t		room;
 	bool		good;
 
 	out->start = c->r->ncolumn_code;
@@ -380,7 +435,7 @@ emit_root(DpAvroCompiler *c, const DpAvroType *writer, const DpAvroType *reader,
 		reader = i < 0 ? NULL : reader->branches[i];
 	}
 	if (writer->tag == DP_AVRO_NULL && reader != NULL && reader->tag == DP_AVRO_NULL)
-		return true;			/* all columns are null */
+		return emit(c) != NULL; /* all columns are null */
 	if (writer->tag != DP_AVRO_RECORD || reader == NULL || reader->tag != DP_AVRO_RECORD ||
 		!dp_avro_names_match(reader, writer))
 	{
@@ -392,9 +447,12 @@ emit_root(DpAvroCompiler *c, const DpAvroType *writer, const DpAvroType *reader,
 		return false;
 	good = emit_columns(c, writer, reader, target);
 	free(target);
-	out->n = c->r->ncolumn_code - out->start;
-	out->simple = good && is_simple(c->r, out);
-	return good;
+	if (!good || emit(c) == NULL)
+		return false;
+	out->simple = is_simple(c->r, out);
+	room = DP_AVRO_TEXT_SLACK + (size_t) (c->r->ncolumn_code - out->start) * DP_COLUMN_ROOM;
+	c->r->cells_room = Max(c->r->cells_room, room);
+	return true;
 }
 
 bool
@@ -405,6 +463,7 @@ dp_avro_compile_columns(DpAvroReader *r, const DpAvroSchema *writer, const DpAvr
 	const DpAvroType *root = writer->root;
 	bool		good = true;
 
+	r->cells_len = -1;
 	r->root_is_union = root->tag == DP_AVRO_UNION;
 	r->nroots = r->root_is_union ? root->nbranches : 1;
 	r->roots = calloc(Max(r->nroots, 1), sizeof(DpAvroColumnCode));

@@ -30,19 +30,17 @@ bad_file(const DpAvroFile *file, const char *why, DpError *err)
 	return dp_error_set(err, DP_SQLSTATE_BAD_MESSAGE, file->at - file->src, "invalid Avro file: %s", why);
 }
 
-/* An integer; the file itself is not padded. */
 static bool
 get_long(DpAvroFile *file, int64 *v, DpError *err)
 {
-	char		bytes[DP_AVRO_LONG_BYTES + 1] = {0};
-	size_t		n = Min(file->end - file->at, DP_AVRO_LONG_BYTES);
-	const char *p;
+	char		padded[DP_AVRO_PADDED];
+	size_t		n = file->end - file->at;
+	const char *start = n < DP_AVRO_MIN_BYTES ? dp_avro_pad(padded, file->at, n) : file->at;
+	const char *p = dp_avro_get_long(start, start + n, v);
 
-	memcpy(bytes, file->at, n);
-	p = dp_avro_get_long(bytes, v);
-	if (p == NULL || p - bytes > n)
+	if (p == NULL)
 		return bad_file(file, "an integer is cut off or longer than 64 bits", err);
-	file->at += p - bytes;
+	file->at += p - start;
 	return true;
 }
 
@@ -180,7 +178,10 @@ inflate_all(DpAvroFile *file, z_stream *z, DpError *err)
 static bool
 load_block(DpAvroFile *file, const char *s, int64 len, DpError *err)
 {
+	static const char padding[DP_AVRO_MIN_BYTES];
+
 	dp_buf_reset(&file->block);
+	dp_buf_append(&file->block, padding, sizeof(padding));
 	if (file->deflate)
 	{
 		z_stream	z = {.next_in = (Bytef *) s,.avail_in = len};
@@ -195,10 +196,9 @@ load_block(DpAvroFile *file, const char *s, int64 len, DpError *err)
 	}
 	else
 		dp_buf_append(&file->block, s, len);
-	if (!dp_buf_reserve(&file->block, DP_TEXT_PADDING))
+	if (file->block.oom)
 		return dp_out_of_memory(err);
-	memset(file->block.data + file->block.len, 0, DP_TEXT_PADDING);
-	file->used = 0;
+	file->used = sizeof(padding);
 	return true;
 }
 
@@ -248,7 +248,7 @@ dp_avro_file_next(DpAvroFile *file, size_t *outlen, DpError *err)
 			return NULL;
 		}
 	}
-	dp_avro_begin_at(r, file->block.data + file->used, file->block.len - file->used);
+	dp_avro_begin(r, file->block.data + file->used, file->block.len - file->used);
 	if (!dp_avro_run(r, 0, err))
 	{
 		/* where in the file only an uncompressed block could tell */

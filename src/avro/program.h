@@ -53,6 +53,7 @@ typedef enum DpAvroOp
 	DP_OP_STOP,
 	DP_OP_FAIL,					/* data: why writer and reader do not resolve */
 	/* fields that the reader does not have */
+	DP_OP_SKIP_OPTIONAL,		/* form: the branch that is null, goes to arg; else the next */
 	DP_OP_SKIP_BOOLEAN,
 	DP_OP_SKIP_INT,
 	DP_OP_SKIP_LONG,
@@ -97,52 +98,68 @@ typedef struct DpAvroRecord
 /* How a field's bytes become the values of its columns. */
 typedef enum DpAvroColumnOp
 {
-	DP_COLUMN_NODE,				/* through a node: anything to anything */
+	DP_COLUMN_END,
+	/* by the code for nodes */
+	DP_COLUMN_NODE,				/* anything to anything */
 	DP_COLUMN_SKIP,				/* no column, no rescue */
 	DP_COLUMN_RESCUE,			/* a member of the rescue object */
+	/* null_byte: the branch that is null, as spelled: 0 or 2; the next is for the other */
+	DP_COLUMN_OPTIONAL,
+	DP_COLUMN_SKIP_OPTIONAL,
+	/* scalars without a column */
+	DP_COLUMN_SKIP_BOOLEAN,
+	DP_COLUMN_SKIP_INTEGER,
+	DP_COLUMN_SKIP_BYTES,
+	DP_COLUMN_SKIP_FIXED,		/* arg: bytes */
+	DP_COLUMN_SKIP_ENUM,		/* arg: symbols */
+	/* scalars to their only column */
 	DP_COLUMN_BOOLEAN,
 	DP_COLUMN_INT2,
 	DP_COLUMN_INT4,
-	DP_COLUMN_INT8,
+	DP_COLUMN_INT8,				/* of a long */
+	DP_COLUMN_INT_INT8,
+	DP_COLUMN_INTEGER_FLOAT8,
 	DP_COLUMN_NUMERIC,			/* of an integer */
-	DP_COLUMN_FLOAT4,
-	DP_COLUMN_FLOAT8,			/* of a double */
-	DP_COLUMN_FLOAT_FLOAT8,
-	DP_COLUMN_TEXT,
-	DP_COLUMN_BYTEA,
-	DP_COLUMN_FIXED_BYTEA,
-	DP_COLUMN_ENUM,				/* data: text datums */
 	DP_COLUMN_DATE,
 	DP_COLUMN_TIME,				/* form: unit */
 	DP_COLUMN_TIMESTAMP,		/* form: unit; with or without time zone */
-	DP_COLUMN_UUID,
+	DP_COLUMN_FLOAT4,
+	DP_COLUMN_FLOAT_FLOAT8,
+	DP_COLUMN_FLOAT8,			/* of a double */
+	DP_COLUMN_TEXT,
 	DP_COLUMN_TEXT_UUID,
+	DP_COLUMN_BYTEA,
+	DP_COLUMN_FIXED_BYTEA,
 	DP_COLUMN_DECIMAL,
 	DP_COLUMN_FIXED_DECIMAL,
-	DP_COLUMN_INTERVAL
+	DP_COLUMN_UUID,
+	DP_COLUMN_INTERVAL,
+	DP_COLUMN_ENUM				/* arg: symbols; data: text datums */
 } DpAvroColumnOp;
+
+/* What a value takes in the cells besides the bytes that it has in the message. */
+#define DP_COLUMN_ROOM 24
 
 typedef struct DpAvroColumnIns
 {
 	uint8		op;				/* DpAvroColumnOp */
 	uint8		form;
-	int8		null_branch;	/* of a field that may be null, or -1 */
+	uint8		null_byte;
 	bool		is_int;			/* range of int, not long */
+	uint32		place;			/* of the first column among the values, in bytes */
+	int32		column;			/* first one; -1: none */
+	uint32		arg;			/* size, symbols */
 	uint16		scale;
 	uint16		precision;		/* of the column; 0: any */
-	uint32		arg;			/* size, symbols */
-	int32		column;			/* first one; -1: none */
-	uint32		code;			/* of the field as nodes, ends in STOP */
-	bool		from_default;	/* nothing on the wire */
 	const void *data;
+	uint32		code;			/* of the field as nodes, ends in STOP */
 } DpAvroColumnIns;
 
 /* What columns are made of: the code of one branch of the root. */
 typedef struct DpAvroColumnCode
 {
 	const char *failure;		/* no columns can be made of it */
-	uint32		start;
-	uint32		n;
+	uint32		start;			/* ends in END */
 	bool		simple;			/* each instruction fills one column, each column is filled */
 } DpAvroColumnCode;
 
@@ -183,6 +200,9 @@ typedef struct DpAvroReader
 	DpAvroColumnCode *roots;	/* one, or one for each branch of the writer's union */
 	int			nroots;
 	bool		root_is_union;
+	DpBuf		cells;			/* what values point to, but for those in the arena */
+	size_t		cells_room;		/* that they need whatever the message */
+	int64		cells_len;		/* of the longest message that they have room for, or -1 */
 	/* of the message being read */
 	const char *start;
 	const char *at;
@@ -198,14 +218,11 @@ extern bool dp_avro_add_columns(DpAvroReader *r, const DpColumnSpec *specs, int 
 extern bool dp_avro_compile_columns(DpAvroReader *r, const DpAvroSchema *writer,
 									const DpAvroSchema *reader, DpError *err);
 
-/* Make r->at the beginning of a padded, writable copy of the message. */
-extern bool dp_avro_begin(DpAvroReader *r, const char *src, size_t len, DpError *err);
+/* Make r->at the beginning of a message, of which DP_AVRO_MIN_BYTES in front of the end are readable. */
+extern void dp_avro_begin(DpAvroReader *r, const char *src, size_t len);
 
-/* The same for code that pushes no nodes. */
-extern bool dp_avro_begin_simple(DpAvroReader *r, const char *src, size_t len, DpError *err);
-
-/* The same for bytes that are padded already and stay where they are; not for columns. */
-extern void dp_avro_begin_at(DpAvroReader *r, const char *src, size_t len);
+/* A message is longer than it may be. */
+extern bool dp_avro_too_long(const DpAvroReader *r, DpError *err);
 
 /* Run the code from "pc" to its STOP; values are pushed on d->stack. */
 extern bool dp_avro_run(DpAvroReader *r, uint32 pc, DpError *err);
@@ -215,6 +232,11 @@ extern bool dp_avro_finish(const DpAvroReader *r, DpError *err);
 
 extern bool dp_avro_to_columns(DpMessageReader *self, const char *src, size_t len,
 							   DpColumnValue *values, DpError *err);
+
+/* The value of a node in the arena.  A null leaves *out as it is. */
+extern bool dp_avro_node_to_column(DpAvroReader *r, const DpColumn *col, const DpNode *node,
+								   DpColumnValue *out, DpError *err);
+extern bool dp_avro_node_to_jsonb(DpAvroReader *r, const DpNode *node, DpColumnValue *out, DpError *err);
 
 /* Does the specification let a reader's type take this writer's?  Looks no deeper than into items. */
 extern bool dp_avro_types_match(const DpAvroType *writer, const DpAvroType *reader);

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "avro/compile.h"
+#include "avro/wire.h"
 
 static void
 destroy(DpAvroReader *r)
@@ -25,6 +26,7 @@ destroy(DpAvroReader *r)
 	free(r->frames);
 	dp_arena_free(&r->arena);
 	dp_arena_free(&r->values);
+	dp_buf_free(&r->cells);
 	dp_json_decoder_destroy(r->d);
 	free(r);
 }
@@ -39,8 +41,17 @@ static const char *
 to_jsonb(DpMessageReader *self, const char *src, size_t len, size_t *outlen, DpError *err)
 {
 	DpAvroReader *r = (DpAvroReader *) self;
+	char		padded[DP_AVRO_PADDED];
 
-	if (!dp_avro_begin(r, src, len, err) || !dp_avro_run(r, 0, err) || !dp_avro_finish(r, err))
+	if (len > r->d->limits.max_bytes)
+	{
+		dp_avro_too_long(r, err);
+		return NULL;
+	}
+	if (len < DP_AVRO_MIN_BYTES)
+		src = dp_avro_pad(padded, src, len);
+	dp_avro_begin(r, src, len);
+	if (!dp_avro_run(r, 0, err) || !dp_avro_finish(r, err))
 		return NULL;
 	return dp_jsonb_write(r->d, &r->d->stack.items[0], outlen, err);
 }

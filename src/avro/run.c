@@ -24,28 +24,8 @@
 #define INTERRUPT_ITEMS 65536
 #define LONG_BYTES (1024 * 1024)	/* a string that counts for its length, too */
 #define MAX_EXTRA_BYTES JENTRY_OFFLENMASK	/* of names and spelled values: no jsonb is larger */
+#define SHORT_TEXT 16			/* the jsonb writer reads as much of a string */
 #define ROOM 4					/* nodes of a value with its key, and of what follows */
-
-const char *
-dp_avro_get_long_slow(const char *p, int64 *v)
-{
-	uint64		n = 0;
-
-	for (int i = 0; i < DP_AVRO_LONG_BYTES; i++)
-	{
-		uint64		byte = (unsigned char) p[i];
-
-		n |= (byte & 0x7F) << 7 * i;
-		if (byte < 0x80)
-		{
-			if (i == DP_AVRO_LONG_BYTES - 1 && byte > 1)
-				return NULL;
-			*v = (int64) (n >> 1) ^ -(int64) (n & 1);
-			return p + i + 1;
-		}
-	}
-	return NULL;
-}
 
 /* Find the records' shapes in the tree, or make them. */
 static void
@@ -89,55 +69,22 @@ prepare(DpAvroReader *r)
 		bake(r);
 }
 
-static void
-set_message(DpAvroReader *r, const char *src, size_t len)
+void
+dp_avro_begin(DpAvroReader *r, const char *src, size_t len)
 {
-	r->d->text.len = len;
+	prepare(r);
+	r->d->text.len = len;		/* bounds the result */
 	r->start = r->at = src;
 	r->end = src + len;
 	r->items = Min(DP_MESSAGE_MAX_ITEMS, FREE_ITEMS + (int64) len * ITEMS_PER_BYTE);
 	r->tick = 0;
 }
 
-void
-dp_avro_begin_at(DpAvroReader *r, const char *src, size_t len)
-{
-	prepare(r);
-	set_message(r, src, len);
-}
-
 bool
-dp_avro_begin(DpAvroReader *r, const char *src, size_t len, DpError *err)
+dp_avro_too_long(const DpAvroReader *r, DpError *err)
 {
-	DpJsonDecoder *d = r->d;
-
-	prepare(r);
-	if (len > d->limits.max_bytes)
-		return dp_error_set(err, DP_SQLSTATE_LIMIT, DP_NO_POSITION,
-							"message is longer than the limit of %zu bytes", d->limits.max_bytes);
-	if (!dp_buf_reserve(&d->text, len + DP_TEXT_PADDING))
-		return dp_out_of_memory(err);
-	if (len > 0)
-		memcpy(d->text.data, src, len);
-	memset(d->text.data + len, 0, DP_TEXT_PADDING);
-	set_message(r, d->text.data, len);
-	return true;
-}
-
-bool
-dp_avro_begin_simple(DpAvroReader *r, const char *src, size_t len, DpError *err)
-{
-	DpBuf	   *text = &r->d->text;
-
-	if (unlikely(len == 0 || text->cap > DP_SCRATCH_KEEP || len + DP_TEXT_PADDING > text->cap ||
-				 len > r->d->limits.max_bytes))
-		return dp_avro_begin(r, src, len, err);
-	if (r->values.blocks != NULL)
-		dp_arena_reset(&r->values);
-	memcpy(text->data, src, len);
-	memset(text->data + len, 0, DP_TEXT_PADDING);
-	set_message(r, text->data, len);
-	return true;
+	return dp_error_set(err, DP_SQLSTATE_LIMIT, DP_NO_POSITION,
+						"message is longer than the limit of %zu bytes", r->d->limits.max_bytes);
 }
 
 bool
@@ -179,6 +126,17 @@ check_long(DpAvroReader *r, size_t len, DpError *err)
 	return count_items(r, 0, err);
 }
 
+/* A text near the end, where more than it can be read; NULL when memory ran out. */
+static const char *
+short_text(DpAvroReader *r, const char *p, size_t len)
+{
+	char	   *copy = dp_arena_alloc(&r->values, SHORT_TEXT);
+
+	if (copy != NULL)
+		memcpy(copy, p, len);
+	return copy;
+}
+
 /* What a loop needs besides the reader; "why" is told when it gives up. */
 #define BAD(message) \
 	do { \
@@ -188,9 +146,11 @@ check_long(DpAvroReader *r, size_t len, DpError *err)
 
 #define GET_LONG(v) \
 	do { \
-		p = dp_avro_get_long(p, &(v)); \
-		if (unlikely(p == NULL || p > end)) \
-			BAD("an integer is cut off or longer than 64 bits"); \
+		const char *next_p = dp_avro_get_long(p, end, &(v)); \
+\
+		if (unlikely(next_p == NULL)) \
+			goto bad_integer; \
+		p = next_p; \
 	} while (0)
 
 #define GET_INT(v) \
@@ -208,6 +168,20 @@ check_long(DpAvroReader *r, size_t len, DpError *err)
 			BAD("a length is negative or more than what is left"); \
 		if (unlikely((v) > LONG_BYTES) && !check_long(r, v, err)) \
 			goto failed; \
+	} while (0)
+
+/* A text of "v" bytes as a node.  Whoever copies it may read 16 bytes. */
+#define PUSH_TEXT() \
+	do { \
+		if (unlikely(!dp_avro_text_is_good(p, v, end))) \
+			goto bad_text; \
+		top->kind = DP_NODE_STRING; \
+		top->len = v; \
+		top->u.ptr = p; \
+		if (unlikely(end - p < SHORT_TEXT) && \
+			(top->u.ptr = short_text(r, p, v)) == NULL) \
+			goto no_memory; \
+		top++; \
 	} while (0)
 
 #define NEED(n) \
@@ -381,12 +355,7 @@ dp_avro_run(DpAvroReader *r, uint32 pc, DpError *err)
 			case DP_OP_STRING:
 				PUSH_KEY();
 				GET_LENGTH(v);
-				if (unlikely(!dp_avro_text_is_good(p, v)))
-					goto bad_text;
-				top->kind = DP_NODE_STRING;
-				top->len = v;
-				top->u.ptr = p;
-				top++;
+				PUSH_TEXT();
 				p += v;
 				ip++;
 				continue;
@@ -500,7 +469,7 @@ dp_avro_run(DpAvroReader *r, uint32 pc, DpError *err)
 							BAD("the number of elements is out of range");
 						v = -v;
 						GET_LENGTH(size);
-						if (frame->op >= DP_OP_SKIP_BOOLEAN)
+						if (frame->op >= DP_OP_SKIP_OPTIONAL)
 						{
 							p += size;
 							frame->left = 1;
@@ -530,12 +499,7 @@ dp_avro_run(DpAvroReader *r, uint32 pc, DpError *err)
 				if (frame->op == DP_OP_MAP)
 				{
 					GET_LENGTH(v);
-					if (unlikely(!dp_avro_text_is_good(p, v)))
-						goto bad_text;
-					top->kind = DP_NODE_STRING;
-					top->len = v;
-					top->u.ptr = p;
-					top++;
+					PUSH_TEXT();
 					if (frame->shape != DP_SHAPE_NONE)
 						frame->shape = dp_shapes_step(&d->shapes, frame->shape, p, v);
 					p += v;
@@ -578,6 +542,12 @@ dp_avro_run(DpAvroReader *r, uint32 pc, DpError *err)
 			case DP_OP_FAIL:
 				BAD((const char *) ip->data);
 
+			case DP_OP_SKIP_OPTIONAL:
+				GET_LONG(v);
+				if (unlikely(v < 0 || v > 1))
+					BAD("a union has no branch of this number");
+				ip = v == ip->form ? code + ip->arg : ip + 1;
+				continue;
 			case DP_OP_SKIP_BOOLEAN:
 				NEED(1);
 				if (unlikely((unsigned char) *p > 1))
@@ -630,9 +600,12 @@ bad_text:
 		return dp_error_set(err, "22021", end == r->end ? (size_t) (p + at - r->start) : DP_NO_POSITION,
 							p[at] == '\0' ? "text contains a zero byte" : "text is not valid UTF-8");
 	}
+bad_integer:
+	why = "an integer is cut off or longer than 64 bits";
+	p = dp_avro_is_cut_off(p, end) ? end : NULL;
 bad:
 	return dp_error_set(err, DP_SQLSTATE_BAD_MESSAGE,
-						p != NULL && end == r->end ? (size_t) (Min(p, end) - r->start) : DP_NO_POSITION,
+						p != NULL && end == r->end ? (size_t) (p - r->start) : DP_NO_POSITION,
 						"invalid Avro message: %s", why);
 too_deep:
 	return dp_error_set(err, "54001", end == r->end ? (size_t) (p - r->start) : DP_NO_POSITION,

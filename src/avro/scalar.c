@@ -408,6 +408,7 @@ node_decimal(DpAvroReader *r, DpNode *node, int scale, const char *s, size_t len
 {
 	int64		v;
 
+	dp_avro_trim_number(&s, &len);
 	if (dp_avro_small_decimal(s, len, &v) &&
 		((v < SMALL_LIMIT && v > -SMALL_LIMIT) || scale % 4 == 0))
 	{

@@ -16,12 +16,6 @@
 
 #include "avro/program.h"
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
-#include "formats/text.h"
-
 /* From the Unix epoch to PostgreSQL's. */
 #define DP_EPOCH_DAYS 10957
 #define DP_EPOCH_MICROS (INT64CONST(86400000000) * DP_EPOCH_DAYS)
@@ -79,6 +73,17 @@ extern bool dp_avro_node_bytes(DpAvroReader *r, DpNode *node, DpAvroLogical form
 /* Sixteen bytes as the text of a uuid: 36 characters. */
 extern void dp_avro_uuid_text(const char *s, char *out);
 
+/* Go to the last eight bytes of a number as long as those before them only repeat its sign. */
+static inline void
+dp_avro_trim_number(const char **s, size_t *len)
+{
+	while (*len > sizeof(int64) && (*s)[0] == ((signed char) (*s)[1] < 0 ? (char) 0xFF : 0))
+	{
+		++*s;
+		--*len;
+	}
+}
+
 /*
  * A two's complement number, highest byte first, when its value has at most
  * 18 digits.
@@ -98,31 +103,6 @@ dp_avro_small_decimal(const char *s, size_t len, int64 *out)
 
 /* In PostgreSQL's units; false when no value of its type can hold it. */
 extern bool dp_avro_micros(DpAvroLogical form, int64 v, int64 *out);
-
-/* Text that is looked at in place, without a call. */
-#define DP_AVRO_SHORT_TEXT 64
-
-/* UTF-8 without zero bytes?  Sixteen bytes from each byte of s on can be read. */
-static inline bool
-dp_avro_text_is_good(const char *s, size_t len)
-{
-#ifdef __SSE2__
-	for (size_t done = 0; likely(len <= DP_AVRO_SHORT_TEXT); done += 16)
-	{
-		__m128i		v = _mm_loadu_si128((const __m128i *) (s + done));
-		__m128i		zero = _mm_cmpeq_epi8(v, _mm_setzero_si128());
-		unsigned	bad = _mm_movemask_epi8(_mm_or_si128(v, zero));
-
-		if (len - done <= 16)
-			bad &= (1u << (len - done)) - 1;
-		if (unlikely(bad != 0))
-			break;
-		if (len - done <= 16)
-			return true;
-	}
-#endif
-	return dp_utf8_verify(s, len, NULL);
-}
 
 /* The text of a node that is no container, in the arena with a byte of headroom. */
 extern char *dp_avro_node_text(DpAvroReader *r, const DpNode *node, size_t *len, DpError *err);

@@ -135,9 +135,14 @@ dp_pb_from_text(DpPbReader *r, const DpPbColumn *c, const char *text, size_t len
 	return false;
 }
 
-/* text of a string that stands in the message: its last length byte becomes the header. */
+/*
+ * A field of the message itself becomes a short varlena where it stands: the
+ * last byte of its length, which has been read, becomes the header.  What lies
+ * deeper may be read again for another column.
+ */
 static bool
-put_string(DpPbReader *r, const DpPbColumn *c, const DpPbRaw *value, DpColumnValue *out)
+put_string(DpPbReader *r, const DpPbColumn *c, const DpPbCode *code, const DpPbRaw *value,
+		   DpColumnValue *out)
 {
 	char	   *copy;
 
@@ -146,6 +151,14 @@ put_string(DpPbReader *r, const DpPbColumn *c, const DpPbRaw *value, DpColumnVal
 		return false;
 	if (c->column.type != TEXTOID && c->column.type != BYTEAOID)
 		return dp_pb_from_text(r, c, value->u.ptr, value->len, out);
+	if (likely(code == c->code && value->len > 0 && value->len + VARHDRSZ_SHORT <= VARATT_SHORT_MAX))
+	{
+		char	   *header = (char *) value->u.ptr - 1;
+
+		SET_VARSIZE_SHORT(header, value->len + VARHDRSZ_SHORT);
+		out->value = PointerGetDatum(header);
+		return true;
+	}
 	copy = dp_arena_alloc(&r->arena, VARHDRSZ + value->len);
 	if (copy == NULL)
 		return dp_pb_no_memory(r->err);
@@ -156,8 +169,9 @@ put_string(DpPbReader *r, const DpPbColumn *c, const DpPbRaw *value, DpColumnVal
 	return true;
 }
 
+/* Bytes that the type of the column takes as they are. */
 static bool
-put_bytea(DpPbReader *r, const char *bytes, size_t len, DpColumnValue *out)
+put_varlena(DpPbReader *r, const char *bytes, size_t len, DpColumnValue *out)
 {
 	char	   *copy = dp_arena_alloc(&r->arena, VARHDRSZ + len);
 
@@ -176,7 +190,7 @@ put_bytes(DpPbReader *r, const DpPbColumn *c, const DpPbRaw *value, DpColumnValu
 	char	   *text;
 
 	if (c->column.type == BYTEAOID)
-		return put_bytea(r, value->u.ptr, value->len, out);
+		return put_varlena(r, value->u.ptr, value->len, out);
 	text = dp_pb_spell(r, ((size_t) value->len + 2) / 3 * 4);
 	if (text == NULL)
 		return false;
@@ -254,6 +268,8 @@ put_enum(DpPbReader *r, const DpPbColumn *c, const DpPbCode *code, int32 number,
 	value = dp_pb_code_value(&r->program->enums[code->enumeration], number);
 	if (value == NULL)
 		return put_signed(r, c, number, out);
+	if (c->column.type == TEXTOID)
+		return put_varlena(r, value->name, value->len, out);
 	return dp_pb_from_text(r, c, value->name, value->len, out);
 }
 
@@ -283,7 +299,7 @@ put_scalar(DpPbReader *r, const DpPbColumn *c, const DpPbCode *code, const DpPbR
 			out->value = BoolGetDatum(value->u.bits != 0);
 			return true;
 		case DP_PB_STRING:
-			return put_string(r, c, value, out);
+			return put_string(r, c, code, value, out);
 		case DP_PB_BYTES:
 			return put_bytes(r, c, value, out);
 		case DP_PB_ENUM:
@@ -307,9 +323,8 @@ put_timestamp(DpPbReader *r, const DpPbColumn *c, uint32 base, DpColumnValue *ou
 	int64		seconds = number_at(r, base, 0);
 	int32		nanos = (int32) number_at(r, base, 1);
 	char		text[DP_PB_SPELLED];
-	int			len = dp_pb_spell_timestamp(text, seconds, nanos);
 
-	if (len == 0)
+	if (!dp_pb_is_timestamp(seconds, nanos))
 		return dp_error_set(r->err, DP_PB_BAD, DP_NO_POSITION,
 							"timestamp of field \"%s\" is out of range", c->column.shown);
 	if (c->column.type == TIMESTAMPTZOID && c->column.typmod < 0)
@@ -318,7 +333,7 @@ put_timestamp(DpPbReader *r, const DpPbColumn *c, uint32 base, DpColumnValue *ou
 								   nanos / NANOS_PER_MICRO);
 		return true;
 	}
-	return dp_pb_from_text(r, c, text, len, out);
+	return dp_pb_from_text(r, c, text, dp_pb_spell_timestamp(text, seconds, nanos), out);
 }
 
 static bool

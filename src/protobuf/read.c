@@ -13,6 +13,25 @@
 
 #include "protobuf/reader.h"
 
+const char *
+dp_pb_long_varint(const char *p, uint64 *value)
+{
+	uint64		v = 0;
+
+	for (int i = 0; i < DP_PB_MAX_VARINT; i++)
+	{
+		uint64		byte = (unsigned char) p[i];
+
+		v |= (byte & 0x7F) << (7 * i);
+		if (byte < 0x80)
+		{
+			*value = v;
+			return p + i + 1;
+		}
+	}
+	return NULL;
+}
+
 static bool
 truncated(DpPbReader *r, const char *p)
 {

@@ -137,6 +137,7 @@ extern char *dp_pb_put_integer(char *to, int64 value);
 extern char *dp_pb_put_unsigned(char *to, uint64 value);
 
 /* "2026-01-31T12:00:00.5Z" and "-1.5s"; 0 when out of ProtoJSON's range. */
+extern bool dp_pb_is_timestamp(int64 seconds, int32 nanos);
 extern int	dp_pb_spell_timestamp(char *to, int64 seconds, int32 nanos);
 extern int	dp_pb_spell_duration(char *to, int64 seconds, int32 nanos);
 

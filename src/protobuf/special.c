@@ -56,6 +56,12 @@ put_fraction(char *to, int32 nanos)
 	return put_digits(to, nanos, 9);
 }
 
+bool
+dp_pb_is_timestamp(int64 seconds, int32 nanos)
+{
+	return seconds >= MIN_SECONDS && seconds <= MAX_SECONDS && nanos >= 0 && nanos < NANOS;
+}
+
 int
 dp_pb_spell_timestamp(char *to, int64 seconds, int32 nanos)
 {
@@ -67,7 +73,7 @@ dp_pb_spell_timestamp(char *to, int64 seconds, int32 nanos)
 	int			day;
 	int			month;
 
-	if (seconds < MIN_SECONDS || seconds > MAX_SECONDS || nanos < 0 || nanos >= NANOS)
+	if (!dp_pb_is_timestamp(seconds, nanos))
 		return 0;
 	days = (seconds - MIN_SECONDS) / SECONDS_PER_DAY_;
 	rest = (seconds - MIN_SECONDS) % SECONDS_PER_DAY_;

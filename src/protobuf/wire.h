@@ -14,8 +14,9 @@
 #include "postgres.h"
 
 #include "common/buf.h"
+#include "common/varint.h"
 
-#define DP_PB_MAX_VARINT 10		/* bytes */
+#define DP_PB_MAX_VARINT DP_VARINT_BYTES
 
 typedef enum DpPbWire
 {
@@ -27,29 +28,36 @@ typedef enum DpPbWire
 	DP_PB_WIRE_32 = 5
 } DpPbWire;
 
+/* One of nine or ten bytes, or none; NULL when it has more than ten. */
+extern const char *dp_pb_long_varint(const char *p, uint64 *value);
+
 /* The varint at p; NULL when it has more than ten bytes. */
 static inline const char *
 dp_pb_varint(const char *p, uint64 *value)
 {
-	const unsigned char *u = (const unsigned char *) p;
-	uint64		v = u[0];
+	uint64		v = (unsigned char) p[0];
+	uint64		stops;
 
 	if (likely(v < 0x80))
 	{
 		*value = v;
 		return p + 1;
 	}
-	v &= 0x7F;
-	for (int i = 1; i < DP_PB_MAX_VARINT; i++)
+	v = dp_varint_load(p);
+	stops = dp_varint_stops(v);
+	if ((stops & 0x8000) != 0)
 	{
-		v |= (uint64) (u[i] & 0x7F) << (7 * i);
-		if (u[i] < 0x80)
-		{
-			*value = v;
-			return p + i + 1;
-		}
+		*value = (v & 0x7F) | (v >> 1 & 0x3F80);
+		return p + 2;
 	}
-	return NULL;
+	if (unlikely(stops == 0))
+	{
+		p = dp_pb_long_varint(p, &v);
+		*value = v;
+		return p;
+	}
+	*value = dp_varint_value(v, stops);
+	return p + dp_varint_size(stops);
 }
 
 /* The same inside [p, end). */

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# avro_bench.sh: build and run avro_bench.c.  Needs libavro-c; no server.
+# avro_bench.sh: build and run avro_bench.c [ROUNDS [KIND]].  Needs libavro-c; no server.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 pg_config=${PG_CONFIG:-pg_config}
@@ -10,6 +10,8 @@ for file in src/formats/*.c src/avro/*.c; do
 	case $file in *_sql.c) ;; *) sources+=("$file") ;; esac
 done
 libraries=$("$pg_config" --pkglibdir)
-gcc -O2 -std=gnu99 -Wno-format -Isrc -I"$("$pg_config" --includedir-server)" -o "$work/avro_bench" \
+# As the extension is built, so that the figures are its own.
+read -ra flags <<<"$("$pg_config" --cflags)"
+gcc "${flags[@]}" -fPIC -fvisibility=hidden -std=gnu99 -w -Isrc -I"$("$pg_config" --includedir-server)" -o "$work/avro_bench" \
 	test/bench/tools/avro_bench.c "${sources[@]}" "$libraries/libpgcommon.a" "$libraries/libpgport.a" -lavro -lm -lz
-"$work/avro_bench"
+"$work/avro_bench" "$@"
