@@ -100,7 +100,7 @@ dp_avro_node_float(DpAvroReader *r, DpNode *node, float v, DpError *err)
 
 	if (isnan(v) || isinf(v))
 		return node_special(r, node, v);
-	if (v == (float) (int32) v && fabsf(v) < 1e6f)
+	if (fabsf(v) < 1e6f && v == (float) (int32) v)
 	{
 		dp_avro_node_integer(node, (int32) v);
 		return true;
