@@ -43,6 +43,7 @@ SELECT * FROM gate.aside;
 SELECT * FROM gate.results;
 SELECT * FROM gate.books;
 SELECT partition, rows, dead_letters, quarantined FROM dataplat.source_partition_status WHERE source = 'gate_doc';
+SELECT severity, problem, cause FROM dataplat_internal.health_sources() WHERE object = 'source gate_doc' ORDER BY problem;
 -- The original is the row, with its place.
 SELECT q.original - '{_timestamp,_ingested_at,_batch_id}'::text[] AS original, (q.original ->> '_batch_id')::bigint = q.batch_id AS of_the_batch, q.row_key
   FROM dataplat.quarantine AS q WHERE q.object = 'gate_doc' ORDER BY q.partition, q.message_offset LIMIT 1;

@@ -130,10 +130,10 @@ refuse_by_rules(DpSource *s, HeapTuple tuple, char **results)
 	if (gate == NULL)
 		return NULL;
 	reasons = dp_gate_refusal(gate, tuple);
-	if (reasons != (Datum) 0)
-		return refusal_in_words(reasons);
-	*results = dp_gate_results(gate);
-	return NULL;
+	if (reasons == (Datum) 0)
+		*results = dp_gate_results(gate);
+	dp_gate_close(gate);
+	return reasons == (Datum) 0 ? NULL : refusal_in_words(reasons);
 }
 
 /* Decode and insert; returns why not, or NULL.  Throws what is not about the row. */

@@ -268,3 +268,14 @@ dp_gate_results(DpGate *gate)
 {
 	return dp_row_rules_results(gate->rules);
 }
+
+void
+dp_gate_close(DpGate *gate)
+{
+	if (gate == NULL)
+		return;
+	dp_row_rules_close(gate->rules);
+	ExecDropSingleTupleTableSlot(gate->slot);
+	pfree(gate->verdicts);
+	pfree(gate);
+}

@@ -56,4 +56,7 @@ extern Datum dp_gate_refusal(DpGate *gate, HeapTuple tuple);
 /* And what came of the rules for those that were judged, as text of jsonb. */
 extern char *dp_gate_results(DpGate *gate);
 
+/* NULL is closed already. */
+extern void dp_gate_close(DpGate *gate);
+
 #endif							/* DP_INGEST_GATE_H */

@@ -263,6 +263,13 @@ AS $$
            'Look at dataplat.dead_letter_summary; then retry_dead_letters, fix_dead_letter or discard_dead_letters.'
       FROM (SELECT x.source, count(*) AS n FROM dataplat.dead_letter AS x WHERE x.state = 'open' GROUP BY x.source) AS d
     UNION ALL
+    SELECT 'warning', 'source ' || q.object, 'rows in quarantine',
+           format('%s messages break rules of their table', q.n),
+           'Look at dataplat.quarantine; then repair_quarantined, requeue_quarantined or discard_quarantined.'
+      FROM (SELECT x.object, count(*) AS n FROM dataplat.quarantine AS x
+             WHERE x.object_kind = 'source' AND x.state IN ('quarantined', 'repaired') GROUP BY x.object) AS q
+      JOIN dataplat.source AS s ON s.name = q.object
+    UNION ALL
     SELECT 'warning', 'source ' || p.source, 'retention of the topic is near',
            format('topic %s partition %s: %s messages to read, the oldest kept is %s behind our position', p.topic, p.partition, p.lag, p.next_offset - p.log_start_offset),
            'Find out why the source is slow, or raise retention.ms of the topic.'

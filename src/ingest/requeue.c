@@ -133,6 +133,7 @@ dp_requeue_source_row(PG_FUNCTION_ARGS)
 		values[1] = DirectFunctionCall1(jsonb_in, CStringGetDatum(dp_gate_results(gate)));
 		nulls[1] = false;
 	}
+	dp_gate_close(gate);
 	dp_source_free(s);
 	dp_leave_source(save_userid, save_context);
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));

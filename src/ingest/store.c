@@ -576,6 +576,7 @@ dp_store_in_transaction(DpStore *store)
 			dp_gate_store(a.gate);
 	}
 	DP_INJECT("k8");
+	dp_gate_close(a.gate);
 	store->next_batch_id = take_batch_id();
 	SPI_finish();
 	dp_breadcrumb_clear();
