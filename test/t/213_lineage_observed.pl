@@ -89,7 +89,7 @@ is($all[-1], "INSERT s.orders COMPLETE 1 $user", 'the last one is the newest');
 is(told(), '', 'a session that is terminated tells nothing');
 
 # Read-only transactions, and a cancelled statement.
-is(sql('postgres', q{SET default_transaction_read_only = on; CREATE TEMP TABLE t (i int); INSERT INTO t VALUES (1); SELECT i FROM t}), '1', 'a read-only session');
+is(sql('postgres', q{CREATE TEMP TABLE t (i int); SET default_transaction_read_only = on; INSERT INTO t VALUES (1); SELECT i FROM t}), '1', 'a read-only session');
 ($rc, $out, $err) = $node->psql('postgres', q{SET statement_timeout = '100ms'; INSERT INTO s.orders SELECT g, g FROM generate_series(1, 1000000000) AS g});
 like($err, qr/canceling statement due to statement timeout/, 'a statement is cancelled as ever');
 wait_until($node, q{SELECT count(*) = 1 FROM dataplat.observed_statement WHERE state = 'FAIL' AND sqlstate = '57014'}, 'and told so when the session ends');
