@@ -304,7 +304,7 @@ show_quality() {
 		SELECT dataplat.add_expectation('gold.revenue', 'expect_compound_columns_to_be_unique', '{"column_list": ["hour", "status"]}') AS a,
 		       dataplat.add_expectation('gold.revenue', 'expect_column_values_to_not_be_null', '{"column": "revenue"}', mostly => 0.99) AS b;
 		SELECT name, outcome, evaluated, passed FROM dataplat.validate('gold.revenue');
-		SELECT dataset_name, dimension, score, evaluated FROM dataplat.quality_score() WHERE dimension = ':all';
+		SELECT dataset_name, round(score::numeric, 2) AS score, evaluated, errors FROM dataplat.quality_score() WHERE dimension = ':all';
 	EOF
 }
 
@@ -313,7 +313,7 @@ show_lineage() {
 	show <<-'EOF'
 		SELECT node, depth, via, type FROM dataplat.upstream('gold.products.revenue') WHERE type = 'DIRECT';
 		SELECT object, kind, severity, reason FROM dataplat.preview_change('ALTER TABLE silver.orders RENAME COLUMN amount TO price');
-		SELECT dataplat.lineage_graph('gold.top_products') AS "paste it into https://mermaid.live";
+		SELECT line AS "paste it into https://mermaid.live" FROM regexp_split_to_table(dataplat.lineage_graph('gold.top_products'), '\n') AS line;
 	EOF
 }
 
