@@ -65,13 +65,14 @@ DECLARE
     close text;
 BEGIN
     SELECT * INTO k FROM dataplat_internal.expectation_kind AS x
-     WHERE x.kind IN (plain, 'expect_' || plain, lower(plain), snake) OR plain = ANY (x.aliases) OR lower(plain) = ANY (x.aliases)
+     WHERE x.kind IN (plain, 'expect_' || plain, lower(plain), snake) OR x.aliases && ARRAY[plain, lower(plain), snake, regexp_replace(plain, '^expect_', '')]
      ORDER BY x.kind = plain DESC, x.kind = 'expect_' || plain DESC, x.kind
      LIMIT 1;
     IF NOT FOUND THEN
         close := dataplat_internal.closest_word(plain, ARRAY(
             SELECT x.kind FROM dataplat_internal.expectation_kind AS x
-             UNION SELECT a FROM dataplat_internal.expectation_kind AS x, unnest(x.aliases) AS a));
+             UNION SELECT a FROM dataplat_internal.expectation_kind AS x, unnest(x.aliases) AS a
+             UNION SELECT a.alias FROM dataplat_internal.expectation_alias AS a));
         RAISE EXCEPTION 'unknown kind of expectation "%"', written
             USING ERRCODE = 'invalid_parameter_value',
                   DETAIL = format('Kinds: %s.', (SELECT string_agg(x.kind, ', ' ORDER BY x.kind) FROM dataplat_internal.expectation_kind AS x)),
@@ -275,6 +276,7 @@ COMMENT ON FUNCTION dataplat_internal.row_plan(text[], text, text, text) IS 'pla
 -- ------------------------------------------------------------------ what users see
 
 CREATE OR REPLACE VIEW dataplat.expectation_kind AS
-SELECT k.kind, k.class, k.dimension, k.arguments, k.aliases, k.description
+SELECT k.kind, k.class, k.dimension, k.arguments,
+       ARRAY(SELECT u.a FROM unnest(k.aliases) AS u (a) UNION SELECT a.alias FROM dataplat_internal.expectation_alias AS a WHERE a.kind = k.kind ORDER BY 1) AS aliases, k.description
   FROM dataplat_internal.expectation_kind AS k;
 COMMENT ON VIEW dataplat.expectation_kind IS 'kinds of expectations: what dataplat.add_expectation() takes, and their names elsewhere';

@@ -126,20 +126,33 @@ SELECT dataplat_internal.register_expectation_kind('expect_column_range_to_be_be
     'the difference of the greatest and the least value of a column is between bounds',
     'dataplat_internal.judge_bounds', '{range}');
 
+-- Quantiles from a t-digest: one pass without sorting, and a state that new
+-- values are added to.
+CREATE OR REPLACE FUNCTION dataplat_internal.approximate_quantiles(quantiles float8[])
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'ARRAY[' || string_agg(format('dataplat.column_state_quantile(dataplat.column_state(%%1$s), %s)', q), ', ' ORDER BY n) || ']'
+      FROM unnest(quantiles) WITH ORDINALITY AS u (q, n);
+$$;
+COMMENT ON FUNCTION dataplat_internal.approximate_quantiles(float8[]) IS 'quantiles of a column, %1$s, as an array in SQL';
+
 -- The two values in the middle; judge_median takes their mean.
 CREATE OR REPLACE FUNCTION dataplat_internal.expect_column_median_to_be_between(dataset regclass, kwargs jsonb)
 RETURNS dataplat_internal.expectation_plan
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT dataplat_internal.value_plan($1, $2, 'percentile_disc(''{0.5,0.500000000001}''::float8[]) WITHIN GROUP (ORDER BY %1$s)', false);
+    SELECT CASE WHEN ($2 ->> 'approximate')::boolean THEN dataplat_internal.value_plan($1, $2, dataplat_internal.approximate_quantiles('{0.5,0.5}'), true)
+                ELSE dataplat_internal.value_plan($1, $2, 'percentile_disc(''{0.5,0.500000000001}''::float8[]) WITHIN GROUP (ORDER BY %1$s)', false) END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.expect_column_median_to_be_between(regclass, jsonb) IS 'compile expect_column_median_to_be_between';
 
 SELECT dataplat_internal.register_expectation_kind('expect_column_median_to_be_between', 'aggregate',
-    '{"column": {"type": "column", "required": true, "aliases": ["column_name"]}}'::jsonb || dataplat_internal.bounds_arguments(),
+    '{"column": {"type": "column", "required": true, "aliases": ["column_name"]}, "approximate": {"type": "boolean"}}'::jsonb || dataplat_internal.bounds_arguments(),
     'accuracy', 'dataplat_internal.expect_column_median_to_be_between',
-    'the median of a column is between bounds',
+    'the median of a column is between bounds; approximate: off by less than half a percent of the ranks, without sorting',
     'dataplat_internal.judge_median', '{median}');
 
 CREATE OR REPLACE FUNCTION dataplat_internal.judge_median(kwargs jsonb, measured jsonb, element_count bigint)
@@ -178,7 +191,9 @@ BEGIN
     PERFORM dataplat_internal.check_bounds(jsonb_build_object('must_be_between', r), c.type)
        FROM jsonb_array_elements(kwargs #> '{quantile_ranges,value_ranges}') AS r;
     RETURN dataplat_internal.aggregate_plan(ARRAY[kwargs ->> 'column'],
-               jsonb_build_object('values', format('percentile_disc(%L::float8[]) WITHIN GROUP (ORDER BY %s)', quantiles, c.quoted))
+               jsonb_build_object('values', CASE WHEN (kwargs ->> 'approximate')::boolean
+                   THEN format(dataplat_internal.approximate_quantiles(quantiles), dataplat_internal.number_column(dataset, kwargs ->> 'column'))
+                   ELSE format('percentile_disc(%L::float8[]) WITHIN GROUP (ORDER BY %s)', quantiles, c.quoted) END)
                || dataplat_internal.type_for_judge(c.type));
 END;
 $$;
@@ -212,7 +227,7 @@ $$;
 COMMENT ON FUNCTION dataplat_internal.widened(jsonb, int) IS 'a bound of a quantile, with what is near enough to it';
 
 SELECT dataplat_internal.register_expectation_kind('expect_column_quantile_values_to_be_between', 'aggregate',
-    '{"column": {"type": "column", "required": true, "aliases": ["column_name"]}, "quantile_ranges": {"type": "object", "required": true}, "allow_relative_error": {"type": "value"}}',
+    '{"column": {"type": "column", "required": true, "aliases": ["column_name"]}, "quantile_ranges": {"type": "object", "required": true}, "allow_relative_error": {"type": "value"}, "approximate": {"type": "boolean"}}',
     'accuracy', 'dataplat_internal.expect_column_quantile_values_to_be_between',
     'quantiles of a column (as percentile_disc) are between bounds',
     'dataplat_internal.judge_quantiles', '{quantile_values,quantiles,has_approx_quantile,hasApproxQuantile,hasExactQuantile}');
@@ -222,12 +237,15 @@ RETURNS dataplat_internal.expectation_plan
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT dataplat_internal.value_plan($1, $2, 'percentile_cont(0.75) WITHIN GROUP (ORDER BY %1$s) - percentile_cont(0.25) WITHIN GROUP (ORDER BY %1$s)', true);
+    SELECT dataplat_internal.value_plan($1, $2,
+               CASE WHEN ($2 ->> 'approximate')::boolean
+                    THEN 'dataplat.column_state_quantile(dataplat.column_state(%1$s), 0.75) - dataplat.column_state_quantile(dataplat.column_state(%1$s), 0.25)'
+                    ELSE 'percentile_cont(0.75) WITHIN GROUP (ORDER BY %1$s) - percentile_cont(0.25) WITHIN GROUP (ORDER BY %1$s)' END, true);
 $$;
 COMMENT ON FUNCTION dataplat_internal.expect_column_interquartile_range_to_be_between(regclass, jsonb) IS 'compile expect_column_interquartile_range_to_be_between';
 
 SELECT dataplat_internal.register_expectation_kind('expect_column_interquartile_range_to_be_between', 'aggregate',
-    '{"column": {"type": "column", "required": true, "aliases": ["column_name"]}}'::jsonb || dataplat_internal.bounds_arguments(),
+    '{"column": {"type": "column", "required": true, "aliases": ["column_name"]}, "approximate": {"type": "boolean"}}'::jsonb || dataplat_internal.bounds_arguments(),
     'accuracy', 'dataplat_internal.expect_column_interquartile_range_to_be_between',
     'the distance of the quartiles of a column (as percentile_cont) is between bounds',
     'dataplat_internal.judge_bounds', '{iqr,interquartile_range,interquartileRange}');

@@ -106,6 +106,9 @@ BEGIN
     END IF;
     IF (SELECT c.relkind NOT IN ('r', 'p', 'v', 'm', 'f') FROM pg_class AS c WHERE c.oid = dataset) THEN
         RAISE EXCEPTION '"%" is not a table or a view', dataset USING ERRCODE = 'wrong_object_type';
+    ELSIF (SELECT c.relpersistence = 't' FROM pg_class AS c WHERE c.oid = dataset) THEN
+        RAISE EXCEPTION '"%" is a temporary table', dataset
+            USING ERRCODE = 'wrong_object_type', HINT = 'dataplat.validate_expectation() judges it without keeping the expectation.';
     END IF;
 END;
 $$;
@@ -176,6 +179,15 @@ END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.follow_datasets() IS 'let the datasets of expectations follow relations that were renamed';
 
+-- In a restored dump names are the truth; from here on the new OIDs are followed.
+CREATE OR REPLACE FUNCTION dataplat_internal.quality_adopted(mode text)
+RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT dataplat_internal.follow_datasets(); $$;
+COMMENT ON FUNCTION dataplat_internal.quality_adopted(text) IS 'let the datasets of expectations be followed in a restored dump';
+SELECT dataplat_internal.register_adopt_step('quality', 'dataplat_internal.quality_adopted');
+
 -- ------------------------------------------------------------------ add, alter, drop
 
 -- kind and columns make a name that is not taken.
@@ -213,8 +225,9 @@ DECLARE
     defaults CONSTANT jsonb := '{"suite": "default", "mostly": null, "severity": "error", "action": "warn", "warn_if": null, "error_if": null,
                                  "row_filter": null, "null_handling": null, "dimension": null, "weight": 1, "on_delta": true, "enabled": true}';
     e        dataplat.expectation := old;
-    k        dataplat_internal.expectation_kind := dataplat_internal.find_expectation_kind(coalesce(a ->> 'kind', old.kind));
-    kwargs   jsonb := CASE jsonb_typeof(a -> 'kwargs') WHEN 'object' THEN a -> 'kwargs' END;
+    meant    record := dataplat_internal.read_expectation(coalesce(a ->> 'kind', old.kind), CASE jsonb_typeof(a -> 'kwargs') WHEN 'object' THEN a -> 'kwargs' END);
+    k        dataplat_internal.expectation_kind := meant.kind;
+    kwargs   jsonb := meant.said;
     given    jsonb;
     one      text;
 BEGIN
@@ -226,7 +239,8 @@ BEGIN
     -- What belongs to the expectation and not to the kind may stand in kwargs, as Great Expectations has it.
     FOREACH one IN ARRAY '{mostly,row_filter,null_handling,severity,warn_if,error_if}'::text[] LOOP
         IF kwargs ? one AND NOT k.arguments ? one THEN
-            given := jsonb_build_object(one, kwargs -> one) || given;
+            -- What is said beside them wins; severity has a default that nobody said.
+            given := CASE WHEN given ->> one = 'error' AND one = 'severity' THEN given || jsonb_build_object(one, kwargs -> one) ELSE jsonb_build_object(one, kwargs -> one) || given END;
             kwargs := kwargs - one;
         END IF;
     END LOOP;

@@ -1,19 +1,31 @@
 -- quality: kinds that judge which values a column has, and how often.
 
+-- Exactly, or with approximate by HyperLogLog: one pass without sorting, and a
+-- state that new values are added to.
+CREATE OR REPLACE FUNCTION dataplat_internal.different_values(quoted text, kwargs jsonb)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format(CASE WHEN (kwargs ->> 'approximate')::boolean THEN 'coalesce((dataplat.column_state_values(dataplat.column_state(%s)) ->> ''distinct'')::bigint, 0)'
+                       ELSE 'count(DISTINCT %s)' END, quoted);
+$$;
+COMMENT ON FUNCTION dataplat_internal.different_values(text, jsonb) IS 'the number of different values of a column, as SQL';
+
 CREATE OR REPLACE FUNCTION dataplat_internal.expect_column_unique_value_count_to_be_between(dataset regclass, kwargs jsonb)
 RETURNS dataplat_internal.expectation_plan
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT dataplat_internal.aggregate_plan(ARRAY[$2 ->> 'column'], jsonb_build_object('value', format('count(DISTINCT %s)', c.quoted)))
+    SELECT dataplat_internal.aggregate_plan(ARRAY[$2 ->> 'column'], jsonb_build_object('value', dataplat_internal.different_values(c.quoted, $2)))
       FROM dataplat_internal.expectation_column($1, $2 ->> 'column') AS c;
 $$;
 COMMENT ON FUNCTION dataplat_internal.expect_column_unique_value_count_to_be_between(regclass, jsonb) IS 'compile expect_column_unique_value_count_to_be_between';
 
 SELECT dataplat_internal.register_expectation_kind('expect_column_unique_value_count_to_be_between', 'aggregate',
-    '{"column": {"type": "column", "required": true, "aliases": ["column_name"]}}'::jsonb || dataplat_internal.bounds_arguments(),
+    '{"column": {"type": "column", "required": true, "aliases": ["column_name"]}, "approximate": {"type": "boolean"}}'::jsonb || dataplat_internal.bounds_arguments(),
     'uniqueness', 'dataplat_internal.expect_column_unique_value_count_to_be_between',
-    'the number of different values of a column is between bounds',
+    'the number of different values of a column is between bounds; approximate: give or take 2 in a hundred, without sorting',
     'dataplat_internal.judge_bounds', '{unique_value_count,distinct_count,count_distinct,countDistinct,has_number_of_distinct_values,hasNumberOfDistinctValues}');
 
 CREATE OR REPLACE FUNCTION dataplat_internal.expect_column_values_to_not_be_constant(dataset regclass, kwargs jsonb)
@@ -47,7 +59,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT dataplat_internal.aggregate_plan(ARRAY[$2 ->> 'column'],
-               jsonb_build_object('part', format('count(DISTINCT %s)', c.quoted), 'whole', format('count(%s)', c.quoted)))
+               jsonb_build_object('part', dataplat_internal.different_values(c.quoted, $2), 'whole', format('count(%s)', c.quoted)))
       FROM dataplat_internal.expectation_column($1, $2 ->> 'column') AS c;
 $$;
 COMMENT ON FUNCTION dataplat_internal.expect_column_proportion_of_unique_values_to_be_between(regclass, jsonb) IS 'compile expect_column_proportion_of_unique_values_to_be_between';
@@ -62,7 +74,7 @@ $$;
 COMMENT ON FUNCTION dataplat_internal.judge_proportion(jsonb, jsonb, bigint) IS 'judge of a part of a whole; 0 without a whole';
 
 SELECT dataplat_internal.register_expectation_kind('expect_column_proportion_of_unique_values_to_be_between', 'aggregate',
-    '{"column": {"type": "column", "required": true, "aliases": ["column_name"]}}'::jsonb || dataplat_internal.bounds_arguments(),
+    '{"column": {"type": "column", "required": true, "aliases": ["column_name"]}, "approximate": {"type": "boolean"}}'::jsonb || dataplat_internal.bounds_arguments(),
     'uniqueness', 'dataplat_internal.expect_column_proportion_of_unique_values_to_be_between',
     'the number of different values divided by the number of values is between bounds; 0 when there are none',
     'dataplat_internal.judge_proportion', '{proportion_of_unique_values,unique_proportion}');

@@ -81,14 +81,16 @@ DECLARE
     f text := CASE WHEN filter IS NOT NULL THEN format(' FILTER (WHERE %s)', filter) ELSE '' END;
     x text := format('(%s)', argument);
 BEGIN
-    kind := CASE WHEN dist THEN 'distinct' WHEN name = 'count' THEN 'count' WHEN name IN ('sum', 'avg') THEN 'sum' WHEN name IN ('min', 'max') THEN name
+    kind := CASE WHEN name = 'column_state' THEN 'column' WHEN dist THEN 'distinct' WHEN name = 'count' THEN 'count' WHEN name IN ('sum', 'avg') THEN 'sum' WHEN name IN ('min', 'max') THEN name
                  WHEN name IN ('bool_and', 'bool_or', 'every') THEN 'bools' ELSE 'variance' END;
-    reason := CASE WHEN kind = 'count' THEN NULL
+    reason := CASE WHEN kind IN ('count', 'column') THEN NULL
                    WHEN g IS NULL THEN format('%s of type %s is not kept', name, type)
                    WHEN kind IN ('sum', 'variance') AND g NOT IN ('small', 'exact', 'float') THEN format('%s of type %s is not kept', name, type) END;
     measure := CASE
         WHEN reason IS NOT NULL THEN NULL
         WHEN kind = 'count' THEN format('to_jsonb(count(%s)%s)', argument, f)
+        -- as profile() has it
+        WHEN kind = 'column' THEN format('to_jsonb(encode(dataplat.column_state(%s)%s, ''hex''))', argument, f)
         -- a sum of reals is a real; the mean of reals is not
         WHEN kind = 'sum' AND name = 'avg' AND g = 'float' THEN format('jsonb_build_array(sum(%s::float8)%s, count(%s)%s)', x, f, x, f)
         WHEN kind = 'sum' THEN format('jsonb_build_array(sum(%s)%s, count(%s)%s)', x, f, x, f)
@@ -231,12 +233,14 @@ DECLARE
     f float8;
     result_type text := CASE WHEN name = 'sum' AND type IN ('smallint', 'integer') THEN 'bigint' WHEN name = 'sum' AND type = 'bigint' THEN 'numeric'
                              WHEN name = 'sum' OR kind IN ('min', 'max') THEN type WHEN kind IN ('count', 'distinct') THEN 'bigint'
-                             WHEN kind = 'bools' THEN 'boolean' WHEN g = 'float' THEN 'double precision' ELSE 'numeric' END;
+                             WHEN kind = 'bools' THEN 'boolean' WHEN kind = 'column' THEN 'bytea' WHEN g = 'float' THEN 'double precision' ELSE 'numeric' END;
     result text;
 BEGIN
     IF kind = 'bools' THEN
         result := CASE WHEN (value -> 0)::bigint + (value -> 1)::bigint = 0 THEN NULL
                        WHEN name = 'bool_or' THEN (value -> 0)::bigint > 0 ELSE (value -> 1)::bigint = 0 END;
+    ELSIF kind = 'column' THEN
+        result := '\x' || (value #>> '{}');
     ELSIF kind IN ('count', 'min', 'max') THEN
         result := value #>> '{}';
     ELSIF name = 'sum' THEN

@@ -650,20 +650,24 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    k dataplat_internal.expectation_kind := dataplat_internal.find_expectation_kind(kind);
+    meant record := dataplat_internal.read_expectation(kind, kwargs);
+    k dataplat_internal.expectation_kind := meant.kind;
     e dataplat.expectation;
 BEGIN
+    kwargs := meant.said;
     -- What belongs to the expectation and not to the kind may stand in kwargs, as Great Expectations has it.
     e.mostly := CASE WHEN NOT k.arguments ? 'mostly' THEN (kwargs ->> 'mostly')::numeric END;
     e.row_filter := CASE WHEN NOT k.arguments ? 'row_filter' THEN kwargs ->> 'row_filter' END;
     e.null_handling := coalesce(CASE WHEN NOT k.arguments ? 'null_handling' THEN kwargs ->> 'null_handling' END, 'skip');
+    e.warn_if := kwargs ->> 'warn_if';
+    e.error_if := kwargs ->> 'error_if';
     e.expectation_id := 0;
     e.dataset := dataplat_internal.dataset_name(dataset);
     e.kind := k.kind;
     e.name := k.kind;
     e.kwargs := dataplat_internal.check_kwargs(k, kwargs - ARRAY(
-        SELECT n FROM unnest('{mostly,row_filter,null_handling}'::text[]) AS n WHERE NOT k.arguments ? n));
-    e.severity := 'error';
+        SELECT n FROM unnest('{mostly,row_filter,null_handling,severity,warn_if,error_if}'::text[]) AS n WHERE NOT k.arguments ? n));
+    e.severity := coalesce(kwargs ->> 'severity', 'error');
     e.action := 'warn';
     e.dimension := k.dimension;
     e.weight := 1;

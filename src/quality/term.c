@@ -58,8 +58,12 @@ typedef struct Term
 
 static const char *const kept[] = {
 	"count", "sum", "avg", "min", "max", "stddev", "stddev_samp", "stddev_pop", "variance", "var_samp", "var_pop",
-	"bool_and", "bool_or", "every"
+	"bool_and", "bool_or", "every", "column_state"
 };
+
+/* Of those that are kept, the one that is ours. */
+#define OUR_AGGREGATE "column_state"
+#define OUR_SCHEMA "dataplat"
 
 /* STABLE, but what they give depends on settings only. */
 static const char *const steady[] = {
@@ -127,6 +131,12 @@ static bool
 is_keyword(const Term *term, int i, const char *word)
 {
 	return i >= 0 && i < term->n && term->tokens[i].keyword && strcmp(term->tokens[i].word, word) == 0;
+}
+
+static bool
+is_word(const Term *term, int i, const char *word)
+{
+	return i >= 0 && term->tokens[i].word != NULL && strcmp(term->tokens[i].word, word) == 0;
 }
 
 /* The place of the parenthesis that closes the one at "open"; n when none does. */
@@ -256,7 +266,8 @@ look_through(Term *term)
 			term->reason = psprintf("%s changes while the table does not", token->word);
 		if (!is_char(term, i + 1, '(') || term->reason != NULL)
 			continue;
-		foreign = is_char(term, i - 1, '.') && !(i >= 2 && term->tokens[i - 2].word && strcmp(term->tokens[i - 2].word, "pg_catalog") == 0);
+		foreign = is_char(term, i - 1, '.') &&
+			!is_word(term, i - 2, strcmp(token->word, OUR_AGGREGATE) == 0 ? OUR_SCHEMA : "pg_catalog");
 		look_up(token->word, &aggregate, &mutable);
 		if (strcmp(token->word, "age") == 0)
 			mutable = true;

@@ -208,6 +208,13 @@ def cases(t):
     here = t.s.value_counts(dropna=True)
     off = sum(here.get(v, 0) != there.get(v, 0) for v in set(here.index) | set(there.index)) + bool(t.s.isna().any())
     yield "cardinality_equality", {"column": "s", "to": "words", "field": "w"}, int(off)
+    yield "aggregation_to_equal_other_table", {"expression": "count(*)", "to": "words", "group_by": ["s"], "compare_group_by": ["w"]}, int(off)
+    yield "are_complete", {"columns": ["x", "y"]}, int((t.x.isna() | t.y.isna()).sum())
+    yield "are_any_complete", {"columns": ["x", "y"]}, int((t.x.isna() & t.y.isna()).sum())
+    newest = [max(v.dropna(), default=None) for _, v in t.groupby("k", dropna=False).d]
+    yield "grouped_recent_data", {"column": "d", "group_by": ["k"], "max_age": "20 days", "as_of": "2024-02-05 00:00Z"}, \
+        sum(d is None or d < pd.Timestamp("2024-01-16").date() for d in newest) if newest else 1
+    yield "consistent_casing", {"column": "s"}, int(t.s.dropna().groupby(t.s.dropna().str.lower()).transform("nunique").gt(1).sum()) if len(s) else 0
 
 
 def observed(got):
