@@ -309,13 +309,13 @@ DECLARE
         schema_by_guid,schema_versions,schema_subjects,check_compatibility,check_schema_files,schema_diff,validate_schema,get_compatibility,
         describe,search_catalog,data_dictionary,export_contract,check_contract,set_owner,remove_owner,set_description,set_domain,
         deprecate,undeprecate,add_tag,remove_tag,set_classification,assign_term,unassign_term,
-        get_schema_mode,openlineage_event,quality_score,detect_anomalies,column_lineage,upstream,downstream,impact,lineage_graph,lineage_cycles,refresh_lineage,preview_change,add_expectation,alter_expectation,drop_expectation,create_suite,alter_suite,drop_suite,validate_expectation,validate,
+        get_schema_mode,openlineage_event,quality_score,domain_score,unexpected_rows,keep_values,detect_anomalies,column_lineage,upstream,downstream,impact,lineage_graph,lineage_cycles,refresh_lineage,preview_change,add_expectation,alter_expectation,drop_expectation,create_suite,alter_suite,drop_suite,validate_expectation,validate,
         profile,profile_drift,suggest_expectations,column_state,merge_column_states,column_state_values,column_state_rank,column_state_quantile}';
     operator CONSTANT text[] := '{adopt,refresh_catalog,quality_report,
         open_dead_letters,pause_source,resume_source,seek_source,replay_source,test_source,
         ingest_once,peek_topic,test_connection,retry_dead_letters,fix_dead_letter,discard_dead_letters,
         accept_data_loss,start_dev_broker,stop_dev_broker,pause_pipeline,resume_pipeline,reset_pipeline,
-        open_quarantined,repair_quarantined,requeue_quarantined,discard_quarantined,
+        open_quarantined,trace_quarantined,repair_quarantined,requeue_quarantined,discard_quarantined,
         run_pipeline,rebuild_pipeline,backfill_pipeline,explain_pipeline,verify_pipeline,trace_row}';
     never CONSTANT text[] := '{setup_roles}';
     role text;

@@ -95,6 +95,21 @@ $$;
 COMMENT ON FUNCTION dataplat_internal.result_of(text, bigint, bigint, bigint, jsonb, jsonb, text, text[]) IS
     'result fields of a row or group expectation in a format, from counts and examples';
 
+-- What went wrong, for those who may not see contents of rows: messages about
+-- data may quote them.
+CREATE OR REPLACE FUNCTION dataplat_internal.error_without_contents(exception_info jsonb, result jsonb)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- What runs and batches met has no SQLSTATE, and a result when rows were looked at.
+    SELECT CASE WHEN left(exception_info ->> 'sqlstate', 2) IN ('22', '23', 'P0') OR (exception_info ->> 'sqlstate' IS NULL AND result <> '{}')
+                THEN format('an error about the data%s', ' (SQLSTATE ' || (exception_info ->> 'sqlstate') || ')')
+                ELSE exception_info ->> 'exception_message' END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.error_without_contents(jsonb, jsonb) IS 'the message of an error, unless it may quote contents of rows';
+REVOKE ALL ON FUNCTION dataplat_internal.error_without_contents(jsonb, jsonb) FROM PUBLIC;
+
 -- How a number of failures compares with what dbt calls a threshold: '> 10',
 -- '!= 0', 'between 1 and 5'; of the judged rows with a % behind it.
 CREATE OR REPLACE FUNCTION dataplat_internal.threshold_holds(threshold text, failures bigint, judged bigint)

@@ -186,7 +186,7 @@ AS $$
     SELECT CASE WHEN r.outcome = 'FAILED' AND e.severity IN ('error', 'critical') THEN 'error' ELSE 'warning' END, e.dataset,
            format('expectation "%s" %s', e.name, CASE r.outcome WHEN 'FAILED' THEN 'failed' ELSE 'could not be evaluated' END),
            CASE r.outcome WHEN 'FAILED' THEN CASE WHEN r.evaluated > 1 THEN format('%s of %s rows are not as expected.', r.evaluated - r.passed, r.evaluated) ELSE 'What was measured is not as expected.' END
-                          ELSE format('%s', r.exception_info ->> 'exception_message') END,
+                          ELSE dataplat_internal.error_without_contents(r.exception_info, r.result) END,
            format('See dataplat.validation_result, validation_id %s; SELECT * FROM dataplat.validate(%L) judges again.', r.validation_id, e.dataset)
       FROM dataplat.expectation AS e
      CROSS JOIN LATERAL (SELECT x.* FROM dataplat.validation_result AS x WHERE x.expectation_id = e.expectation_id ORDER BY x.validation_id DESC LIMIT 1) AS r
