@@ -19,6 +19,7 @@
 #include "utils/jsonb.h"
 #include "utils/snapmgr.h"
 
+#include "common/inject.h"
 #include "pipeline/apply.h"
 #include "pipeline/internal.h"
 #include "pipeline/rules.h"
@@ -138,6 +139,7 @@ dp_requeue_row(PG_FUNCTION_ARGS)
 	reasons = reasons_of(pipeline, row);
 	if (reasons == (Datum) 0)
 		write_row(pipeline, row);
+	DP_INJECT("q3");
 	dp_leave_owner(&scope);
 	PopActiveSnapshot();
 	if (reasons == (Datum) 0)

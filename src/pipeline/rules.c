@@ -28,6 +28,7 @@
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 
+#include "common/inject.h"
 #include "common/statement.h"
 #include "pipeline/apply_int.h"
 #include "pipeline/internal.h"
@@ -353,6 +354,7 @@ put_aside(DpSieve *sieve, TupleTableSlot *row, const DpRowBreach *breach)
 		.run_id = take_run_id(sieve->rules)};
 
 	(void) meet(sieve->rules, dp_row_rules_put_aside(sieve->rows, row, breach, &origin));
+	DP_INJECT("q5");
 }
 
 static void
@@ -619,6 +621,7 @@ dp_rules_store_failed(const char *pipeline, int64 run_id, TimestampTz started)
 
 	if (failed_pipeline != NULL && strcmp(failed_pipeline, pipeline) == 0)
 		dp_row_results_store(failed_dataset, failed_results, "pipeline", &origin, started);
+	DP_INJECT("q6");
 	forget_failed();
 }
 
@@ -689,6 +692,8 @@ dp_rules_store(DpRules *rules, const DpRun *run, TimestampTz started)
 
 	if (rules->rows == NULL)
 		rules->rows = open_rows(rules, rules->pipeline->query->desc);
+	DP_INJECT("q1");
 	supersede(rules, run);
 	dp_row_rules_store(rules->rows, "pipeline", &origin, started);
+	DP_INJECT("q2");
 }

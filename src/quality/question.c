@@ -32,6 +32,7 @@
 #include "utils/memutils.h"
 #include "utils/timeout.h"
 
+#include "common/inject.h"
 #include "quality/quality.h"
 
 extern PGDLLEXPORT Datum dp_ask_as(PG_FUNCTION_ARGS);
@@ -179,6 +180,7 @@ ask(const char *statement, bool *isnull, MemoryContext caller)
 		MemoryContextSwitchTo(spi);
 	}
 	SPI_finish();
+	DP_INJECT("q4");
 	return answer;
 }
 

@@ -305,6 +305,8 @@ try_rows(Rows *rows, DpRuleGroup *group, int lo, int hi, DpOpenRule *one)
 		lengths[i - lo] = list_length(rows->broken[i]);
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
+	/* Rules only read, whatever their functions say of themselves; the subtransaction's end puts it back. */
+	XactReadOnly = true;
 	PG_TRY();
 	{
 		dp_row_user_enter(group->owner, SECURITY_RESTRICTED_OPERATION, rules->search_path, &save);
