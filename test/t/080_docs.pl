@@ -3,10 +3,16 @@
 # for granted.  A block that cannot run has a comment above it that says why:
 #
 #	<!-- not run: reason -->
+#
+# What a block answers is compared with the ``` block after it when a comment
+# stands between them:
+#
+#	<!-- it answers -->
 use strict;
 use warnings;
 
 use DataplatCluster;
+use IPC::Run ();
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -16,11 +22,11 @@ my @pages = grep { -f } ("$src/README.md", glob("$src/docs/*.md"));
 my $topics = '{"orders": 4, "clicks-web": 4, "prices": 1}';
 my $ran = 0;
 
-# The blocks of a page: [line, text, reason not to run it].
+# The blocks of a page: [line, text, reason not to run it, answer].
 sub blocks
 {
 	my ($page) = @_;
-	my (@blocks, $reason, $block);
+	my (@blocks, $reason, $block, $answer);
 	my $line = 0;
 
 	foreach (split /\n/, slurp_file($page))
@@ -38,6 +44,20 @@ sub blocks
 			{
 				$block->[1] .= "$_\n";
 			}
+		}
+		elsif (defined $answer)
+		{
+			# the first fence opens it, the second one closes it
+			$answer .= "$_\n";
+			if ($answer =~ /\A```\n(.*)^```\s*\Z/ms)
+			{
+				$blocks[-1][3] = $1;
+				undef $answer;
+			}
+		}
+		elsif (/^<!-- it answers -->$/)
+		{
+			$answer = '';
 		}
 		elsif (/^```sql\s*$/)
 		{
@@ -67,6 +87,25 @@ sub run_sql
 	return $err;
 }
 
+# What psql shows of a query, without the count of rows.
+sub answer_of
+{
+	my ($db, $sql) = @_;
+	my ($out, $err) = ('', '');
+
+	IPC::Run::run([ 'psql', '-Xq', '-P', 'footer=off', '-d', $node->connstr($db), '-c', $sql ], '>', \$out, '2>', \$err);
+	return tidy($err . $out);
+}
+
+sub tidy
+{
+	my ($text) = @_;
+
+	$text =~ s/ +$//mg;
+	$text =~ s/\n+\z/\n/;
+	return $text;
+}
+
 $node->safe_psql('postgres', slurp_file("$src/test/docs/roles.sql"));
 
 foreach my $page (@pages)
@@ -85,7 +124,7 @@ foreach my $page (@pages)
 
 	foreach my $block (@blocks)
 	{
-		my ($line, $sql, $reason) = @$block;
+		my ($line, $sql, $reason, $answer) = @$block;
 
 	  SKIP:
 		{
@@ -96,6 +135,7 @@ foreach my $page (@pages)
 				$node->safe_psql($db, "DROP SERVER IF EXISTS $server CASCADE");
 			}
 			is(run_sql($db, $sql, $broker), '', "$name.md line $line");
+			is(answer_of($db, $sql), tidy($answer), "$name.md line $line: the answer is as shown") if defined $answer;
 			$ran++;
 		}
 	}
