@@ -37,7 +37,7 @@ sql('postgres', q{
 	       dataplat.add_expectation('s.dropped', 'not_null', '{"column": "a"}', 'lost');
 	SELECT dataplat.alter_expectation(expectation_id, enabled => false) FROM dataplat.expectation WHERE name = 'lost';
 	SELECT dataplat.run_pipeline('silver');
-	SELECT count(*) FROM dataplat.validate('s.orders'), dataplat.validate('s.dropped');
+	SELECT count(*) FROM dataplat.validate('s.orders') AS o, dataplat.validate('s.dropped') AS d;
 	SELECT count(*) FROM dataplat.profile('s.orders');
 	SELECT dataplat.keep_values('s.orders', 'id');
 	SELECT dataplat_internal.record_quality_scores();
