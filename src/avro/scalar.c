@@ -96,6 +96,7 @@ dp_avro_node_double_slow(DpAvroReader *r, DpNode *node, double v, DpError *err)
 bool
 dp_avro_node_float(DpAvroReader *r, DpNode *node, float v, DpError *err)
 {
+	double		scaled = (double) v * 100;
 	char	   *text;
 
 	if (isnan(v) || isinf(v))
@@ -104,6 +105,18 @@ dp_avro_node_float(DpAvroReader *r, DpNode *node, float v, DpError *err)
 	{
 		dp_avro_node_integer(node, (int32) v);
 		return true;
+	}
+	if (scaled < 1e6 && scaled > -1e6)
+	{
+		int64		m = (int64) (scaled + (v < 0 ? -0.5 : 0.5));
+
+		/* as dp_avro_node_double() does, with the six digits that a float surely has */
+		if ((float) ((double) m / 100) == v)
+		{
+			dp_avro_node_integer(node, m % 10 == 0 ? m / 10 : m);
+			node->scale = m % 10 == 0 ? 1 : 2;
+			return true;
+		}
 	}
 	text = take(r, FLOAT_ROOM, err);
 	return text != NULL && node_spelled(r, node, text, float_to_shortest_decimal_buf(v, text));

@@ -170,6 +170,20 @@ dp_decimal_pack_small(uint64 mantissa, int scale, bool negative, char *out)
 	uint16	   *words;
 
 	mantissa *= padding[(-scale) & (DEC_DIGITS - 1)];
+	if (mantissa < NBASE * NBASE && mantissa != 0)
+	{
+		/* nearly all: one group or two */
+		uint32		n = (uint32) mantissa;
+		uint32		upper = n / NBASE;
+
+		words = put_header(out, (upper != 0) - (scale + DEC_DIGITS - 1) / DEC_DIGITS, scale, negative);
+		n -= upper * NBASE;
+		if (upper != 0)
+			*words++ = upper;
+		if (n != 0)
+			*words++ = n;
+		return put_size(out, words);
+	}
 	while (mantissa != 0)
 	{
 		uint64		rest = mantissa / NBASE;
