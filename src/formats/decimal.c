@@ -172,7 +172,7 @@ dp_decimal_pack_small(uint64 mantissa, int scale, bool negative, char *out)
 	mantissa *= padding[(-scale) & (DEC_DIGITS - 1)];
 	if (mantissa < NBASE * NBASE && mantissa != 0)
 	{
-		/* nearly all: one group or two */
+		/* nearly all have one group or two */
 		uint32		n = (uint32) mantissa;
 		uint32		upper = n / NBASE;
 
@@ -182,6 +182,23 @@ dp_decimal_pack_small(uint64 mantissa, int scale, bool negative, char *out)
 			*words++ = upper;
 		if (n != 0)
 			*words++ = n;
+		return put_size(out, words);
+	}
+	if (mantissa < (uint64) NBASE * NBASE * NBASE * NBASE && mantissa != 0)
+	{
+		uint32		upper = (uint32) (mantissa / (NBASE * NBASE));
+		uint32		lower = (uint32) (mantissa - (uint64) upper * (NBASE * NBASE));
+		uint32		group = upper / NBASE;
+
+		words = put_header(out, 2 + (group != 0) - (scale + DEC_DIGITS - 1) / DEC_DIGITS, scale, negative);
+		if (group != 0)
+			*words++ = group;
+		*words++ = upper - group * NBASE;
+		group = lower / NBASE;
+		*words++ = group;
+		*words++ = lower - group * NBASE;
+		while (words[-1] == 0)
+			words--;
 		return put_size(out, words);
 	}
 	while (mantissa != 0)
