@@ -351,9 +351,13 @@ BEGIN
         LOOP
             behind := ARRAY(SELECT n FROM unnest(step.names) AS n WHERE dataplat_internal.pipeline_has_seen(n, as_of) IS NOT TRUE);
             EXIT WHEN behind = '{}';
-            SELECT r.pipeline || ' is ' || r.state || coalesce(': ' || r.reason, '') INTO stopped
-              FROM dataplat_internal.pipeline_rows() AS r
-             WHERE r.pipeline = ANY (behind) AND r.state IN ('paused', 'failed') ORDER BY r.pipeline LIMIT 1;
+            -- The status counts what waits: not a thing to ask for a hundred times a second.
+            IF EXISTS (SELECT FROM dataplat.pipeline AS x JOIN dataplat_internal.pipeline_state AS s ON s.pipeline = x.name
+                        WHERE x.name = ANY (behind) AND (x.paused OR s.state = 'failed')) THEN
+                SELECT r.pipeline || ' is ' || r.state || coalesce(': ' || r.reason, '') INTO stopped
+                  FROM dataplat_internal.pipeline_rows() AS r
+                 WHERE r.pipeline = ANY (behind) AND r.state IN ('paused', 'failed') ORDER BY r.pipeline LIMIT 1;
+            END IF;
             IF stopped IS NULL AND NOT EXISTS (SELECT FROM dataplat.pipeline AS x WHERE x.name = a ->> 'name') THEN
                 stopped := 'it was dropped';
             END IF;

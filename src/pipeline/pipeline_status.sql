@@ -62,8 +62,10 @@ BEGIN
     pending := 0;
     FOR part IN SELECT c.oid::regclass::text FROM pg_class AS c
                  WHERE c.relnamespace = 'dataplat_internal'::regnamespace AND c.relname IN (format('change_log_%s_0', log), format('change_log_%s_1', log)) LOOP
-        EXECUTE format('SELECT count(*), min(c.xid) FROM %s AS c WHERE c.xid >= $1 AND NOT pg_visible_in_snapshot(c.xid::text::xid8, $2)'
-                       ' AND NOT (c.xid = $3 AND c.seq <= $4)', part)
+        -- Asked once for each transaction, not for each change.
+        EXECUTE format('SELECT coalesce(sum(t.n), 0), min(t.xid)'
+                       '  FROM (SELECT c.xid, count(*) AS n FROM %s AS c WHERE c.xid >= $1 AND NOT (c.xid = $3 AND c.seq <= $4) GROUP BY c.xid) AS t'
+                       ' WHERE NOT pg_visible_in_snapshot(t.xid::text::xid8, $2)', part)
            INTO n, low USING pg_snapshot_xmin(seen)::text::bigint, seen, coalesce((frontier ->> 'xid')::bigint, 0), coalesce((frontier ->> 'seq')::bigint, 0);
         pending := pending + n;
         first := least(first, low);
@@ -103,9 +105,9 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT coalesce((SELECT dataplat_internal.snapshot_covers((r.frontier ->> 'snapshot')::pg_snapshot, as_of)
+                            OR (r.frontier ->> 'snapshot' IS NOT NULL AND NOT dataplat_internal.changes_pending(to_regclass(r.relation), r.reader))
                        FROM dataplat_internal.change_log_reader AS r
-                      WHERE r.relation = table_has_been_seen.relation AND r.reader = table_has_been_seen.reader), false)
-        OR coalesce((dataplat_internal.table_pending(relation, reader)).pending = 0, false);
+                      WHERE r.relation = table_has_been_seen.relation AND r.reader = table_has_been_seen.reader), false);
 $$;
 COMMENT ON FUNCTION dataplat_internal.table_has_been_seen(text, text, pg_snapshot) IS 'has a reader of a change log taken in everything that a snapshot shows?';
 
