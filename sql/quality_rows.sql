@@ -84,6 +84,20 @@ SELECT dataplat.drop_pipeline('qr_silver', drop_target => true);
 DELETE FROM dataplat.expectation WHERE dataset = 'qr.silver';
 DELETE FROM dataplat.quarantine WHERE dataset = 'qr.silver';
 
+-- A rule that cannot even be begun with is an error of its own; what is the same all through a run is looked at once.
+CREATE TABLE qr.reading (id int PRIMARY KEY, at timestamptz, n int);
+SELECT dataplat.create_pipeline('qr_reading', target => 'qr.readings', keys => '{id}', query => 'SELECT id, at, n FROM qr.reading', schedule => 'manual');
+SELECT kind FROM dataplat.run_pipeline('qr_reading');
+SELECT qr.rule('qr.readings', 'nonsense', 'n > 1 / 0', 'quarantine'), qr.rule('qr.readings', 'not from the future', 'at < now() + interval ''1 day''', 'quarantine', 'id'),
+       qr.rule('qr.readings', 'few', 'n BETWEEN 1 AND 5 OR n = 7', 'warn', 'n', 'n IS NULL'), qr.rule('qr.readings', 'this century', 'at < current_date + 1 / (n - n)', 'warn');
+INSERT INTO qr.reading VALUES (1, now(), 1), (2, now() + interval '2 days', 2), (3, now(), NULL), (4, NULL, 6);
+SELECT rows_inserted, rows_quarantined FROM dataplat.run_pipeline('qr_reading');
+SELECT name, success, outcome, evaluated, passed, unexpected, listed, error FROM qr.results;
+SELECT id, n FROM qr.readings ORDER BY id;
+SELECT dataplat.drop_pipeline('qr_reading', drop_target => true);
+DELETE FROM dataplat.expectation WHERE dataset LIKE 'qr.%';
+DELETE FROM dataplat.quarantine WHERE dataset LIKE 'qr.%';
+
 -- Aggregates: groups that break a rule are left out, however they are kept.
 CREATE TABLE qr.sale (id int PRIMARY KEY, shop text, amount int);
 INSERT INTO qr.sale VALUES (1, 'a', 5), (2, 'a', 5), (3, 'b', 50);

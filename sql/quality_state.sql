@@ -23,7 +23,12 @@ SELECT count(dataplat.add_expectation('qstate.orders', kind, kwargs::jsonb, name
                ('a7', 'expect_column_mean_to_be_between', '{"column": "ratio", "min_value": 0}', NULL), ('a8', 'expect_column_stdev_to_be_between', '{"column": "ratio", "min_value": 0}', NULL),
                ('a9', 'expect_column_unique_value_count_to_be_between', '{"column": "id", "min_value": 0}', NULL), ('b1', 'expect_column_median_to_be_between', '{"column": "small", "min_value": 0}', NULL),
                ('b2', 'expect_table_row_count_to_be_between', '{"min_value": 1}', NULL), ('b3', 'expect_column_max_to_be_between', '{"column": "status", "max_value": "zz"}', NULL),
-               ('b4', 'expect_column_min_to_be_between', '{"column": "at", "min_value": "2020-01-01"}', NULL)) AS v (name, kind, kwargs, filter);
+               ('b4', 'expect_column_min_to_be_between', '{"column": "at", "min_value": "2020-01-01"}', NULL),
+               ('b5', 'expect_column_value_lengths_to_be_between', '{"column": "status", "min_value": 1, "max_value": 6}', NULL),
+               ('b6', 'expect_column_distinct_values_to_be_in_set', '{"column": "status", "value_set": ["new", "paid", "lost", "ünïcode", "", "it''s"]}', NULL),
+               ('b7', 'expect_column_distinct_values_to_be_in_set', '{"column": "small", "value_set": [1, 2, 3]}', 'small < 5'),
+               ('b8', 'expect_column_distinct_values_to_contain_set', '{"column": "status", "value_set": ["new", "paid"]}', NULL),
+               ('b9', 'expect_column_distinct_values_to_equal_set', '{"column": "paid", "value_set": [true, false]}', NULL)) AS v (name, kind, kwargs, filter);
 SELECT dataplat.keep_values('qstate.orders', 'id');
 SELECT dataplat.keep_values('qstate.orders', 'nothing');
 
@@ -78,7 +83,7 @@ SELECT reset, count(*) > 0 AS seen FROM seen GROUP BY 1 ORDER BY 1;
 SELECT pg_temp.grow(20);
 SELECT name, result -> 'incremental' AS incremental, result ->> 'not_incremental_because' AS because FROM dataplat.validate('qstate.orders', incremental => true) ORDER BY name;
 SELECT s.owner = current_user AS mine, s.reset, s.rows_added, s.rows_removed FROM dataplat_internal.quality_state AS s WHERE s.dataset = 'qstate.orders';
-DELETE FROM dataplat.expectation WHERE dataset = 'qstate.orders' AND name = 'b1';
+DELETE FROM dataplat.expectation WHERE dataset = 'qstate.orders' AND name IN ('b1', 'b7');
 SELECT pg_temp.grow(20);
 SELECT count(*) FROM dataplat.validate('qstate.orders', incremental => true);
 SELECT incremental FROM dataplat.validation WHERE dataset = 'qstate.orders' ORDER BY validation_id DESC LIMIT 1;

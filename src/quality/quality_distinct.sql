@@ -148,21 +148,27 @@ SELECT dataplat_internal.register_expectation_kind('expect_column_unique_value_r
     'values that occur once, divided by different values, are between bounds',
     'dataplat_internal.judge_ratio', '{unique_value_ratio,has_unique_value_ratio,hasUniqueValueRatio,uniqueValueRatio}');
 
--- The different values against a set.  Few of those that are wrong are listed.
-CREATE OR REPLACE FUNCTION dataplat_internal.value_set_plan(dataset regclass, kwargs jsonb)
+-- The different values against a set: "wanted" says whether values outside it
+-- matter, those of it that are missing, or both.  Few of those that are wrong
+-- are listed.  Counting, which goes with all other counting, finds out whether
+-- any is wrong.
+CREATE OR REPLACE FUNCTION dataplat_internal.value_set_plan(dataset regclass, kwargs jsonb, wanted text)
 RETURNS dataplat_internal.expectation_plan
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    listed CONSTANT int := 20;
-    c      record := dataplat_internal.expectation_column(dataset, kwargs ->> 'column');
+    listed  CONSTANT int := 20;
+    counted CONSTANT int := 50;
+    c       record := dataplat_internal.expectation_column(dataset, kwargs ->> 'column');
+    plan    dataplat_internal.expectation_plan;
+    checks  text[] := '{}';
 BEGIN
     IF kwargs -> 'value_set' = '[]' THEN
         RAISE EXCEPTION 'value_set must not be empty'
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    RETURN dataplat_internal.query_plan(ARRAY[kwargs ->> 'column'], format(
+    plan := dataplat_internal.query_plan(ARRAY[kwargs ->> 'column'], format(
         'WITH d AS MATERIALIZED (SELECT DISTINCT %1$s AS v FROM dataplat_rows WHERE %1$s IS NOT NULL),'
         '     u AS (SELECT d.v FROM d WHERE d.v <> ALL (%2$s)),'
         '     m AS (SELECT DISTINCT s.v FROM unnest(%2$s) AS s (v) WHERE NOT EXISTS (SELECT FROM d WHERE d.v = s.v))'
@@ -172,9 +178,21 @@ BEGIN
         '    ''missing_count'', (SELECT count(*) FROM m),'
         '    ''missing'', (SELECT coalesce(jsonb_agg(l.v), ''[]'') FROM (SELECT m.v FROM m ORDER BY m.v LIMIT %3$s) AS l))',
         c.quoted, dataplat_internal.typed_values(kwargs -> 'value_set', c.type), listed));
+    IF wanted IN ('outside', 'both') THEN
+        checks := checks || format('count(*) FILTER (WHERE %s <> ALL (%s)) = 0', c.quoted, dataplat_internal.typed_values(kwargs -> 'value_set', c.type));
+    END IF;
+    IF wanted IN ('missing', 'both') THEN
+        checks := checks || ARRAY(SELECT format('count(*) FILTER (WHERE %s = %L::%s) > 0', c.quoted, v, c.type::text)
+                                    FROM (SELECT DISTINCT v FROM jsonb_array_elements_text(kwargs -> 'value_set') AS v WHERE v IS NOT NULL) AS s ORDER BY v);
+    END IF;
+    IF cardinality(checks) <= counted THEN
+        plan.aggregates := jsonb_build_object('measured',
+            format('CASE WHEN %s THEN ''{"unexpected_count": 0, "unexpected": [], "missing_count": 0, "missing": []}''::jsonb END', array_to_string(checks, ' AND ')));
+    END IF;
+    RETURN plan;
 END;
 $$;
-COMMENT ON FUNCTION dataplat_internal.value_set_plan(regclass, jsonb) IS 'plan of the different values against a set';
+COMMENT ON FUNCTION dataplat_internal.value_set_plan(regclass, jsonb, text) IS 'plan of the different values against a set';
 
 CREATE OR REPLACE FUNCTION dataplat_internal.judge_values_in_set(kwargs jsonb, measured jsonb, element_count bigint)
 RETURNS jsonb
@@ -209,7 +227,7 @@ RETURNS dataplat_internal.expectation_plan
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT dataplat_internal.value_set_plan($1, $2);
+    SELECT dataplat_internal.value_set_plan($1, $2, 'outside');
 $$;
 COMMENT ON FUNCTION dataplat_internal.expect_column_distinct_values_to_be_in_set(regclass, jsonb) IS 'compile expect_column_distinct_values_to_be_in_set';
 
@@ -224,7 +242,7 @@ RETURNS dataplat_internal.expectation_plan
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT dataplat_internal.value_set_plan($1, $2);
+    SELECT dataplat_internal.value_set_plan($1, $2, 'missing');
 $$;
 COMMENT ON FUNCTION dataplat_internal.expect_column_distinct_values_to_contain_set(regclass, jsonb) IS 'compile expect_column_distinct_values_to_contain_set';
 
@@ -239,7 +257,7 @@ RETURNS dataplat_internal.expectation_plan
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT dataplat_internal.value_set_plan($1, $2);
+    SELECT dataplat_internal.value_set_plan($1, $2, 'both');
 $$;
 COMMENT ON FUNCTION dataplat_internal.expect_column_distinct_values_to_equal_set(regclass, jsonb) IS 'compile expect_column_distinct_values_to_equal_set';
 

@@ -12,7 +12,7 @@ AS $$
 BEGIN
     IF w.error IS NOT NULL THEN
         reason := 'it cannot be judged';
-    ELSIF w.class IN ('row', 'aggregate') THEN
+    ELSIF w.class IN ('row', 'aggregate') OR (w.class = 'query' AND (w.plan).aggregates IS NOT NULL) THEN
         terms := dataplat_internal.work_terms(w);
     ELSIF w.class = 'group' AND (w.plan).query IS NOT NULL AND (w.plan).query !~ '\mdataplat_rows\M' THEN
         -- the server's own unique index has judged
@@ -89,6 +89,9 @@ BEGIN
         reasons[members[m]] := (SELECT a ->> 'reason' FROM unnest(answered) AS a WHERE a ->> 'reason' IS NOT NULL LIMIT 1);
         IF reasons[members[m]] IS NULL THEN
             work[members[m]] := dataplat_internal.note_kept(dataset, work[members[m]], answered, kept -> 'values');
+            IF (work[members[m]]).class = 'query' AND (work[members[m]]).measured IS NULL THEN
+                reasons[members[m]] := 'it does not hold, and what is wrong has to be looked for';
+            END IF;
         END IF;
     END LOOP;
 END;

@@ -50,7 +50,7 @@ CREATE TYPE dataplat_internal.expectation_plan AS (
 COMMENT ON TYPE dataplat_internal.expectation_plan IS
     'columns: those it reads; element: row and group: SQL of the value that is listed when unexpected; ignored: SQL boolean, true where the row counts as missing (NULL: never); '
     'expected: SQL boolean, true where the row is good (group: window functions allowed); aggregates: {"name": "SQL aggregate"}, given to the judge function as values; '
-    'query: a SELECT of one jsonb, given to the judge function as values; it reads the dataset, already filtered, as dataplat_rows, a CTE that the engine puts before it';
+    'query: a SELECT of one jsonb, given to the judge function as values; it reads the dataset, already filtered, as dataplat_rows, a CTE that the engine puts before it; with aggregates {"measured": ...} it is asked only when that is NULL';
 
 CREATE TABLE dataplat.expectation_suite (
     name        text PRIMARY KEY CHECK (name <> ''),

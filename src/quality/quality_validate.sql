@@ -208,7 +208,7 @@ AS $$
 DECLARE
     conditions record;
 BEGIN
-    IF w.class = 'aggregate' THEN
+    IF w.class IN ('aggregate', 'query') THEN
         RETURN ARRAY['count(*)'] || coalesce((SELECT array_agg(a.value ORDER BY a.key) FROM jsonb_each_text((w.plan).aggregates) AS a), '{}');
     END IF;
     conditions := dataplat_internal.plan_conditions(w.plan, (w.rule).null_handling);
@@ -239,7 +239,7 @@ BEGIN
                         WHERE dataplat_internal.is_ordered_aggregate(a.value)) AS ordered,
                array_agg(w.nth::int ORDER BY w.nth) AS members
           FROM unnest(work) WITH ORDINALITY AS w (rule, class, judge_function, plan, source, terms, element_count, missing_count, unexpected_count, measured, examples, error, nth)
-         WHERE w.error IS NULL AND w.class IN ('row', 'group', 'aggregate')
+         WHERE w.error IS NULL AND (w.class IN ('row', 'group', 'aggregate') OR (w.class = 'query' AND (w.plan).aggregates IS NOT NULL))
          GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
     LOOP
         terms := '{}';
@@ -268,6 +268,11 @@ LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF w.class = 'query' THEN
+        -- NULL, or an error: its statement is asked.
+        w.measured := NULLIF(answered[2] -> 'answer', 'null');
+        RETURN w;
+    END IF;
     SELECT f -> 'error' INTO w.error FROM unnest(CASE w.class WHEN 'group' THEN answered[:2] ELSE answered END) AS f WHERE f ? 'error' LIMIT 1;
     IF w.error IS NOT NULL THEN
         RETURN w;
@@ -355,7 +360,7 @@ DECLARE
     asked record;
 BEGIN
     FOR i IN 1 .. cardinality(work) LOOP
-        CONTINUE WHEN work[i].class IS DISTINCT FROM 'query' OR work[i].error IS NOT NULL;
+        CONTINUE WHEN work[i].class IS DISTINCT FROM 'query' OR work[i].error IS NOT NULL OR work[i].measured IS NOT NULL;
         IF (work[i].rule).row_filter IS NOT NULL AND (work[i].plan).query !~ '\mdataplat_rows\M' THEN
             work[i].error := dataplat_internal.exception_info('0A000', format('%s takes no row_filter', (work[i].rule).kind), NULL, NULL);
             CONTINUE;

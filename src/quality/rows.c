@@ -23,6 +23,8 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "nodes/pathnodes.h"
+#include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_coerce.h"
 #include "rewrite/rewriteHandler.h"
@@ -110,6 +112,62 @@ plan(Expr *expr, Columns *columns)
 	return expression_planner((Expr *) put_values((Node *) expr, columns));
 }
 
+/* ---- what may fail ---- */
+
+/* Do it in a subtransaction; returns the message of an error, else NULL. */
+static char *
+attempt(void (*work) (void *), void *arg)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		work(arg);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	if (error == NULL)
+		return NULL;
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+		ReThrowError(error);
+	return error->message;
+}
+
+static void
+fold(void *arg)
+{
+	Expr	  **expr = arg;
+	PlannerGlobal glob = {.type = T_PlannerGlobal};
+	PlannerInfo root = {.type = T_PlannerInfo, .glob = &glob};
+
+	*expr = (Expr *) estimate_expression_value(&root, (Node *) *expr);
+}
+
+/*
+ * What is the same all through a run, as now() + interval '1 day', becomes its
+ * value.  Where that cannot be had, the expression fails row by row as it is.
+ */
+static Expr *
+with_constants(Expr *expr)
+{
+	if (contain_mutable_functions((Node *) expr) && !contain_volatile_functions((Node *) expr))
+		(void) attempt(fold, &expr);
+	return expr;
+}
+
 static ExprState *
 init(Expr *expr)
 {
@@ -117,6 +175,32 @@ init(Expr *expr)
 }
 
 /* ---- the conditions of one owner ---- */
+
+/* Is a condition NULL wherever this column is? */
+static bool
+is_null_with(Node *condition, Expr *column)
+{
+	ListCell   *lc;
+
+	if (!IsA(condition, BoolExpr))
+		return !contain_nonstrict_functions(condition) && list_member(pull_var_clause(condition, 0), column);
+	foreach(lc, ((BoolExpr *) condition)->args)
+	{
+		if (!is_null_with(lfirst(lc), column))
+			return false;
+	}
+	return true;
+}
+
+/* Need nobody ask whether a row is left alone, because what is expected of it is NULL then, and not false? */
+static bool
+is_ignored_anyway(const Expr *ignored, Expr *expected)
+{
+	const NullTest *test = (const NullTest *) ignored;
+
+	return IsA(ignored, NullTest) && test->nulltesttype == IS_NULL && !test->argisrow && IsA(test->arg, Var) &&
+		is_null_with((Node *) expected, test->arg);
+}
 
 /* Holds for a row that the rule has nothing to say about but that it is good. */
 static Expr *
@@ -132,6 +216,8 @@ good_condition(const DpRowRule *rule)
 		test->arg = expected;
 		test->booltesttype = IS_NOT_FALSE;
 		test->location = -1;
+		if (is_ignored_anyway(ignored, expected))
+			return (Expr *) test;
 		return makeBoolExpr(OR_EXPR, list_make2(ignored, test), -1);
 	}
 	return makeBoolExpr(AND_EXPR, list_make2(makeBoolExpr(NOT_EXPR, list_make1(ignored), -1), expected), -1);
@@ -141,9 +227,9 @@ static void
 open_simple(DpRuleGroup *group, DpOpenRule *open, Columns *columns, List **quals)
 {
 	const DpRowRule *rule = open->rule;
-	List	   *good;
 
-	/* Everything that may end in an error comes before anything is noted. */
+	Expr	   *good = with_constants(plan(good_condition(rule), columns));
+
 	open->ignored = init(plan(rule->ignored_expr, columns));
 	open->expected = init(plan(rule->expected_expr, columns));
 	open->element = init(plan(rule->element_expr, columns));
@@ -154,46 +240,8 @@ open_simple(DpRuleGroup *group, DpOpenRule *open, Columns *columns, List **quals
 		group->apart = lappend(group->apart, open);
 		return;
 	}
-	good = make_ands_implicit(plan(good_condition(rule), columns));
 	group->together = lappend(group->together, open);
-	*quals = list_concat_unique(*quals, good);
-}
-
-/*
- * In a subtransaction: a function that the owner may not call, or a constant
- * that cannot be computed, is found here, and is the affair of this rule.
- */
-static void
-try_open_simple(DpRuleGroup *group, DpOpenRule *open, Columns *columns, List **quals)
-{
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		open_simple(group, open, columns, quals);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
-			ReThrowError(error);
-		((DpRowRule *) open->rule)->problem = error->message;
-		dp_row_rules_note_error(open, error->message);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
+	*quals = list_concat_unique(*quals, make_ands_implicit(good));
 }
 
 /* The rows of the run under the names of the table's columns. */
@@ -235,25 +283,61 @@ open_query(DpRuleGroup *group, DpOpenRule *open, Columns *columns)
 	group->asked = lappend(group->asked, open);
 }
 
+typedef struct Opening
+{
+	DpRowRules *rules;
+	DpRuleGroup *group;
+	const char *owner;
+	Columns    *columns;
+	DpOpenRule *one;			/* NULL: all rules of the owner */
+	List	   *quals;
+} Opening;
+
+static void
+open_rules(void *arg)
+{
+	Opening    *job = arg;
+
+	for (int i = 0; i < job->rules->n; i++)
+	{
+		DpOpenRule *open = &job->rules->rules[i];
+
+		if (open->rule->problem != NULL || strcmp(open->rule->owner_name, job->owner) != 0 || (job->one && job->one != open))
+			continue;
+		if (open->rule->by_query)
+			open_query(job->group, open, job->columns);
+		else
+			open_simple(job->group, open, job->columns, &job->quals);
+	}
+}
+
+/*
+ * A rule may be such that it cannot even be begun with, because its owner may
+ * not call a function or 1/0 is no number: that is its own affair.
+ */
 static void
 open_group(DpRowRules *rules, DpRuleGroup *group, const char *owner, Columns *columns)
 {
-	List	   *quals = NIL;
+	Opening		job = {rules, group, owner, columns, NULL, NIL};
 	DpRowUser	save;
 
 	dp_row_user_enter(group->owner, SECURITY_RESTRICTED_OPERATION, rules->search_path, &save);
-	for (int i = 0; i < rules->n; i++)
+	if (attempt(open_rules, &job) != NULL)
 	{
-		DpOpenRule *open = &rules->rules[i];
+		job.quals = group->together = group->apart = group->asked = NIL;
+		for (int i = 0; i < rules->n; i++)
+		{
+			char	   *problem;
 
-		if (open->rule->problem != NULL || strcmp(open->rule->owner_name, owner) != 0)
-			continue;
-		if (open->rule->by_query)
-			open_query(group, open, columns);
-		else
-			try_open_simple(group, open, columns, &quals);
+			job.one = &rules->rules[i];
+			problem = attempt(open_rules, &job);
+			if (problem == NULL)
+				continue;
+			job.one->rule->problem = problem;
+			dp_row_rules_note_error(job.one, problem);
+		}
 	}
-	group->quals = ExecInitQual(quals, NULL);
+	group->quals = ExecInitQual(job.quals, NULL);
 	dp_row_user_leave(&save);
 }
 

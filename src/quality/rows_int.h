@@ -57,7 +57,7 @@ typedef struct DpRuleCounts
 /* A rule in one run. */
 typedef struct DpOpenRule
 {
-	const DpRowRule *rule;
+	DpRowRule  *rule;			/* a copy */
 	int			place;			/* in the set, from 0 */
 	ExprState  *filter;
 	ExprState  *ignored;

@@ -155,9 +155,27 @@ closing(const Term *term, int open)
 	return term->n;
 }
 
-/* What functions of that name there are. */
+/* How many arguments a call has whose parenthesis is at "open". */
+static int
+count_arguments(const Term *term, int open)
+{
+	int			close = closing(term, open);
+	int			depth = 0;
+	int			n = 1;
+
+	if (close == open + 1)
+		return 0;
+	for (int i = open; i < close; i++)
+	{
+		depth += (is_char(term, i, '(') || is_char(term, i, '[')) - (is_char(term, i, ')') || is_char(term, i, ']'));
+		n += depth == 1 && is_char(term, i, ',');
+	}
+	return n;
+}
+
+/* What functions of that name there are that take so many arguments. */
 static void
-look_up(const char *name, bool *aggregate, bool *mutable)
+look_up(const char *name, int nargs, bool *aggregate, bool *mutable)
 {
 	CatCList   *list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
 
@@ -167,6 +185,8 @@ look_up(const char *name, bool *aggregate, bool *mutable)
 
 		if (proc->prokind == PROKIND_AGGREGATE)
 			*aggregate = true;
+		else if (nargs < proc->pronargs - proc->pronargdefaults || (nargs > proc->pronargs && !OidIsValid(proc->provariadic)))
+			continue;
 		else if (proc->provolatile == PROVOLATILE_VOLATILE)
 			*mutable = true;
 		else if (proc->provolatile == PROVOLATILE_STABLE &&
@@ -268,7 +288,7 @@ look_through(Term *term)
 			continue;
 		foreign = is_char(term, i - 1, '.') &&
 			!is_word(term, i - 2, strcmp(token->word, OUR_AGGREGATE) == 0 ? OUR_SCHEMA : "pg_catalog");
-		look_up(token->word, &aggregate, &mutable);
+		look_up(token->word, count_arguments(term, i + 1), &aggregate, &mutable);
 		if (strcmp(token->word, "age") == 0)
 			mutable = true;
 		if (mutable)
