@@ -36,6 +36,7 @@ def options():
     p.add_argument("--tools", required=True, help="directory of the bench's programs")
     p.add_argument("--mock", required=True, help="the mock broker's program")
     p.add_argument("--kafka", required=True, help="the script that starts Kafka")
+    p.add_argument("--gx-python", default="python3", help="a Python that has Great Expectations")
     p.add_argument("--kafka-port", type=int, default=29092)
     p.add_argument("--broker", choices=["mock", "kafka", "both"], default="both")
     p.add_argument("--rounds", type=int, default=3)
@@ -218,12 +219,12 @@ def silver_and_gold(session, results):
 
 
 def rules(session, results):
-    """Rules and profiles over what changed, beside the whole table; no broker is needed."""
-    names = ("rules_incremental", "profile_incremental")
+    """Rules and profiles, beside the whole table and beside Great Expectations; no broker is needed."""
+    names = ("rules_20", "rules_gx", "rules_incremental", "profile_incremental")
     if not session.server.has_dataplat or not any(session.wanted(n) for n in names):
         return
     try:
-        states.everything(session.server, results, 10 * session.o.rows, session.wanted)
+        states.everything(session.server, results, 10 * session.o.rows, session.wanted, session.o.gx_python)
     except Exception as e:
         results.skip("rules", str(e).splitlines()[0])
         traceback.print_exc()

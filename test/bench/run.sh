@@ -48,9 +48,12 @@ if [ -f "$ROOT/test/tools/Makefile" ]; then
 	make -s -C "$ROOT/test/tools" all
 fi
 
+# Great Expectations is large; only who asks for its row needs it.
+case ,$ONLY, in ,,|*,rules_gx,*|*\**) "$ROOT/test/quality/venv.sh" "$ROOT/build/quality" ;; esac
+
 place_open
 place_build bench
 # Not exec: the exit of this shell removes the place and ends what runs in it.
 python3 "$HERE/bench.py" "${1:-table}" --place "$PLACE" --pg-config "$PLACE_CONFIG" --tools "$bin" \
-	--mock "${MOCKD:-$ROOT/build/tools/dp_mockd}" --kafka "${KAFKA_SH:-$ROOT/test/kafka/kafka.sh}" --kafka-port "$KAFKA_PORT" \
+	--mock "${MOCKD:-$ROOT/build/tools/dp_mockd}" --kafka "${KAFKA_SH:-$ROOT/test/kafka/kafka.sh}" --kafka-port "$KAFKA_PORT" --gx-python "$ROOT/build/quality/venv/bin/python" \
 	--rounds "$ROUNDS" --rows "$ROWS" --only "$ONLY" --broker "$BROKER" --gigabytes "$GB"

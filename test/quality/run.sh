@@ -9,17 +9,11 @@
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$HERE/../kit/private-pg.sh"
-GREAT_EXPECTATIONS=1.24.1
 
 export PYTHONDONTWRITEBYTECODE=1
 "$ROOT/test/kit/prereqs.sh" build test avro
 work=$ROOT/build/quality
-mkdir -p "$work"
-if [ ! -x "$work/venv/bin/uv" ]; then
-	python3 -m venv "$work/venv"
-	"$work/venv/bin/pip" install -q uv
-fi
-"$work/venv/bin/uv" pip install -q --python "$work/venv/bin/python" "great_expectations[postgresql]==$GREAT_EXPECTATIONS" jsonschema
+"$HERE/venv.sh" "$work"
 
 place_open
 echo "== building"

@@ -42,6 +42,7 @@ LIMITS = [
     ("latency_go_20000", "the same for the Go consumer, 20,000/s", "ms", None, None),
     ("join_customers", "100 customers changed under the orders (pg_ivm: 500 ms)", "ms", 50, 10),
     ("gold_growth", "10,000 rows into an aggregate, ten times the history", "x", 1.2, 1.05),
+    ("rules_20", "a run with 20 row rules, of the run without", "x", 1.25, 1.1),
     ("rules_incremental", "rules over a 10,000-row delta, of those over everything", "%", 5, 2),
     ("profile_incremental", "a profile of a 10,000-row delta, of one of everything", "%", None, None),
     ("profile", "a profile of a million rows of five columns", "s", None, None),
@@ -61,6 +62,7 @@ FACTORS = [
     ("large_additive", "the same over ten times the history", 0.8, 1.3),
     ("join_enrich", "10,000 orders enriched / INSERT ... SELECT by hand", 0.8, 1.2),
     ("join_refresh", "100 customers changed / REFRESH MATERIALIZED VIEW", None, None),
+    ("rules_gx", "fifteen rules over ten million rows / Great Expectations", 5.0, 10.0),
     ("end_to_end", "Kafka to gold / kcat, COPY and SQL by hand", 1.3, 2.0),
 ]
 
