@@ -51,6 +51,9 @@ SELECT pg_temp.read('{"type":"bytes","logicalType":"decimal","precision":4,"scal
 SELECT pg_temp.read('{"type":"long","logicalType":"timestamp-millis"}', 'd00f', r)
   FROM unnest(ARRAY['{"type":"long","logicalType":"timestamp-micros"}', '"long"', '{"type":"long","logicalType":"local-timestamp-millis"}']) AS r;
 
+-- A branch of the very type comes before one that it could be promoted to.
+SELECT pg_temp.read('["string","bytes"]', '0202ff', '["string","bytes"]'), pg_temp.read('"bytes"', '0261', '["string","bytes"]'), pg_temp.read('"bytes"', '0261', '["null","string"]');
+
 -- Arrays and maps by what is in them, even when nothing is.
 SELECT pg_temp.read('{"type":"array","items":"int"}', '020600', '{"type":"array","items":"double"}'), pg_temp.read('{"type":"array","items":"int"}', '00', '{"type":"array","items":"string"}');
 

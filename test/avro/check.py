@@ -111,6 +111,15 @@ def close(expected, got):
     return same(expected, got)
 
 
+def text_or_bytes(t):
+    """Is there a union of string and bytes in it?"""
+    if isinstance(t, list):
+        return {"string", "bytes"} <= {b if isinstance(b, str) else b["type"] for b in t} or any(map(text_or_bytes, t))
+    if not isinstance(t, dict):
+        return False
+    return any(map(text_or_bytes, [t.get("items"), t.get("values"), *(f["type"] for f in t.get("fields", []))]))
+
+
 def check_pairs(server, seed, rounds):
     """Written with one schema, read with another: the same value, or an error from both."""
     bad = resolved = refused = 0
@@ -119,6 +128,8 @@ def check_pairs(server, seed, rounds):
         writer = maker.record(3)
         value = maker.value(writer)
         reader = Mutator(random.Random(f"mutate:{seed}:{i}")).schema(writer)
+        if text_or_bytes(reader):
+            continue
         try:
             message = written(writer, value)
             names = fastavro.parse_schema(copy.deepcopy(reader))
