@@ -54,6 +54,9 @@ SELECT pg_temp.read('{"type":"long","logicalType":"timestamp-millis"}', 'd00f', 
 -- A branch of the very type comes before one that it could be promoted to.
 SELECT pg_temp.read('["string","bytes"]', '0202ff', '["string","bytes"]'), pg_temp.read('"bytes"', '0261', '["string","bytes"]'), pg_temp.read('"bytes"', '0261', '["null","string"]');
 
+-- A number that is spelled as a text may stand beside an enum.
+SELECT dataplat.avro_encode('"-Infinity"', u), dataplat.avro_encode('"A"', u), dataplat.avro_encode('7', u) FROM (VALUES ('["double",{"type":"enum","name":"E","symbols":["A"]}]')) AS x (u);
+
 -- Arrays and maps by what is in them, even when nothing is.
 SELECT pg_temp.read('{"type":"array","items":"int"}', '020600', '{"type":"array","items":"double"}'), pg_temp.read('{"type":"array","items":"int"}', '00', '{"type":"array","items":"string"}');
 

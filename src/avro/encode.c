@@ -251,6 +251,15 @@ is_final(const DpError *err)
 		strcmp(err->sqlstate, DP_SQLSTATE_INTERRUPTED) == 0;
 }
 
+/* Null or one type. */
+static bool
+is_optional(const DpAvroType *type)
+{
+	return type->nbranches == 1 ||
+		(type->nbranches == 2 && (type->branches[0]->tag == DP_AVRO_NULL ||
+								  type->branches[1]->tag == DP_AVRO_NULL));
+}
+
 static bool
 put_union(DpAvroEncoder *e, const DpAvroType *type, const DpJsonbItem *item)
 {
@@ -270,7 +279,7 @@ put_union(DpAvroEncoder *e, const DpAvroType *type, const DpJsonbItem *item)
 				return false;
 			e->out->len = start;
 			/* It was meant: its message tells more than ours could. */
-			if (likely_ones && type->nbranches <= 2)
+			if (likely_ones && is_optional(type))
 				return false;
 			e->err->detail[0] = '\0';
 		}
