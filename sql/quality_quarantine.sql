@@ -42,6 +42,22 @@ TABLE qq.keyed ORDER BY id;
 SELECT object, original, state FROM dataplat.quarantine WHERE object LIKE 'qq\_%' ORDER BY object, quarantine_id;
 SELECT dataplat.repair_quarantined(q.quarantine_id, '{"amount": 1}') FROM dataplat.quarantine AS q WHERE q.object = 'qq_keyed' AND q.original ->> 'note' = 'c';
 
+-- A requeued row stands again when the source says again what it said; what stood aside in between is past.
+SELECT dataplat.repair_quarantined(q.quarantine_id, '{"amount": 40}') FROM dataplat.quarantine AS q WHERE q.object = 'qq_keyed' AND q.row_key = '{"id": 4}';
+SELECT * FROM dataplat.requeue_quarantined($$object = 'qq_keyed' AND state = 'repaired'$$);
+UPDATE qq.orders SET amount = -44 WHERE id = 4;
+SELECT rows_quarantined FROM dataplat.run_pipeline('qq_keyed');
+UPDATE qq.orders SET amount = -4 WHERE id = 4;
+SELECT rows_quarantined FROM dataplat.run_pipeline('qq_keyed');
+TABLE qq.keyed ORDER BY id;
+SELECT original, state FROM dataplat.quarantine WHERE object = 'qq_keyed' AND row_key = '{"id": 4}' ORDER BY quarantine_id;
+-- A row that changes while its pipeline is rebuilt is put aside once.
+SELECT dataplat.rebuild_pipeline('qq_keyed');
+UPDATE qq.orders SET amount = -5, note = 'twice' WHERE id = 4;
+SELECT kind, rows_quarantined FROM dataplat.run_pipeline('qq_keyed');
+SELECT original, state FROM dataplat.quarantine WHERE object = 'qq_keyed' AND row_key = '{"id": 4}' ORDER BY quarantine_id;
+SELECT * FROM dataplat.verify_pipeline('qq_keyed');
+
 -- clean up
 SELECT dataplat.drop_pipeline(p.name, drop_target => true) FROM dataplat.pipeline AS p WHERE p.name LIKE 'qq\_%' ORDER BY p.name;
 DELETE FROM dataplat.expectation WHERE dataset LIKE 'qq.%';

@@ -18,7 +18,6 @@
 
 #include "avro/scalar.h"
 #include "avro/wire.h"
-#include "common/compat.h"
 #include "formats/decimal.h"
 #include "formats/numbers.h"
 

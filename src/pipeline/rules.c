@@ -86,8 +86,9 @@ struct DpRules
 	int64		run_id;
 	int64		quarantined;
 
-	/* entries that stand for rows of this run: HTAB of int64 */
+	/* entries that stand for rows of this run, and of this pass over them: HTABs of int64 */
 	HTAB	   *met;
+	HTAB	   *taken;
 
 	/* open entries by key */
 	bool		watching;
@@ -147,10 +148,14 @@ dp_rules_load(DpPipeline *pipeline, DpRunKind kind)
 	return rules;
 }
 
+/* A chunk of a rebuild may judge rows again that the changes before it have judged. */
 void
 dp_rules_again(DpRules *rules)
 {
 	rules->again = true;
+	if (rules->taken != NULL)
+		hash_destroy(rules->taken);
+	rules->taken = NULL;
 }
 
 static DpRowRules *
@@ -270,18 +275,26 @@ dp_sieve_close(DpSieve *sieve)
 /* ---- entries that stand for a row ---- */
 
 static bool
-meet(DpRules *rules, int64 id)
+enter(DpRules *rules, HTAB **table, int64 id)
 {
 	bool		found;
 
-	if (rules->met == NULL)
+	if (*table == NULL)
 	{
 		HASHCTL		control = {.keysize = sizeof(int64), .entrysize = sizeof(int64), .hcxt = rules->context};
 
-		rules->met = hash_create("dataplat quarantined rows", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		*table = hash_create("dataplat quarantined rows", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	}
-	(void) hash_search(rules->met, &id, HASH_ENTER, &found);
+	(void) hash_search(*table, &id, HASH_ENTER, &found);
 	return !found;
+}
+
+/* False when the entry stands for another row of this pass. */
+static bool
+meet(DpRules *rules, int64 id)
+{
+	(void) enter(rules, &rules->met, id);
+	return enter(rules, &rules->taken, id);
 }
 
 /* Is there an entry for just this row?  Its repaired form is then in *repaired when it was requeued. */
@@ -367,6 +380,8 @@ take_bad(DpSieve *sieve, TupleTableSlot *row, const DpRowBreach *breach)
 		known = find_entry(sieve, row, &repaired);
 	if (repaired != NULL)
 	{
+		if (!sieve->silent)
+			dp_rules_touch(sieve->rules, row);
 		keep_repaired(sieve, row, repaired);
 		return;
 	}
