@@ -40,13 +40,13 @@ sql('postgres', q{
 	SELECT count(*) FROM dataplat.validate('s.orders') AS o, dataplat.validate('s.dropped') AS d;
 	SELECT count(*) FROM dataplat.profile('s.orders');
 	SELECT dataplat.keep_values('s.orders', 'id');
-	SELECT dataplat_internal.record_quality_scores();
 	DROP TABLE s.dropped});
 wait_until($node, q{SELECT count(*) > 0 FROM dataplat.validation WHERE trigger = 'schedule'}, 'a schedule has judged, too');
-sql('postgres', q{UPDATE dataplat.expectation SET owner = 'judge' WHERE name = 'there'; GRANT SELECT ON s.orders TO judge});
+sql('postgres', q{UPDATE dataplat.expectation SET owner = 'judge' WHERE name = 'there' AND dataset = 's.orders'; GRANT SELECT ON s.orders TO judge});
 # Nothing more comes until the dump is made.
-sql('postgres', q{SELECT dataplat.alter_suite('often', schedule => '1 day')});
-wait_until($node, q{SELECT schedule = '1 day' FROM dataplat.suite_status WHERE suite = 'often'}, 'the schedule rests');
+sql('postgres', q{SELECT dataplat.alter_suite('often', schedule => '0 4 1 1 *')});
+wait_until($node, q{SELECT schedule = '0 4 1 1 *' FROM dataplat.suite_status WHERE suite = 'often'}, 'the schedule rests');
+sql('postgres', 'SELECT dataplat_internal.record_quality_scores()');
 
 my $dump = PostgreSQL::Test::Utils::tempdir() . '/dump.sql';
 my $err = '';
