@@ -15,8 +15,7 @@ export PYTHONDONTWRITEBYTECODE=1
 "$ROOT/test/kit/prereqs.sh" build test bench avro
 work=$ROOT/build/avro
 mkdir -p "$work"
-[ -x "$work/venv/bin/python" ] || python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install -q "fastavro==$FASTAVRO"
+"$ROOT/test/kit/venv.sh" "$work/venv" "fastavro==$FASTAVRO"
 
 place_open
 echo "== building"

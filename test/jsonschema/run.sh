@@ -14,7 +14,7 @@ export PYTHONDONTWRITEBYTECODE=1
 work=$ROOT/build/jsonschema
 mkdir -p "$work"
 if [ ! -d "$work/suite" ]; then
-	[ -x "$work/venv/bin/python" ] || python3 -m venv "$work/venv"
+	"$ROOT/test/kit/venv.sh" "$work/venv" pip
 	"$work/venv/bin/pip" download -q --no-deps --no-binary :all: -d "$work" "jsonschema==$JSONSCHEMA"
 	rm -rf "$work/unpacked"
 	mkdir "$work/unpacked"

@@ -15,8 +15,7 @@ export PYTHONDONTWRITEBYTECODE=1
 "$ROOT/test/kit/prereqs.sh" build test avro
 work=$ROOT/build/lineage
 mkdir -p "$work"
-[ -x "$work/venv/bin/python" ] || python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install -q "duckdb==$DUCKDB" "sqlglot==$SQLGLOT"
+"$ROOT/test/kit/venv.sh" "$work/venv" "duckdb==$DUCKDB" "sqlglot==$SQLGLOT"
 
 place_open
 echo "== building"

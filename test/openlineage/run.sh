@@ -17,8 +17,7 @@ export PYTHONDONTWRITEBYTECODE=1
 "$ROOT/test/kit/prereqs.sh" build test
 work=$ROOT/build/openlineage
 mkdir -p "$work"
-[ -x "$work/venv/bin/python" ] || python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install -q "jsonschema==4.23.0" referencing rfc3339-validator rfc3987
+"$ROOT/test/kit/venv.sh" "$work/venv" "jsonschema==4.23.0" referencing rfc3339-validator rfc3987
 
 place_open
 echo "== building"

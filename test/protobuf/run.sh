@@ -16,8 +16,7 @@ export PYTHONDONTWRITEBYTECODE=1
 "$ROOT/test/kit/prereqs.sh" build test bench
 work=$ROOT/build/protobuf
 mkdir -p "$work"
-[ -x "$work/venv/bin/python" ] || python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install -q "protobuf==$PROTOBUF" "grpcio-tools==$GRPC_TOOLS"
+"$ROOT/test/kit/venv.sh" "$work/venv" "protobuf==$PROTOBUF" "grpcio-tools==$GRPC_TOOLS"
 
 place_open
 echo "== building"
