@@ -18,6 +18,7 @@
 
 #include "avro/scalar.h"
 #include "avro/wire.h"
+#include "common/compat.h"
 #include "formats/decimal.h"
 #include "formats/numbers.h"
 

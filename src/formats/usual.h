@@ -15,6 +15,7 @@
 
 #include "postgres.h"
 
+#include "common/compat.h"
 #include "formats/numbers.h"
 #include "formats/scan.h"
 #include "formats/values.h"

@@ -24,6 +24,7 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
+#include "common/compat.h"
 #include "quality/column_state.h"
 
 /* Two hashes that PostgreSQL makes of a value are of 64 bits. */
