@@ -16,6 +16,12 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'dp_is_credit_card';
 COMMENT ON FUNCTION dataplat.is_credit_card(text) IS 'does this text look like the number of a payment card? 12 to 19 digits, spaces or hyphens between them, right check digit';
 
+CREATE OR REPLACE FUNCTION dataplat_internal.plain_match(value text, pattern text)
+RETURNS boolean
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'dp_plain_match';
+COMMENT ON FUNCTION dataplat_internal.plain_match(text, text) IS 'value ~ pattern, for patterns of ASCII characters and sets of them, repeated or not; an error for others';
+
 CREATE OR REPLACE FUNCTION dataplat_internal.check_condition(dataset text, search_path text, condition text)
 RETURNS void
 LANGUAGE c STABLE STRICT

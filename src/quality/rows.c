@@ -35,6 +35,7 @@
 #include "utils/rel.h"
 #include "utils/resowner.h"
 
+#include "quality/plain_regex.h"
 #include "quality/rows_int.h"
 
 /* A function takes 100 arguments, two for each column of an object. */
@@ -228,7 +229,7 @@ open_simple(DpRuleGroup *group, DpOpenRule *open, Columns *columns, List **quals
 {
 	const DpRowRule *rule = open->rule;
 
-	Expr	   *good = with_constants(plan(good_condition(rule), columns));
+	Expr	   *good = dp_plain_regex(with_constants(plan(good_condition(rule), columns)));
 
 	open->ignored = init(plan(rule->ignored_expr, columns));
 	open->expected = init(plan(rule->expected_expr, columns));

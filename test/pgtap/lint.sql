@@ -41,7 +41,7 @@ SELECT is_empty($$
                 AND (f.prorettype IN ('pg_catalog.fdw_handler'::regtype, 'pg_catalog.trigger'::regtype) OR f.oid = 'dataplat.column_lineage(text, boolean)'::regprocedure
                      OR f.provolatile = 'i' AND f.proname IN ('tumble', 'tumble_end', 'tumble_range', 'hop', 'hop_range', 'session_start', 'session_end', 'session_range',
                                                               'column_state_add', 'column_state_add_state', 'column_state_combine', 'column_state_serialize',
-                                                              'column_state_deserialize', 'column_state_final', 'is_json', 'is_credit_card', 'may_repeat_add',
+                                                              'column_state_deserialize', 'column_state_final', 'is_json', 'is_credit_card', 'plain_match', 'may_repeat_add',
                                                               'may_repeat_combine', 'may_repeat_write', 'may_repeat_read', 'may_repeat_tell')))
      ORDER BY 1
 $$, 'every function sets search_path to pg_catalog, pg_temp');
