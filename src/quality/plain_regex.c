@@ -15,14 +15,16 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
-#include "parser/parse_func.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "common/compat.h"
 #include "quality/plain_regex.h"
@@ -298,8 +300,10 @@ Expr *
 dp_plain_regex(Expr *expr)
 {
 	Oid			types[2] = {TEXTOID, TEXTOID};
-	Oid			function = LookupFuncName(list_make2(makeString(pstrdup("dataplat_internal")), makeString(pstrdup("plain_match"))),
-										  2, types, true);
+	Oid			schema = get_namespace_oid("dataplat_internal", true);
+	/* not by its name as SQL would: the owner of a rule has no rights on the schema, and needs none */
+	Oid			function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("plain_match"),
+										   PointerGetDatum(buildoidvector(types, 2)), ObjectIdGetDatum(schema));
 
 	return OidIsValid(function) ? (Expr *) replace((Node *) expr, &function) : expr;
 }
