@@ -163,6 +163,9 @@ check-jsonschema:
 check-openlineage:
 	@test/openlineage/run.sh
 
+check-openlineage-all:
+	@test/openlineage/run.sh all $(SUITES)
+
 check-protobuf:
 	@test/protobuf/run.sh
 
@@ -207,6 +210,7 @@ help:
 #h make check-incremental  is incremental always equal to full (ROUNDS=, SEED=, ONLY=, KEEP_GOING=1)
 #h make check-jsonschema  the public JSON-Schema-Test-Suite
 #h make check-openlineage  every event and facet against the published schemas (OPENLINEAGE_SPEC=dir)
+#h make check-openlineage-all  and every event of the whole test run (SUITES="regress tap")
 #h make check-protobuf  Protobuf as the official runtime reads and writes it (ROUNDS=, SEED=)
 #h make check-contract  data contracts against ODCS 3.1 and its linter (SEED=)
 #h make check-quality   results beside Great Expectations' own (ONLY=)
@@ -224,5 +228,5 @@ help:
 FORCE:
 
 .PHONY: FORCE release-snapshot demo demo-stop test installcheck bench bench-sustained check-lint check-versions check-fresh \
-	check-fuzz check-avro check-chaos check-incremental check-jsonschema check-lineage check-openlineage check-protobuf check-quality check-contract check-registry check-clients coverage format reference help \
+	check-fuzz check-avro check-chaos check-incremental check-jsonschema check-lineage check-openlineage check-openlineage-all check-protobuf check-quality check-contract check-registry check-clients coverage format reference help \
 	$(addprefix test-,$(ALL_SUITES) lint) $(addprefix installcheck-,$(ALL_SUITES))

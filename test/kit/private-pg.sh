@@ -22,6 +22,9 @@
 #
 # KEEP=dir makes the place there and leaves it, so that the next build takes
 # only what changed.
+#
+# DATAPLAT_TEST_EVENTS=dir makes every server that is built here write the
+# OpenLineage events that it makes into files there (test/openlineage/collect.sql).
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 : "${PG_CONFIG:=pg_config}"
@@ -47,6 +50,11 @@ place_open() {
 	fi
 	mkdir -p "$PLACE/home" "$PLACE/tmp" "$PLACE/out"
 	place_give "$PLACE" "$PLACE/home" "$PLACE/tmp" "$PLACE/out"
+	if [ -n "${DATAPLAT_TEST_EVENTS:-}" ]; then
+		mkdir -p "$DATAPLAT_TEST_EVENTS"
+		DATAPLAT_TEST_EVENTS=$(cd "$DATAPLAT_TEST_EVENTS" && pwd)
+		place_give "$DATAPLAT_TEST_EVENTS"
+	fi
 	place_env=()
 	local v
 	for v in "${PLACE_PASS[@]}" ${!DATAPLAT_@}; do
@@ -105,6 +113,12 @@ place_sources() {
 	find "$to" -type f ! -path "$to/build/*" ! -name '*.o' ! -name '*.d' ! -name '*.so' ! -name '*.gc??' -delete
 	tar -C "$ROOT" --exclude=./.git --exclude=./build --exclude='*.o' --exclude='*.d' --exclude='*.so' \
 		--exclude='*.gc??' -cf - . | tar -C "$to" -xf -
+	# What tells of events is among the sources, so that upgrades and copies have it, too.
+	if [ -n "${DATAPLAT_TEST_EVENTS:-}" ]; then
+		cp "$to/test/openlineage/collect.sql" "$to/src/lineage/lineage_zz_test_events.sql"
+	elif grep -qs hand_over_events "$to/build/functions.sql" "$to"/build/dataplat--*.sql; then
+		rm -f "$to"/build/*.sql
+	fi
 	[ -z "$RUN_AS" ] || chown -R "$RUN_AS:" "$to"
 }
 
@@ -157,7 +171,18 @@ place_start() {
 	}
 }
 
+# Databases that have the extension make the events that are left to make.
+place_hand_over() {
+	local db
+	[ -n "${DATAPLAT_TEST_EVENTS:-}" ] && [ -f "$PLACE/data/postmaster.pid" ] || return 0
+	as psql -XAtqc "SELECT datname FROM pg_database WHERE datallowconn ORDER BY 1" 2>/dev/null | while read -r db; do
+		as psql -XAtqd "$db" -c "SELECT 'SELECT dataplat_internal.hand_over_events()' FROM pg_extension WHERE extname = 'dataplat' \gexec" \
+			>/dev/null 2>>"$PLACE/out/events.log" </dev/null || true
+	done
+}
+
 place_stop() {
+	place_hand_over
 	[ ! -f "$PLACE/data/postmaster.pid" ] || as pg_ctl -s -w -m fast -D "$PLACE/data" stop >/dev/null 2>&1 || true
 }
 

@@ -10,6 +10,8 @@
 # ACCEPT=1 takes what a failing regress or isolation test printed as expected.
 # With DATAPLAT_COVERAGE there is one build for all, see coverage.sh.
 # --installed skips both builds and tests what PG_CONFIG's server has.
+# DATAPLAT_TEST_EVENTS=dir: see private-pg.sh; each suite writes files of its
+# own, named after its tests.
 set -uo pipefail
 . "$(dirname "$0")/private-pg.sh"
 
@@ -78,6 +80,17 @@ regress_like() {
 	rm -rf "$out"
 	mkdir -p "$out"
 	place_give "$out"
+	# pg_regress ends its server itself, so the last of its tests asks for what is left.
+	if [ -n "${DATAPLAT_TEST_EVENTS:-}" ]; then
+		case $suite in
+			regress) cp "$SRC/test/openlineage/events_left.sql" "$input/sql/" && cp "$SRC/test/openlineage/events_left.out" "$input/expected/" ;;
+			isolation)
+				cp "$SRC/test/openlineage/events_left.spec" "$input/specs/"
+				cp "$SRC/test/openlineage/events_left_isolation.out" "$input/expected/events_left.out"
+				;;
+		esac
+		set -- "$@" events_left
+	fi
 	for name in "$@"; do
 		# pg_regress gives up altogether when one is missing
 		if ! compgen -G "$input/expected/$name*.out" >/dev/null; then
@@ -85,7 +98,7 @@ regress_like() {
 			echo "there is no expected/$name.out yet"
 		fi
 	done
-	as timeout $((FILE_LIMIT * 3)) "$PLACE_PGXS/src/test/$program" --inputdir="$input" --outputdir="$out" --bindir="$PLACE_BIN" \
+	as env "DATAPLAT_TEST_NAME=$suite" timeout $((FILE_LIMIT * 3)) "$PLACE_PGXS/src/test/$program" --inputdir="$input" --outputdir="$out" --bindir="$PLACE_BIN" \
 		--temp-instance="$out/instance" --temp-config="$ROOT_CONF" --dbname="dataplat_$suite" \
 		--load-extension=dataplat --no-locale --encoding=UTF8 "$@" >"$out/report" 2>&1 </dev/null
 	for name in "$@"; do
@@ -127,6 +140,7 @@ suite_pgtap() {
 	local tests f log
 	mapfile -t tests < <(chosen "$SRC"/test/pgtap/*.sql)
 	[ ${#tests[@]} -gt 0 ] || return 0
+	place_env+=("DATAPLAT_TEST_NAME=pgtap")
 	place_start || { fail pgtap/server; return; }
 	as psql -Xq -v ON_ERROR_STOP=1 -c 'CREATE DATABASE dataplat_pgtap' || { fail pgtap/database; return; }
 	as psql -Xq -v ON_ERROR_STOP=1 -d dataplat_pgtap -c 'CREATE EXTENSION pgtap; CREATE EXTENSION dataplat' || { fail pgtap/extension; return; }
@@ -153,7 +167,7 @@ prove_one() {
 	place_give "$PLACE/out/$suite" "$dir"
 	as env -C "$dir" "TESTDIR=$dir" "TESTLOGDIR=$dir/tmp_check/log" "TESTDATADIR=$dir/tmp_check" \
 		"PG_REGRESS=$PLACE_PGXS/src/test/regress/pg_regress" "top_builddir=$dir" "PG_CONFIG=$config" \
-		"DATAPLAT_SRC=$SRC" "DATAPLAT_KAFKA_HOME=${DATAPLAT_KAFKA_HOME:-}" PG_TEST_TIMEOUT_DEFAULT=120 \
+		"DATAPLAT_SRC=$SRC" "DATAPLAT_TEST_NAME=$suite.$name" "DATAPLAT_KAFKA_HOME=${DATAPLAT_KAFKA_HOME:-}" PG_TEST_TIMEOUT_DEFAULT=120 \
 		timeout -k 20 "$FILE_LIMIT" prove -v -I "$PERL_MODULES" -I "$SRC/test/perl" "$f" >"$dir/output" 2>&1 </dev/null
 	echo $? >"$dir/rc"
 }

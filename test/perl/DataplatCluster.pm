@@ -45,6 +45,40 @@ sub dataplat_node
 	return $node;
 }
 
+# With DATAPLAT_TEST_EVENTS, a server makes all OpenLineage events that it can
+# make before it ends in whatever way (test/openlineage/collect.sql).
+sub hand_over_events
+{
+	my ($node) = @_;
+	my ($dbs, $out, $err) = ('', '', '');
+
+	return unless defined $node->{_pid};
+	eval {
+		$node->psql('postgres', 'SELECT datname FROM pg_database WHERE datallowconn AND NOT pg_is_in_recovery()',
+			stdout => \$dbs, stderr => \$err, timeout => 60);
+		foreach my $db (split /\n/, $dbs)
+		{
+			$node->psql(
+				$db, "SET lock_timeout = '20s';
+				SELECT 'SELECT dataplat_internal.hand_over_events()' FROM pg_extension WHERE extname = 'dataplat' \\gexec",
+				stdout => \$out, stderr => \$err, timeout => 120);
+			print "# events of $db: $err\n" if $err ne '';
+		}
+	};
+	print "# events were not handed over: $@\n" if $@;
+	return;
+}
+
+if ($ENV{DATAPLAT_TEST_EVENTS})
+{
+	my $stop = \&PostgreSQL::Test::Cluster::stop;
+	no warnings 'redefine';
+	*PostgreSQL::Test::Cluster::stop = sub {
+		hand_over_events($_[0]);
+		return $stop->(@_);
+	};
+}
+
 # Wait until a query answers true, however often the server goes away in the
 # meantime; the test fails with the last answer when the limit is over.
 # Options: db, limit (seconds), expected.

@@ -1,0 +1,1 @@
+SELECT dataplat_internal.hand_over_events();
