@@ -148,4 +148,20 @@ $$;
 COMMENT ON FUNCTION dataplat_internal.source_run_emit(timestamptz) IS 'events of sources since a time';
 REVOKE ALL ON FUNCTION dataplat_internal.source_run_emit(timestamptz) FROM PUBLIC;
 
-SELECT dataplat_internal.register_openlineage_source('source', 'dataplat_internal.source_run_facts', 'dataplat_internal.source_run_find', 'dataplat_internal.source_run_emit');
+-- A source that was paused left what it had read.
+CREATE OR REPLACE FUNCTION dataplat_internal.source_made_by(job text, at timestamptz)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT r.run::text
+      FROM dataplat_internal.source_runs(NULL) AS r
+     WHERE job LIKE 'source:%' AND r.source = substr(job, length('source:') + 1) AND r.started_at <= at
+     ORDER BY r.run DESC
+     LIMIT 1;
+$$;
+COMMENT ON FUNCTION dataplat_internal.source_made_by(text, timestamptz) IS 'the run of a source that had filled its target last at a time';
+REVOKE ALL ON FUNCTION dataplat_internal.source_made_by(text, timestamptz) FROM PUBLIC;
+
+SELECT dataplat_internal.register_openlineage_source('source', 'dataplat_internal.source_run_facts', 'dataplat_internal.source_run_find',
+                                                     'dataplat_internal.source_run_emit', 'dataplat_internal.source_made_by');

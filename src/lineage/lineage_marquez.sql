@@ -270,3 +270,122 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.marquez_events(name, text, text, int) IS 'the newest OpenLineage events of our runs, in the shape of Marquez';
+
+-- ---------------------------------------------------------------- runs
+
+-- What is known of a run, ours or another's; no row when there is none.
+CREATE OR REPLACE FUNCTION dataplat_internal.marquez_run(written text)
+RETURNS TABLE (id uuid, namespace text, name text, started_at timestamptz, ended_at timestamptz, status text, inputs text[])
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+AS $$
+DECLARE
+    found record := dataplat_internal.openlineage_find_run(written);
+    facts jsonb;
+BEGIN
+    IF found.run IS NOT NULL AND found.kind IN (SELECT s.kind FROM dataplat_internal.openlineage_source AS s) THEN
+        EXECUTE format('SELECT %s($1, NULL, NULL)', (SELECT s.facts_function FROM dataplat_internal.openlineage_source AS s WHERE s.kind = found.kind))
+           INTO facts USING found.run;
+    END IF;
+    IF facts IS NOT NULL THEN
+        RETURN QUERY
+        SELECT dataplat_internal.run_uuid(found.kind, found.run, f.started_at), n.namespace, n.name, f.started_at, f.finished_at,
+               CASE f.state WHEN 'succeeded' THEN 'COMPLETED' WHEN 'failed' THEN 'FAILED' WHEN 'stopped' THEN 'ABORTED' ELSE 'RUNNING' END,
+               ARRAY(SELECT i ->> 'node' FROM jsonb_array_elements(facts -> 'inputs') AS i ORDER BY 1)
+          FROM jsonb_to_record(facts) AS f (job text, started_at timestamptz, finished_at timestamptz, state text)
+         CROSS JOIN dataplat_internal.marquez_name(f.job, true) AS n;
+    ELSIF written ~* '^[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}$' THEN
+        RETURN QUERY
+        SELECT r.run_id, r.job_namespace, r.job_name, r.started_at, r.ended_at,
+               CASE r.state WHEN 'COMPLETE' THEN 'COMPLETED' WHEN 'FAIL' THEN 'FAILED' WHEN 'ABORT' THEN 'ABORTED' ELSE 'RUNNING' END,
+               ARRAY(SELECT jsonb_object_keys(r.inputs) ORDER BY 1)
+          FROM dataplat.foreign_run AS r
+         WHERE r.run_id = written::uuid;
+    END IF;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.marquez_run(text) IS 'a run by its runId, or as its kind names it';
+
+-- The run that made what a dataset was at a time, of all jobs that have ever written it the last; NULL: not known.
+CREATE OR REPLACE FUNCTION dataplat_internal.marquez_made_by(node text, at timestamptz)
+RETURNS uuid
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+AS $$
+DECLARE
+    c     record;
+    made  text;
+    one   record;
+    ended timestamptz;
+    last  timestamptz;
+    maker uuid;
+BEGIN
+    FOR c IN SELECT j.job, s.kind, s.made_by_function
+               FROM (SELECT DISTINCT e.job FROM dataplat_internal.lineage_edge AS e WHERE e.output_node = node AND e.output_node <> e.job) AS j
+               JOIN dataplat_internal.openlineage_source AS s ON s.made_by_function IS NOT NULL
+              ORDER BY j.job, s.kind LOOP
+        EXECUTE format('SELECT %s($1, $2)', c.made_by_function) INTO made USING c.job, at;
+        CONTINUE WHEN made IS NULL;
+        SELECT * INTO one FROM dataplat_internal.marquez_run(c.kind || ':' || made);
+        -- One that still goes on has written just now.
+        ended := least(coalesce(one.ended_at, at), at);
+        IF last IS NULL OR ended > last THEN
+            last := ended;
+            maker := one.id;
+        END IF;
+    END LOOP;
+    SELECT r.run_id, r.ended_at INTO one
+      FROM (SELECT DISTINCT f.namespace, f.name
+              FROM dataplat_internal.lineage_edge AS e JOIN dataplat_internal.foreign_job AS f ON f.job = e.job WHERE e.output_node = node) AS j
+      JOIN dataplat.foreign_run AS r ON r.job_namespace = j.namespace AND r.job_name = j.name
+     WHERE r.state = 'COMPLETE' AND r.ended_at <= at AND r.outputs ? node
+     ORDER BY r.ended_at DESC, r.run_id
+     LIMIT 1;
+    RETURN CASE WHEN FOUND AND (last IS NULL OR one.ended_at > last) THEN one.run_id ELSE maker END;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.marquez_made_by(text, timestamptz) IS 'the run that made what a dataset was at a time';
+
+-- GET /api/v1/runlineage/upstream: the run, the runs that made what it read, and so on; NULL: no such run.
+CREATE OR REPLACE FUNCTION dataplat_internal.marquez_run_upstream(caller name, run_id text, depth int, at_most int)
+RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    level text[] := ARRAY[run_id];
+    seen  uuid[] := '{}';
+    runs  jsonb := '[]';
+    far   int := 0;
+    found record;
+BEGIN
+    PERFORM dataplat_internal.marquez_check(caller);
+    WHILE cardinality(level) > 0 AND far <= depth AND cardinality(seen) < at_most LOOP
+        WITH run AS MATERIALIZED (
+            SELECT r.* FROM (SELECT DISTINCT u FROM unnest(level) AS u) AS l (written) CROSS JOIN dataplat_internal.marquez_run(l.written) AS r WHERE r.id <> ALL (seen)
+        ), input AS MATERIALIZED (
+            SELECT r.id, n.namespace, n.name, dataplat_internal.marquez_made_by(i.node, r.started_at) AS made_by
+              FROM run AS r CROSS JOIN unnest(r.inputs) AS i (node) CROSS JOIN LATERAL dataplat_internal.marquez_name(i.node, false) AS n
+        )
+        SELECT ARRAY(SELECT DISTINCT i.made_by::text FROM input AS i WHERE i.made_by IS NOT NULL) AS next, ARRAY(SELECT r.id FROM run AS r) AS ids,
+               (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                           'job', jsonb_build_object('namespace', r.namespace, 'name', r.name, 'version', NULL),
+                           'run', jsonb_build_object('id', r.id, 'start', dataplat_internal.openlineage_time(r.started_at), 'end', dataplat_internal.openlineage_time(r.ended_at),
+                                                     'status', r.status),
+                           -- A run makes one version of what it writes.
+                           'inputs', (SELECT coalesce(jsonb_agg(jsonb_build_object('namespace', i.namespace, 'name', i.name, 'producedByRunId', i.made_by,
+                                                 'version', md5(i.namespace || '/' || i.name || '/' || i.made_by)::uuid) ORDER BY i.namespace, i.name), '[]')
+                                        FROM input AS i WHERE i.id = r.id)) ORDER BY r.name, r.id), '[]')
+                  FROM run AS r) AS shown
+          INTO found;
+        runs := runs || found.shown;
+        seen := seen || found.ids;
+        level := found.next;
+        far := far + 1;
+    END LOOP;
+    RETURN CASE WHEN cardinality(seen) > 0 THEN jsonb_build_object('runs', runs) END;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.marquez_run_upstream(name, text, int, int) IS 'runs above a run, in the shape of Marquez';

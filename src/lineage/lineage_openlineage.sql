@@ -13,26 +13,30 @@
  */
 
 -- Let a room tell of its runs.
-CREATE OR REPLACE FUNCTION dataplat_internal.register_openlineage_source(kind text, facts_function text, find_function text, emit_function text)
+CREATE OR REPLACE FUNCTION dataplat_internal.register_openlineage_source(kind text, facts_function text, find_function text, emit_function text,
+                                                                         made_by_function text DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF to_regprocedure(facts_function || '(text, text, timestamptz)') IS NULL OR to_regprocedure(find_function || '(uuid)') IS NULL
-       OR to_regprocedure(emit_function || '(timestamptz)') IS NULL THEN
+       OR to_regprocedure(emit_function || '(timestamptz)') IS NULL OR (made_by_function IS NOT NULL AND to_regprocedure(made_by_function || '(text, timestamptz)') IS NULL) THEN
         RAISE EXCEPTION 'a function for kind "%" of runs does not exist', kind
-            USING ERRCODE = 'undefined_function', DETAIL = format('Expected: %s(text, text, timestamptz), %s(uuid), %s(timestamptz).', facts_function, find_function, emit_function);
+            USING ERRCODE = 'undefined_function', DETAIL = format('Expected: %s(text, text, timestamptz), %s(uuid), %s(timestamptz)%s.', facts_function, find_function, emit_function,
+                                                                  coalesce(', ' || made_by_function || '(text, timestamptz)', ''));
     END IF;
-    INSERT INTO dataplat_internal.openlineage_source AS s (kind, facts_function, find_function, emit_function)
-    VALUES ($1, $2, $3, $4)
+    INSERT INTO dataplat_internal.openlineage_source AS s (kind, facts_function, find_function, emit_function, made_by_function)
+    VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT ON CONSTRAINT openlineage_source_pkey
-        DO UPDATE SET facts_function = excluded.facts_function, find_function = excluded.find_function, emit_function = excluded.emit_function
-     WHERE (s.facts_function, s.find_function, s.emit_function) IS DISTINCT FROM (excluded.facts_function, excluded.find_function, excluded.emit_function);
+        DO UPDATE SET facts_function = excluded.facts_function, find_function = excluded.find_function, emit_function = excluded.emit_function,
+                      made_by_function = excluded.made_by_function
+     WHERE (s.facts_function, s.find_function, s.emit_function, s.made_by_function)
+           IS DISTINCT FROM (excluded.facts_function, excluded.find_function, excluded.emit_function, excluded.made_by_function);
 END;
 $$;
-COMMENT ON FUNCTION dataplat_internal.register_openlineage_source(text, text, text, text) IS 'let a room tell of its runs in OpenLineage events';
-REVOKE ALL ON FUNCTION dataplat_internal.register_openlineage_source(text, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION dataplat_internal.register_openlineage_source(text, text, text, text, text) IS 'let a room tell of its runs in OpenLineage events';
+REVOKE ALL ON FUNCTION dataplat_internal.register_openlineage_source(text, text, text, text, text) FROM PUBLIC;
 
 -- ---------------------------------------------------------------- names
 

@@ -61,13 +61,16 @@ CREATE TABLE dataplat_internal.openlineage_source (
     kind           text PRIMARY KEY,
     facts_function text NOT NULL,
     find_function  text NOT NULL,
-    emit_function  text NOT NULL
+    emit_function  text NOT NULL,
+    made_by_function text
 );
 COMMENT ON TABLE dataplat_internal.openlineage_source IS 'kinds of runs that OpenLineage events tell of; filled by register_openlineage_source()';
 COMMENT ON COLUMN dataplat_internal.openlineage_source.facts_function IS 'function (text run, text event_type, timestamptz at) that returns what is known of a run, NULL for one that it does not know';
 COMMENT ON COLUMN dataplat_internal.openlineage_source.find_function IS 'function (uuid) that returns the run, as the facts function takes it, NULL for one that it does not know';
 COMMENT ON COLUMN dataplat_internal.openlineage_source.emit_function IS
     'function (timestamptz since) that returns rows of (run, event_type, event_time): all events that may be new since then; too many do no harm';
+COMMENT ON COLUMN dataplat_internal.openlineage_source.made_by_function IS
+    'function (text job, timestamptz at) that returns the run that made what the job''s output was at that time, NULL for a job that it does not know; NULL where runs make no datasets';
 
 CREATE TABLE dataplat.code_location (
     job         text PRIMARY KEY,

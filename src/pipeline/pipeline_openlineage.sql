@@ -120,8 +120,23 @@ $$;
 COMMENT ON FUNCTION dataplat_internal.pipeline_run_emit(timestamptz) IS 'events of runs of pipelines since a time';
 REVOKE ALL ON FUNCTION dataplat_internal.pipeline_run_emit(timestamptz) FROM PUBLIC;
 
+-- A run that had nothing to do leaves no row, so the last row made what stands there.
+CREATE OR REPLACE FUNCTION dataplat_internal.pipeline_made_by(job text, at timestamptz)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT r.run_id::text
+      FROM dataplat.pipeline_run AS r
+     WHERE job LIKE 'pipeline:%' AND r.pipeline = substr(job, length('pipeline:') + 1) AND r.state = 'succeeded' AND r.finished_at <= at
+     ORDER BY r.run_id DESC
+     LIMIT 1;
+$$;
+COMMENT ON FUNCTION dataplat_internal.pipeline_made_by(text, timestamptz) IS 'the run of a pipeline that made what its target was at a time';
+REVOKE ALL ON FUNCTION dataplat_internal.pipeline_made_by(text, timestamptz) FROM PUBLIC;
+
 SELECT dataplat_internal.register_openlineage_source('pipeline', 'dataplat_internal.pipeline_run_facts', 'dataplat_internal.pipeline_run_find',
-                                                     'dataplat_internal.pipeline_run_emit');
+                                                     'dataplat_internal.pipeline_run_emit', 'dataplat_internal.pipeline_made_by');
 
 -- ---------------------------------------------------------------- validations
 

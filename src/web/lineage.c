@@ -27,15 +27,15 @@
 #define MAX_LIMIT 1000
 
 static int
-number_of(const DpWebRequest *request, const char *name, int otherwise)
+number_of(const DpWebRequest *request, const char *name, int least, int otherwise)
 {
 	const char *number = dp_web_query(request, name);
 	size_t		digits = number == NULL ? 0 : strspn(number, "0123456789");
 
 	if (number == NULL)
 		return otherwise;
-	if (digits == 0 || digits > 6 || number[digits] != '\0' || atoi(number) == 0)
-		dp_web_raise(400, "%s must be a positive number", name);
+	if (digits == 0 || digits > 6 || number[digits] != '\0' || atoi(number) < least)
+		dp_web_raise(400, "%s must be a %s number", name, least > 0 ? "positive" : "whole");
 	return atoi(number);
 }
 
@@ -73,10 +73,28 @@ answer_lineage(const DpWebRoute *route, DpWebRequest *request, DpWebResponse *re
 		dp_web_raise(400, "nodeId is missing");
 	values[0] = DirectFunctionCall1(namein, CStringGetDatum(request->role_name));
 	values[1] = CStringGetTextDatum(node);
-	values[2] = Int32GetDatum(number_of(request, "depth", DEFAULT_DEPTH));
+	values[2] = Int32GetDatum(number_of(request, "depth", 1, DEFAULT_DEPTH));
 	values[3] = BoolGetDatum(dp_web_query_flag(request, "withDownstream"));
 	if (!ask(route, types, values, NULL, response))
 		dp_web_raise(404, "node \"%s\" was not found", node);
+}
+
+/* The runs that a run hangs on. */
+static void
+answer_run(const DpWebRoute *route, DpWebRequest *request, DpWebResponse *response)
+{
+	const char *run = dp_web_query(request, "runId");
+	Oid			types[4] = {NAMEOID, TEXTOID, INT4OID, INT4OID};
+	Datum		values[4];
+
+	if (run == NULL || run[0] == '\0')
+		dp_web_raise(400, "runId is missing");
+	values[0] = DirectFunctionCall1(namein, CStringGetDatum(request->role_name));
+	values[1] = CStringGetTextDatum(run);
+	values[2] = Int32GetDatum(number_of(request, "depth", 0, DEFAULT_DEPTH));
+	values[3] = Int32GetDatum(MAX_LIMIT);
+	if (!ask(route, types, values, NULL, response))
+		dp_web_raise(404, "run \"%s\" was not found", run);
 }
 
 /* Lists: of what a word is in the name, or of the newest events. */
@@ -91,7 +109,7 @@ answer_list(const DpWebRoute *route, DpWebRequest *request, DpWebResponse *respo
 	values[0] = DirectFunctionCall1(namein, CStringGetDatum(request->role_name));
 	values[1] = CStringGetTextDatum(words);
 	values[2] = only ? CStringGetTextDatum(only) : (Datum) 0;
-	values[3] = Int32GetDatum(Min(number_of(request, "limit", otherwise), MAX_LIMIT));
+	values[3] = Int32GetDatum(Min(number_of(request, "limit", 1, otherwise), MAX_LIMIT));
 	(void) ask(route, types, values, nulls, response);
 }
 
@@ -119,7 +137,9 @@ static const DpWebRoute routes[] = {
 	{.method = "GET", .pattern = "/api/v1/search", .handler = answer_search, .flags = DP_WEB_AS_WORKER, .produces = dp_web_json_types,
 	.arg = "SELECT dataplat_internal.marquez_search($1, $2, $3, $4)"},
 	{.method = "GET", .pattern = "/api/v1/events/lineage", .handler = answer_events, .flags = DP_WEB_AS_WORKER, .produces = dp_web_json_types,
-	.arg = "SELECT dataplat_internal.marquez_events($1, $2, $3, $4)"}
+	.arg = "SELECT dataplat_internal.marquez_events($1, $2, $3, $4)"},
+	{.method = "GET", .pattern = "/api/v1/runlineage/upstream", .handler = answer_run, .flags = DP_WEB_AS_WORKER, .produces = dp_web_json_types,
+	.arg = "SELECT dataplat_internal.marquez_run_upstream($1, $2, $3, $4)"}
 };
 
 void

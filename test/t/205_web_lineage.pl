@@ -77,7 +77,37 @@ $node->safe_psql('postgres', q{SELECT dataplat.run_pipeline('revenue')});
 $r = get('/api/v1/events/lineage?limit=10');
 is(join(' ', map { "$_->{eventType}:$_->{job}{name}" } @{ $r->{json}{events} }), 'COMPLETE:postgres.pipeline.revenue START:postgres.pipeline.revenue', 'events, the newest first');
 is(get('/api/v1/events/lineage?limit=1')->{json}{totalCount}, 1, 'so many');
-is(http($port, 'GET', $_, auth => 'norights:x')->{status}, 403, "$_ without the right to ask") foreach '/api/v1/search?q=r', '/api/v1/events/lineage';
+
+# ---- runs, each with the runs that made what it read
+$node->safe_psql('postgres', $_) foreach
+  q{SELECT dataplat.create_pipeline('double', target => 'silver.double', schedule => 'manual', mode => 'full', query => 'SELECT 2 * total AS total FROM silver.revenue')},
+  q{SELECT dataplat.run_pipeline('double')},
+  q{INSERT INTO silver.orders VALUES (1, 'paid', 5)},
+  q{SELECT dataplat.run_pipeline('revenue')},
+  q{SELECT dataplat.ingest_openlineage('{"eventType": "COMPLETE", "eventTime": "2099-03-01T10:00:00Z", "producer": "https://example.com/etl",
+	"schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent", "run": {"runId": "01900000-0000-7000-8000-000000000001"},
+	"job": {"namespace": "etl", "name": "mail"}, "inputs": [{"namespace": "postgres://db.example:5432", "name": "postgres.silver.double"}], "outputs": []}')};
+my %run = map { split /\|/ } split /\n/, $node->safe_psql('postgres', q{
+	SELECT pipeline || row_number() OVER (PARTITION BY pipeline ORDER BY run_id), dataplat.openlineage_event(run_id) #>> '{run,runId}' FROM dataplat.pipeline_run});
+sub runs
+{
+	my ($question) = @_;
+	return join(' ', map { my $one = $_; "$one->{job}{name}:$one->{run}{id}<" . join(',', map { "$_->{name}=" . ($_->{producedByRunId} // '?') } @{ $one->{inputs} }) . '>' }
+		  @{ get("/api/v1/runlineage/upstream?$question")->{json}{runs} });
+}
+my $first = "postgres.pipeline.revenue:$run{revenue1}<postgres.silver.orders=?,postgres.silver.paid=?>";
+my $second = "postgres.pipeline.double:$run{double1}<postgres.silver.revenue=$run{revenue1}>";
+is(runs("runId=$run{double1}"), "$second $first", 'a run, and the run that made what it read, not the newest one');
+is(runs("runId=$run{double1}&depth=0"), $second, 'no further than asked');
+is(runs("runId=$run{revenue2}"), $first =~ s/$run{revenue1}/$run{revenue2}/r, 'nobody is known who filled its table');
+is(runs('runId=01900000-0000-7000-8000-000000000001'), "mail:01900000-0000-7000-8000-000000000001<postgres.silver.double=$run{double1}> $second $first", 'from another platform into ours');
+$r = get("/api/v1/runlineage/upstream?runId=$run{double1}")->{json}{runs}[0];
+is("$r->{job}{namespace} $r->{run}{status}", "$ns COMPLETED", 'what it was');
+like($r->{run}{start} . $r->{run}{end}, qr/^(20[0-9-]+T[0-9:.]+Z){2}$/, 'and when');
+like($r->{inputs}[0]{version}, qr/^[0-9a-f-]{36}$/, 'a version');
+is(get("/api/v1/runlineage/upstream?$_")->{status}, 404, "no run: $_") foreach 'runId=01900000-0000-7000-8000-000000000002', 'runId=x', 'runId=y:1';
+is(get("/api/v1/runlineage/upstream?$_")->{status}, 400, "a bad question: $_") foreach '', "runId=$run{double1}&depth=x", "runId=$run{double1}&depth=-1";
+is(http($port, 'GET', $_, auth => 'norights:x')->{status}, 403, "$_ without the right to ask") foreach '/api/v1/search?q=r', '/api/v1/events/lineage', "/api/v1/runlineage/upstream?runId=$run{double1}";
 
 # ---- what cannot be answered
 is(get('/api/v1/lineage')->{status}, 400, 'no nodeId');
