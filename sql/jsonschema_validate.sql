@@ -130,3 +130,32 @@ SELECT f.* FROM dataplat_internal.schema_fields('JSON', '{"title": "T", "type": 
     "properties": {"i": {"type": "integer"}, "n": {"type": ["number", "null"]}, "s": {"type": "string", "default": ""}, "t": {"type": "string", "format": "date-time"}, "d": {"type": "string", "format": "date"},
                    "u": {"type": "string", "format": "uuid"}, "b": {"type": "boolean"}, "m": {"$ref": "#/definitions/money"}, "o": {"type": "object"}, "l": {"type": "array"}, "e": {"enum": ["a", "b"]},
                    "c": {"anyOf": [{"type": "string"}, {"type": "null"}]}, "x": {"oneOf": [{"type": "string"}, {"type": "integer"}]}, "any": {}}}', '{}', '{}') AS f;
+
+-- JSON as text may hold what a jsonb cannot.  Two literals are text, too; a jsonb beside a literal is not.
+\set zeros '{"properties": {"c": {"const": "a\\u0000b"}, "e": {"enum": ["x", "\\u0000"]}, "p": {"pattern": "^\\u0000\\\\D$"}, "l": {"maxLength": 1}}, "required": ["r\\u0000"], "dependencies": {"d\\u0000": ["f"]}, "propertyNames": {"not": {"const": "\\u0000"}}}'
+SELECT count(*) FROM dataplat.json_schema_validate('{"c": "a\u0000b", "e": "\u0000", "p": "\u0000\u0000", "l": "\u0000", "r\u0000": 1, "d": 2}', :'zeros');
+SELECT * FROM dataplat.json_schema_validate('{"c": "a", "e": "\u0000\u0000", "p": "\u00001", "l": "a\u0000", "d\u0000": 2, "\u0000": 3}', :'zeros') ORDER BY path, keyword;
+SELECT path, keyword FROM dataplat.json_schema_validate('{"a": {"b\u0000c": 1}}', '{"properties": {"a": {"additionalProperties": {"type": "string"}}}}');
+SELECT keyword FROM dataplat.json_schema_validate('"b"', '{"$ref": "#/definitions/a%00b", "definitions": {"a\u0000b": {"const": "a"}, "a": true}}');
+SELECT keyword FROM dataplat.json_schema_validate('1', '{"$ref": "b.json"}', '[{"name": "b.json", "schema": "{\"const\": \"\\u0000\"}"}]');
+SELECT * FROM dataplat.json_schema_validate('1', '{"$ref": "#/definitions/a\u0000", "definitions": {"a": true}}');
+SELECT count(*) FROM dataplat.json_schema_validate('1'::jsonb, '{"const": "\u0000"}');
+SELECT t.data, count(v.*) FROM (VALUES ('1'::text), ('"a"')) AS t (data), LATERAL dataplat.json_schema_validate(t.data, '{"type": "string"}') AS v GROUP BY t.data;
+
+-- The same numbers, the same rules of JSON, and an error that names the argument.
+SELECT keyword FROM dataplat.json_schema_validate('[1e5000, 1.0, 0.1, -0]', '{"items": {"multipleOf": 0.1, "minimum": 0}, "uniqueItems": true, "maxItems": 3}');
+SELECT keyword FROM dataplat.json_schema_validate('{"a": 1, "a": "x"}', '{"properties": {"a": {"type": "string"}}, "properties": {"a": {"type": "integer"}}}');
+\set VERBOSITY default
+SELECT * FROM dataplat.json_schema_validate('{"a": "\x"}', 'true');
+SELECT * FROM dataplat.json_schema_validate('1', '{"type": }');
+SELECT * FROM dataplat.json_schema_validate('', 'true');
+SELECT * FROM dataplat.json_schema_validate('"\ud800"', 'true');
+\set VERBOSITY terse
+SELECT * FROM dataplat.json_schema_validate(repeat('[', 5000) || repeat(']', 5000), 'true');
+SELECT keyword FROM dataplat.json_schema_validate('"' || repeat('é', 3000000) || '\u0000"', '{"maxLength": 3000000}');
+
+-- A registered schema may hold it, too; no message can, so it is a dead letter as without a schema.
+SELECT dataplat_internal.print_schema('JSON', '{"const": "a\u0000b", "b\u0000": 1, "b": 2}', '{}', '{}', true);
+SELECT f.name, f.type FROM dataplat_internal.schema_fields('JSON', '{"properties": {"a": {"type": "string"}, "a\u0000": {"type": "integer"}}}', '{}', '{}') AS f;
+SELECT type, path FROM dataplat.schema_diff('{"type": "string", "pattern": "\u0000a", "title": "\u0000"}', '{"type": "string", "pattern": "\u0000b", "title": "\u0000\u0000"}', 'JSON');
+SELECT dataplat_internal.json_schema_read('{"a": "\\u0000"}', '{"const": {"a": "\u0000"}}', '{a}');

@@ -44,6 +44,7 @@ dp_json_decoder_create(const DpJsonLimits *limits)
 									DP_JSON_MAX_DIGITS_CEILING);
 	d->limits.max_bytes = limits->max_bytes == 0 ? DP_JSON_MAX_BYTES :
 		Min(limits->max_bytes, DP_JSON_MAX_BYTES_CEILING);
+	d->limits.zero_bytes = limits->zero_bytes;
 	d->frames = malloc((d->limits.max_depth + 1) * sizeof(DpFrame));
 	if (!dp_shapes_init(&d->shapes) || d->frames == NULL)
 	{
@@ -87,7 +88,7 @@ parse_key_text(DpJsonDecoder *d, uint32 *shape, char *p, uint32 *keylen,
 		*shape = guess;
 		return p + *keylen + 1;
 	}
-	end = dp_scan_string(p, d->text.data, &len, err);
+	end = dp_scan_string(p, d->text.data, d->limits.zero_bytes, &len, err);
 	if (end == NULL)
 		return NULL;
 	*keylen = len;
@@ -134,7 +135,7 @@ parse_string(DpJsonDecoder *d, char *p, DpError *err)
 		dp_out_of_memory(err);
 		return NULL;
 	}
-	end = dp_scan_string(p + 1, d->text.data, &len, err);
+	end = dp_scan_string(p + 1, d->text.data, d->limits.zero_bytes, &len, err);
 	if (end == NULL)
 		return NULL;
 	node->kind = DP_NODE_STRING;

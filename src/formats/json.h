@@ -29,6 +29,12 @@ typedef struct DpJsonLimits
 	int			max_exponent;	/* of a number, either sign */
 	int			max_digits;		/* of one number */
 	size_t		max_bytes;		/* of a message */
+
+	/*
+	 * \u0000 is a zero byte of its string.  What comes out is no jsonb for the
+	 * server then, only for readers that count bytes.
+	 */
+	bool		zero_bytes;
 } DpJsonLimits;
 
 typedef struct DpJsonDecoder DpJsonDecoder;

@@ -63,7 +63,7 @@ put_utf8(char *out, int c)
 
 /* The character that the \u escape at p (its backslash) spells, or -1. */
 static int
-unicode_escape(const char *p, const char *base, int *used, DpError *err)
+unicode_escape(const char *p, const char *base, bool zero_bytes, int *used, DpError *err)
 {
 	int			c = hex4(p + 2);
 	int			low;
@@ -75,7 +75,7 @@ unicode_escape(const char *p, const char *base, int *used, DpError *err)
 					 "invalid JSON: \\u must be followed by four hexadecimal digits");
 		return -1;
 	}
-	if (c == 0)
+	if (c == 0 && !zero_bytes)
 	{
 		dp_error_set(err, "22P05", p - base, "\\u0000 cannot be converted to text");
 		return -1;
@@ -96,7 +96,7 @@ unicode_escape(const char *p, const char *base, int *used, DpError *err)
 
 /* The character that the escape at p spells, or -1. */
 static int
-read_escape(const char *p, const char *base, int *used, DpError *err)
+read_escape(const char *p, const char *base, bool zero_bytes, int *used, DpError *err)
 {
 	*used = 2;
 	switch (p[1])
@@ -116,7 +116,7 @@ read_escape(const char *p, const char *base, int *used, DpError *err)
 		case 't':
 			return '\t';
 		case 'u':
-			return unicode_escape(p, base, used, err);
+			return unicode_escape(p, base, zero_bytes, used, err);
 		default:
 			dp_error_set(err, BAD_JSON, p - base, "invalid JSON: unknown escape sequence");
 			return -1;
@@ -147,7 +147,7 @@ check_string_length(char *end, const char *start, const char *base, size_t len,
 }
 
 char *
-dp_scan_string(char *p, const char *base, size_t *len, DpError *err)
+dp_scan_string(char *p, const char *base, bool zero_bytes, size_t *len, DpError *err)
 {
 	char	   *start = p;
 	char	   *out;
@@ -157,7 +157,7 @@ dp_scan_string(char *p, const char *base, size_t *len, DpError *err)
 	while (*p == '\\')
 	{
 		int			used;
-		int			c = read_escape(p, base, &used, err);
+		int			c = read_escape(p, base, zero_bytes, &used, err);
 		char	   *next;
 
 		if (c < 0)
@@ -186,7 +186,7 @@ dp_scan_string_check(char *p, const char *base, bool *escaped, DpError *err)
 	{
 		int			used;
 
-		if (read_escape(p, base, &used, err) < 0)
+		if (read_escape(p, base, false, &used, err) < 0)
 			return NULL;
 		*escaped = true;
 		p = dp_scan_plain(p + used);

@@ -67,9 +67,11 @@ dp_scan_plain(char *p)
 /*
  * A string whose first character is at p.  Returns where the text after the
  * closing quote starts, or NULL; *len is the unescaped length.  Escapes are
- * replaced in place.  "base" is where positions are counted from.
+ * replaced in place, \u0000 too when "zero_bytes" allows it.  "base" is where
+ * positions are counted from.
  */
-extern char *dp_scan_string(char *p, const char *base, size_t *len, DpError *err);
+extern char *dp_scan_string(char *p, const char *base, bool zero_bytes, size_t *len,
+							DpError *err);
 
 /* The same without writing: only checks.  *escaped tells whether there are any. */
 extern char *dp_scan_string_check(char *p, const char *base, bool *escaped,

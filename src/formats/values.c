@@ -500,7 +500,7 @@ dp_value_from_json(const DpValueContext *ctx, const DpColumn *col, char **pp,
 	{
 		size_t		len;
 
-		*pp = dp_scan_string(p + 1, ctx->base, &len, err);
+		*pp = dp_scan_string(p + 1, ctx->base, false, &len, err);
 		if (*pp == NULL)
 			return false;
 		p[1 + len] = '\0';

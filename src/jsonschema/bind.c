@@ -83,17 +83,18 @@ step(DpJsValue *value, const char *token, size_t len)
  * leads to becomes a schema now; identifiers on the way count.
  */
 static DpJsSchema *
-follow_pointer(DpJsBuild *build, DpJsResource *resource, char *pointer)
+follow_pointer(DpJsBuild *build, DpJsResource *resource, char *pointer, const char *end)
 {
 	DpJsValue  *value = resource->root;
 
-	while (*pointer == '/')
+	while (pointer < end && *pointer == '/')
 	{
-		size_t		len = strcspn(pointer + 1, "/");
-		char		after = pointer[1 + len];
 		char	   *token = pointer + 1;
+		char	   *next = memchr(token, '/', end - token);
+		size_t		len = (next ? next : end) - token;
+		char		after = token[len];
 
-		pointer += 1 + len;
+		pointer = token + len;
 		len = unescape(token, len, true);
 		value = step(value, token, len);
 		*pointer = after;
@@ -102,7 +103,7 @@ follow_pointer(DpJsBuild *build, DpJsResource *resource, char *pointer)
 		if (value->schema != NULL)
 			resource = value->schema->resource;
 	}
-	if (*pointer != '\0' || (value->kind != DP_JS_OBJECT && value->kind != DP_JS_TRUE &&
+	if (pointer < end || (value->kind != DP_JS_OBJECT && value->kind != DP_JS_TRUE &&
 							 value->kind != DP_JS_FALSE))
 		return NULL;
 	return dp_js_compile(build, value, resource);
@@ -208,14 +209,14 @@ find_schema(DpJsBuild *build, const DpJsSchema *from, const char *ref, DpJsAncho
 	{
 		char	   *fragment = uri + len + 1;
 
-		unescape(fragment, strlen(fragment), false);
+		len = unescape(fragment, strlen(fragment), false);
 		if (fragment[0] == '/')
-			found = follow_pointer(build, resource, fragment);
+			found = follow_pointer(build, resource, fragment, fragment + len);
 		else
 		{
 			for (DpJsAnchor *a = resource->anchors; a != NULL && found == NULL; a = a->next)
 			{
-				if (strcmp(a->name, fragment) == 0)
+				if (dp_js_same(a->name, strlen(a->name), fragment, len))
 				{
 					*anchor = a;
 					found = a->schema;

@@ -16,6 +16,7 @@
 #define DP_JS_MAX_STEPS (16 * 1024 * 1024)	/* schemas asked in one validation */
 #define DP_JS_MAX_MESSAGE 256
 #define DP_JS_MAX_SHOWN 40		/* characters of a limit that messages show */
+#define DP_JS_MAX_SHOWN_STRING 150	/* bytes of a name or a pattern */
 
 /* A schema that is being asked. */
 typedef struct DpJsFrame
@@ -73,8 +74,9 @@ extern int	dp_js_check_failed(DpJsCheck *c, const char *keyword, const char *fmt
 extern size_t dp_js_check_down(DpJsCheck *c, const char *key, uint32 len);
 extern size_t dp_js_check_down_index(DpJsCheck *c, uint32 i);
 
-/* A number of the schema as text, valid until the next call. */
+/* A number, or the beginning of a string, of the schema as text, valid until the next call. */
 extern const char *dp_js_check_show(DpJsCheck *c, const DpJsInst *number);
+extern const char *dp_js_check_show_string(DpJsCheck *c, const char *s, size_t len);
 
 extern bool dp_js_marks_begin(DpJsCheck *c, const DpJsInst *v, DpJsMarks *marks);
 extern void dp_js_marks_end(DpJsCheck *c, const DpJsMarks *marks, DpJsMarks *outer, bool keep);

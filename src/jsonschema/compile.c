@@ -523,6 +523,25 @@ dp_js_draft_of(const DpJsValue *document, DpJsDraft otherwise)
 	return otherwise;
 }
 
+/* No URI and no anchor has a zero byte, which their strings end at. */
+static bool
+names_are_whole(DpJsBuild *build, const DpJsSchema *s)
+{
+	static const char *const keywords[] = {
+		"$ref", "$id", "$schema", "$anchor", "$dynamicRef", "$dynamicAnchor", "$recursiveRef"
+	};
+
+	for (int i = 0; i < lengthof(keywords); i++)
+	{
+		DpJsValue  *value = get_kind(s, keywords[i], DP_JS_STRING);
+
+		if (value != NULL && dp_js_has_zero_byte(value->u.text, value->len))
+			return dp_error_set(build->err, DP_SQLSTATE_INVALID_SCHEMA, DP_NO_POSITION,
+								"\"%s\" of a JSON Schema cannot hold \\u0000", keywords[i]);
+	}
+	return true;
+}
+
 /* The identifier and anchors of a schema: it may begin a resource of its own. */
 static bool
 identify(DpJsBuild *build, DpJsSchema *s)
@@ -613,7 +632,7 @@ dp_js_compile(DpJsBuild *build, DpJsValue *value, DpJsResource *resource)
 		resource->schema = s;
 	if (value->kind == DP_JS_OBJECT)
 	{
-		if (!identify(build, s))
+		if (!names_are_whole(build, s) || !identify(build, s))
 			return NULL;
 		draft = s->resource->draft;
 		take_references(build, s, draft);

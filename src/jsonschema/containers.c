@@ -266,7 +266,8 @@ check_needs(DpJsCheck *c, const DpJsInst *object, const DpJsValue *names, uint32
 	for (uint32 i = 0; i < n; i++)
 	{
 		if (names[i].kind == DP_JS_STRING && dp_js_find(object, names[i].u.text, names[i].len) < 0)
-			ALSO(dp_js_check_failed(c, keyword, "property \"%.100s\" is missing", names[i].u.text));
+			ALSO(dp_js_check_failed(c, keyword, "property \"%s\" is missing",
+									dp_js_check_show_string(c, names[i].u.text, names[i].len)));
 	}
 	return result;
 }

@@ -200,10 +200,12 @@ dp_js_compare_may_go_on(DpJsCompare *c, uint32 steps)
 static bool
 same_string(const DpJsSchema *old, const DpJsSchema *new, const char *oldkey, const char *newkey)
 {
-	const char *a = dp_js_get_string(old->source, oldkey);
-	const char *b = dp_js_get_string(new->source, newkey);
+	const DpJsValue *a = dp_js_get(old->source, oldkey);
+	const DpJsValue *b = dp_js_get(new->source, newkey);
+	bool		is_a = a != NULL && a->kind == DP_JS_STRING;
+	bool		is_b = b != NULL && b->kind == DP_JS_STRING;
 
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+	return is_a == is_b && (!is_a || dp_js_same(a->u.text, a->len, b->u.text, b->len));
 }
 
 static bool
@@ -260,7 +262,8 @@ compare_strings(DpJsCompare *c, const DpJsSchema *old, const DpJsSchema *new)
 		dp_js_compare_add_at(c, "pattern", DP_JS_D_PATTERN_ADDED);
 	else if (old->pattern != NULL && new->pattern == NULL)
 		dp_js_compare_add_at(c, "pattern", DP_JS_D_PATTERN_REMOVED);
-	else if (old->pattern != NULL && strcmp(old->pattern->pattern, new->pattern->pattern) != 0)
+	else if (old->pattern != NULL &&
+			 !dp_js_same(old->pattern->pattern, old->pattern->len, new->pattern->pattern, new->pattern->len))
 		dp_js_compare_add_at(c, "pattern", DP_JS_D_PATTERN_CHANGED);
 }
 

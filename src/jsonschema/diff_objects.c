@@ -279,7 +279,7 @@ needs_all_of(const DpJsProperty *a, const DpJsProperty *b)
 
 		for (uint32 k = 0; k < a->nneeds && !found; k++)
 			found = a->needs[k].kind == DP_JS_STRING && b->needs[i].kind == DP_JS_STRING &&
-				strcmp(a->needs[k].u.text, b->needs[i].u.text) == 0;
+				dp_js_same(a->needs[k].u.text, a->needs[k].len, b->needs[i].u.text, b->needs[i].len);
 		if (!found)
 			return false;
 	}

@@ -208,6 +208,9 @@ tell_properties(Fields *fields, const DpJsSchema *root, const DpJsSchema *s)
 		Shape		shape = {0};
 		DpSchemaField field;
 
+		/* No column has such a name: it stays with what has no column. */
+		if (dp_js_has_zero_byte(member->key, member->keylen))
+			continue;
 		if (fields->stopped || property == NULL ||
 			dp_js_get_len(object, member->key, member->keylen) != &member->value ||
 			told_before(fields, member->key, member->keylen))

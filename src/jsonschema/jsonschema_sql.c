@@ -6,6 +6,9 @@
  * A schema is compiled once for a call site and kept while it stays the same,
  * so checking the rows of a table costs one compilation.
  *
+ * Data and schema come as jsonb or as JSON's text.  The text is read by our own
+ * decoder to the form of a jsonb that no SQL sees, so it may hold \u0000.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -24,26 +27,37 @@
 #define VIOLATION_COLUMNS 3
 
 PG_FUNCTION_INFO_V1(dp_json_schema_validate);
+PG_FUNCTION_INFO_V1(dp_json_schema_validate_text);
 PG_FUNCTION_INFO_V1(dp_json_schema_read);
 
 extern PGDLLEXPORT Datum dp_json_schema_validate(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum dp_json_schema_validate_text(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum dp_json_schema_read(PG_FUNCTION_ARGS);
 
 /* The schema of a call site. */
 typedef struct CallSite
 {
-	Jsonb	   *schema_arg;		/* what it was made of */
-	Jsonb	   *refs_arg;
+	struct varlena *schema_arg; /* what it was made of: jsonb or text */
+	struct varlena *refs_arg;
 	DpSchema   *schema;
+	DpJsonDecoder *d;			/* of calls with text */
 } CallSite;
 
 static void
-free_schema(void *arg)
+free_schema(CallSite *site)
+{
+	if (site->schema != NULL)
+		dp_jsonschema_kind.free(site->schema);
+	site->schema = NULL;
+}
+
+static void
+free_site(void *arg)
 {
 	CallSite   *site = arg;
 
-	if (site->schema != NULL)
-		dp_jsonschema_kind.free(site->schema);
+	free_schema(site);
+	dp_json_decoder_destroy(site->d);
 }
 
 pg_noreturn static void
@@ -70,14 +84,14 @@ made_way(const DpError *err)
 }
 
 static DpSchema *
-parse_schema(const char *written, const DpSchemaRef *refs, int nrefs)
+parse_schema(const char *written, size_t len, const DpSchemaRef *refs, int nrefs)
 {
 	DpError		err = {0};
 	DpSchema   *schema;
 
 	do
 	{
-		schema = dp_jsonschema_kind.parse(written, strlen(written), refs, nrefs, &err);
+		schema = dp_jsonschema_kind.parse(written, len, refs, nrefs, &err);
 	} while (schema == NULL && made_way(&err));
 	if (schema == NULL)
 		throw_error(&err);
@@ -85,18 +99,47 @@ parse_schema(const char *written, const DpSchemaRef *refs, int nrefs)
 }
 
 static bool
-same_jsonb(const Jsonb *a, const Jsonb *b)
+same_argument(const struct varlena *a, const struct varlena *b)
 {
 	return a != NULL && VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
 }
 
-static Jsonb *
-keep_jsonb(MemoryContext context, const Jsonb *jsonb)
+static struct varlena *
+keep_argument(MemoryContext context, const struct varlena *argument)
 {
-	Jsonb	   *copy = MemoryContextAlloc(context, VARSIZE(jsonb));
+	struct varlena *copy = MemoryContextAlloc(context, VARSIZE(argument));
 
-	memcpy(copy, jsonb, VARSIZE(jsonb));
+	memcpy(copy, argument, VARSIZE(argument));
 	return copy;
+}
+
+/* The form of a jsonb, valid until the next call; "argument" is what it is called. */
+static const char *
+read_text(CallSite *site, const struct varlena *json, const char *argument)
+{
+	static const DpJsonLimits limits = {
+		.max_depth = DP_JSON_MAX_DEPTH_CEILING,
+		.max_exponent = DP_JSON_MAX_EXPONENT_CEILING,
+		.max_digits = DP_JSON_MAX_DIGITS_CEILING,
+		.zero_bytes = true
+	};
+	DpError		err = {0};
+	const char *jsonb;
+	size_t		size;
+
+	if (site->d == NULL)
+		site->d = dp_json_decoder_create(&limits);
+	if (site->d == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	jsonb = dp_json_to_jsonb(site->d, VARDATA(json), VARSIZE(json) - VARHDRSZ, &size, &err);
+	if (jsonb == NULL)
+	{
+		if (err.position != DP_NO_POSITION)
+			snprintf(err.detail, sizeof(err.detail), "At byte %zu of the argument \"%s\".",
+					 err.position, argument);
+		throw_error(&err);
+	}
+	return jsonb;
 }
 
 /* A text member of an element of "refs". */
@@ -148,41 +191,55 @@ read_references(Jsonb *refs, int *n)
 }
 
 static CallSite *
-site_of_call(FunctionCallInfo fcinfo, Jsonb *schema, Jsonb *refs)
+site_of_call(FmgrInfo *flinfo)
 {
-	FmgrInfo   *flinfo = fcinfo->flinfo;
 	CallSite   *site = flinfo->fn_extra;
+	MemoryContextCallback *callback;
+
+	if (site != NULL)
+		return site;
+	callback = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(*callback));
+	site = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(CallSite));
+	callback->func = free_site;
+	callback->arg = site;
+	MemoryContextRegisterResetCallback(flinfo->fn_mcxt, callback);
+	flinfo->fn_extra = site;
+	return site;
+}
+
+/* Have the site's schema be of these arguments. */
+static void
+take_schema(CallSite *site, MemoryContext context, struct varlena *schema, bool as_text, Jsonb *refs)
+{
 	DpSchemaRef *references;
 	DpSchema   *parsed;
-	char	   *text;
 	int			nrefs;
 
-	if (site == NULL)
-	{
-		MemoryContextCallback *callback = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(*callback));
-
-		site = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(CallSite));
-		callback->func = free_schema;
-		callback->arg = site;
-		MemoryContextRegisterResetCallback(flinfo->fn_mcxt, callback);
-		flinfo->fn_extra = site;
-	}
-	if (same_jsonb(site->schema_arg, schema) && same_jsonb(site->refs_arg, refs))
-		return site;
-
+	if (same_argument(site->schema_arg, schema) &&
+		same_argument(site->refs_arg, (struct varlena *) refs))
+		return;
 	references = read_references(refs, &nrefs);
-	text = JsonbToCString(NULL, &schema->root, VARSIZE(schema));
-	parsed = parse_schema(text, references, nrefs);
+	if (as_text)
+	{
+		/* No JSON is another error than no schema. */
+		read_text(site, schema, "schema");
+		parsed = parse_schema(VARDATA(schema), VARSIZE(schema) - VARHDRSZ, references, nrefs);
+	}
+	else
+	{
+		char	   *text = JsonbToCString(NULL, &((Jsonb *) schema)->root, VARSIZE(schema));
+
+		parsed = parse_schema(text, strlen(text), references, nrefs);
+	}
 	free_schema(site);
 	site->schema = parsed;
 	if (site->schema_arg)
 		pfree(site->schema_arg);
 	if (site->refs_arg)
 		pfree(site->refs_arg);
-	site->refs_arg = NULL;
-	site->schema_arg = keep_jsonb(flinfo->fn_mcxt, schema);
-	site->refs_arg = keep_jsonb(flinfo->fn_mcxt, refs);
-	return site;
+	site->schema_arg = site->refs_arg = NULL;
+	site->schema_arg = keep_argument(context, schema);
+	site->refs_arg = keep_argument(context, (struct varlena *) refs);
 }
 
 static bool
@@ -199,23 +256,43 @@ put_violation(void *arg, const DpJsViolation *violation)
 	return true;
 }
 
-/* Arguments: data, schema, refs, check_formats. */
-Datum
-dp_json_schema_validate(PG_FUNCTION_ARGS)
+static Datum
+validate(FunctionCallInfo fcinfo, const CallSite *site, const char *jsonb, bool formats)
 {
-	Jsonb	   *data = PG_GETARG_JSONB_P(0);
-	CallSite   *site = site_of_call(fcinfo, PG_GETARG_JSONB_P(1), PG_GETARG_JSONB_P(2));
 	DpError		err = {0};
 
 	InitMaterializedSRF(fcinfo, 0);
-	while (!dp_jsonschema_validate(site->schema, (const char *) data, PG_GETARG_BOOL(3),
-								   put_violation, fcinfo->resultinfo, &err))
+	while (!dp_jsonschema_validate(site->schema, jsonb, formats, put_violation, fcinfo->resultinfo,
+								   &err))
 	{
 		if (!made_way(&err))
 			throw_error(&err);
 		tuplestore_clear(((ReturnSetInfo *) fcinfo->resultinfo)->setResult);
 	}
 	return (Datum) 0;
+}
+
+/* Arguments: data, schema, refs, check_formats. */
+Datum
+dp_json_schema_validate(PG_FUNCTION_ARGS)
+{
+	CallSite   *site = site_of_call(fcinfo->flinfo);
+
+	take_schema(site, fcinfo->flinfo->fn_mcxt, (struct varlena *) PG_GETARG_JSONB_P(1), false,
+				PG_GETARG_JSONB_P(2));
+	return validate(fcinfo, site, (const char *) PG_GETARG_JSONB_P(0), PG_GETARG_BOOL(3));
+}
+
+/* The same; data and schema are text. */
+Datum
+dp_json_schema_validate_text(PG_FUNCTION_ARGS)
+{
+	CallSite   *site = site_of_call(fcinfo->flinfo);
+
+	take_schema(site, fcinfo->flinfo->fn_mcxt, (struct varlena *) PG_GETARG_TEXT_P(1), true,
+				PG_GETARG_JSONB_P(2));
+	return validate(fcinfo, site, read_text(site, (struct varlena *) PG_GETARG_TEXT_P(0), "data"),
+					PG_GETARG_BOOL(3));
 }
 
 /* A message's values as text: one for each field, then the rest as jsonb. */
@@ -284,7 +361,7 @@ dp_json_schema_read(PG_FUNCTION_ARGS)
 	}
 	options.columns = columns;
 	options.rescue = true;
-	schema = parse_schema(written, NULL, 0);
+	schema = parse_schema(written, strlen(written), NULL, 0);
 	reader = dp_jsonschema_kind.reader(schema, &options, &err);
 	dp_jsonschema_kind.free(schema);	/* a reader does not need it */
 	if (reader == NULL)

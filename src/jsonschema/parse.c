@@ -126,7 +126,7 @@ check_by_metaschema(const DpJsValue *document, DpJsDraft draft, const char *text
 					DpError *err)
 {
 	DpJsProgram *meta = metaprogram(draft, err);
-	DpJsonLimits limits = {DP_SCHEMA_MAX_DEPTH, 0, 0, DP_SCHEMA_MAX_BYTES};
+	DpJsonLimits limits = {DP_SCHEMA_MAX_DEPTH, 0, 0, DP_SCHEMA_MAX_BYTES, true};
 	DpJsonDecoder *d;
 	DpError		violation = {0};
 	const char *jsonb;
@@ -231,7 +231,8 @@ dp_js_program_build(const char *text, size_t len, const DpSchemaRef *refs, int n
 					DpJsDraft draft, bool bare, DpError *err)
 {
 	DpJsProgram *program = calloc(1, sizeof(DpJsProgram));
-	DpJsBuild	build = {program, err, dp_json_decoder_create(NULL)};
+	static const DpJsonLimits limits = {.zero_bytes = true};
+	DpJsBuild	build = {program, err, dp_json_decoder_create(&limits)};
 	bool		done;
 
 	if (program == NULL || build.d == NULL)

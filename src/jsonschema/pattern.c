@@ -142,7 +142,7 @@ static const Range line_ends[] = {{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}};
 static bool
 add_ranges(Pattern *t, Set *set, const Range *ranges, int n, bool negated)
 {
-	uint32		next = 1;
+	uint32		next = 0;
 
 	for (int i = 0; i < n; i++)
 	{

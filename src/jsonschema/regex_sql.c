@@ -88,12 +88,31 @@ compile_regex(const char *pattern, size_t len, DpError *err)
 	return NULL;
 }
 
+/* As characters; the server's conversion ends at a zero byte, ours goes on. */
+static size_t
+widen(const char *s, size_t len, pg_wchar *out)
+{
+	const char *end = s + len;
+	size_t		n = 0;
+
+	for (;;)
+	{
+		const char *zero = memchr(s, '\0', end - s);
+
+		n += pg_mb2wchar_with_len(s, out + n, (zero ? zero : end) - s);
+		if (zero == NULL)
+			return n;
+		out[n++] = 0;
+		s = zero + 1;
+	}
+}
+
 static int
 match_regex(void *regex, const char *s, size_t len, DpError *err)
 {
 	ServerRegex *r = regex;
 	pg_wchar   *wide = palloc((len + 1) * sizeof(pg_wchar));
-	size_t		n = pg_mb2wchar_with_len(s, wide, len);
+	size_t		n = widen(s, len, wide);
 	int			code = pg_regexec(&r->re, wide, n, 0, NULL, 0, NULL, 0);
 
 	pfree(wide);

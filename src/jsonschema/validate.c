@@ -25,6 +25,7 @@
 #undef vsnprintf
 
 #define INTERRUPT_EVERY 4096	/* steps */
+#define ZERO_BYTE_SHOWN "\\u0000"	/* in paths and messages: no text of SQL holds it */
 #define VALUES_A_STEP 16		/* small values compared in the time of a step */
 
 int
@@ -69,6 +70,8 @@ dp_js_check_down(DpJsCheck *c, const char *key, uint32 len)
 			dp_buf_append(&c->path, "~0", 2);
 		else if (key[i] == '/')
 			dp_buf_append(&c->path, "~1", 2);
+		else if (key[i] == '\0')
+			dp_buf_append(&c->path, ZERO_BYTE_SHOWN, strlen(ZERO_BYTE_SHOWN));
 		else
 			dp_buf_append(&c->path, key + i, 1);
 	}
@@ -268,7 +271,8 @@ check_string(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v)
 		if (matches < 0)
 			return -1;
 		if (matches == 0)
-			ALSO(dp_js_check_failed(c, "pattern", "must match the pattern %.150s", s->pattern->pattern));
+			ALSO(dp_js_check_failed(c, "pattern", "must match the pattern %s",
+									dp_js_check_show_string(c, s->pattern->pattern, s->pattern->len)));
 	}
 	if (s->format != NULL && c->formats && !dp_js_format_holds(s->format, v->ptr, v->len))
 		ALSO(dp_js_check_failed(c, "format", "must be in the format %.60s", s->format));
@@ -531,6 +535,26 @@ dp_js_check_show(DpJsCheck *c, const DpJsInst *number)
 	if (c->shown.len > DP_JS_MAX_SHOWN)
 		c->shown.data[DP_JS_MAX_SHOWN] = '\0';
 	return c->shown.data;
+}
+
+const char *
+dp_js_check_show_string(DpJsCheck *c, const char *s, size_t len)
+{
+	dp_buf_reset(&c->shown);
+	for (size_t i = 0; i < len;)
+	{
+		size_t		n = dp_utf8_prefix(s + i, len - i, 1);
+
+		if (s[i] == '\0')
+			dp_buf_append(&c->shown, ZERO_BYTE_SHOWN, strlen(ZERO_BYTE_SHOWN));
+		else
+			dp_buf_append(&c->shown, s + i, n);
+		i += n;
+		if (c->shown.len >= DP_JS_MAX_SHOWN_STRING)
+			break;
+	}
+	dp_buf_append(&c->shown, "", 1);
+	return c->shown.oom ? "given" : c->shown.data;
 }
 
 bool

@@ -116,7 +116,7 @@ take_node(DpArena *arena, const DpJsonDecoder *d, const DpNode *node, DpJsValue 
 DpJsValue *
 dp_js_value_parse(DpArena *arena, const char *text, size_t len, DpError *err)
 {
-	DpJsonLimits limits = {DP_SCHEMA_MAX_DEPTH, 0, 0, DP_SCHEMA_MAX_BYTES};
+	DpJsonLimits limits = {DP_SCHEMA_MAX_DEPTH, 0, 0, DP_SCHEMA_MAX_BYTES, true};
 	DpJsonDecoder *d = dp_json_decoder_create(&limits);
 	DpJsValue  *root = dp_arena_alloc(arena, sizeof(DpJsValue));
 	char	   *p;
@@ -183,7 +183,10 @@ compare_members(const void *a, const void *b)
 {
 	const DpJsMember *x = *(const DpJsMember *const *) a;
 	const DpJsMember *y = *(const DpJsMember *const *) b;
-	int			order = strcmp(x->key, y->key);
+	int			order = memcmp(x->key, y->key, Min(x->keylen, y->keylen));
+
+	if (order == 0)
+		order = x->keylen < y->keylen ? -1 : x->keylen > y->keylen;
 
 	/* Of the same name, the one that came later stays later. */
 	return order != 0 ? order : x < y ? -1 : 1;
@@ -278,11 +281,20 @@ dp_js_get_string(const DpJsValue *object, const char *key)
 {
 	const DpJsValue *value = dp_js_get(object, key);
 
-	return value != NULL && value->kind == DP_JS_STRING ? value->u.text : NULL;
+	if (value == NULL || value->kind != DP_JS_STRING || dp_js_has_zero_byte(value->u.text, value->len))
+		return NULL;
+	return value->u.text;
+}
+
+bool
+dp_js_same(const char *a, size_t alen, const char *b, size_t blen)
+{
+	return alen == blen && memcmp(a, b, alen) == 0;
 }
 
 bool
 dp_js_is(const DpJsValue *string, const char *text)
 {
-	return string != NULL && string->kind == DP_JS_STRING && strcmp(string->u.text, text) == 0;
+	return string != NULL && string->kind == DP_JS_STRING &&
+		dp_js_same(string->u.text, string->len, text, strlen(text));
 }

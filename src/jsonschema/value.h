@@ -37,7 +37,7 @@ struct DpJsValue
 	uint32		len;			/* bytes of text, elements, members */
 	union
 	{
-		const char *text;		/* string, or number as spelled; NUL-terminated */
+		const char *text;		/* string, or number as spelled; NUL-terminated, \u0000 is a NUL too */
 		DpJsValue  *elements;
 		DpJsMember *members;	/* in the order of the text */
 	}			u;
@@ -65,10 +65,20 @@ extern void dp_js_print_string(const char *s, size_t len, DpBuf *out);
 extern DpJsValue *dp_js_get(const DpJsValue *object, const char *key);
 extern DpJsValue *dp_js_get_len(const DpJsValue *object, const char *key, size_t len);
 
-/* The same, when it is a string. */
+/* The same, when it is a string, and one without zero bytes. */
 extern const char *dp_js_get_string(const DpJsValue *object, const char *key);
 
+/* The same bytes? */
+extern bool dp_js_same(const char *a, size_t alen, const char *b, size_t blen);
+
 extern bool dp_js_is(const DpJsValue *string, const char *text);
+
+/* A string of JSON may hold \u0000, which C's strings end at. */
+static inline bool
+dp_js_has_zero_byte(const char *s, size_t len)
+{
+	return memchr(s, '\0', len) != NULL;
+}
 
 /* Copy bytes and end them with a NUL; NULL when memory ran out. */
 extern char *dp_js_copy(DpArena *arena, const char *s, size_t len);

@@ -8,7 +8,7 @@ SELECT format('\copy suite_case FROM %L', :'cases') AS copy \gset
 CREATE FUNCTION pg_temp.verdict(data text, schema text, refs text, formats boolean) RETURNS text
 LANGUAGE plpgsql AS $$
 BEGIN
-    RETURN CASE WHEN EXISTS (SELECT FROM dataplat.json_schema_validate(data::jsonb, schema::jsonb, refs::jsonb, formats)) THEN 'invalid' ELSE 'valid' END;
+    RETURN CASE WHEN EXISTS (SELECT FROM dataplat.json_schema_validate(data, schema, refs::jsonb, formats)) THEN 'invalid' ELSE 'valid' END;
 EXCEPTION WHEN OTHERS THEN
     RETURN SQLSTATE || ' ' || SQLERRM;
 END;

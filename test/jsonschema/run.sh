@@ -2,8 +2,8 @@
 # run.sh: "make check-jsonschema", the public JSON-Schema-Test-Suite as the judge.
 #
 # Every case of the suite that comes with PyPI's jsonschema, on a private
-# server.  Required cases must all hold, but for those that expected.txt names;
-# optional ones are counted.  What fails is left in build/jsonschema.
+# server.  Required cases must all hold; optional ones are counted.  What does
+# not hold is left in build/jsonschema.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$HERE/../kit/private-pg.sh"
@@ -15,7 +15,7 @@ work=$ROOT/build/jsonschema
 mkdir -p "$work"
 if [ ! -d "$work/suite" ]; then
 	"$ROOT/test/kit/venv.sh" "$work/venv" pip
-	"$work/venv/bin/pip" download -q --no-deps --no-binary :all: -d "$work" "jsonschema==$JSONSCHEMA"
+	"$work/venv/bin/pip" download -q --no-deps --no-binary jsonschema -d "$work" "jsonschema==$JSONSCHEMA"
 	rm -rf "$work/unpacked"
 	mkdir "$work/unpacked"
 	tar xzf "$work/jsonschema-$JSONSCHEMA.tar.gz" -C "$work/unpacked"
@@ -34,9 +34,12 @@ as psql -XAtq -d postgres -c "CREATE EXTENSION dataplat"
 as psql -XAtq -d postgres -v cases="$PLACE/out/cases.tsv" -f "$PLACE/out/cases.sql" >"$work/report.txt"
 
 grep '^summary' "$work/report.txt" | cut -d'|' -f2- | sed 's/|/  /g'
-grep '^failed|required' "$work/report.txt" | cut -d'|' -f3-5 | sort >"$work/failed.txt" || true
-if ! diff -u "$HERE/expected.txt" "$work/failed.txt"; then
-	echo "required cases differ from test/jsonschema/expected.txt; see build/jsonschema/report.txt"
+if [ "$(grep -c '^summary|.*|required|' "$work/report.txt")" != 5 ]; then
+	echo "some draft has no cases"
 	exit 1
 fi
-echo "required cases: all as expected"
+if grep '^failed|required' "$work/report.txt" | cut -d'|' -f3-; then
+	echo "required cases do not hold; see build/jsonschema/report.txt"
+	exit 1
+fi
+echo "required cases: all hold"
