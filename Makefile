@@ -209,7 +209,7 @@ help:
 #h make check-chaos     the long fault runs
 #h make check-incremental  is incremental always equal to full (ROUNDS=, SEED=, ONLY=, KEEP_GOING=1)
 #h make check-jsonschema  the public JSON-Schema-Test-Suite
-#h make check-openlineage  every event and facet against the published schemas (OPENLINEAGE_SPEC=dir)
+#h make check-openlineage  every event and facet against OpenLineage's schemas (OPENLINEAGE_SPEC=dir)
 #h make check-openlineage-all  and every event of the whole test run (SUITES="regress tap")
 #h make check-protobuf  Protobuf as the official runtime reads and writes it (ROUNDS=, SEED=)
 #h make check-contract  data contracts against ODCS 3.1 and its linter (SEED=)

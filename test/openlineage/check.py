@@ -86,6 +86,8 @@ class Judge:
         return Draft202012Validator({"$ref": ref}, registry=self.registry, format_checker=self.formats)
 
     def violations(self, test, event):
+        if not self.types:
+            assert not self.core.is_valid({**event, "eventTime": "yesterday"}), "the core schema lets a bad format pass"
         yield from (f"{e.json_path}: {e.message}" for e in self.core.iter_errors(event))
         self.types[event["eventType"]] += 1
         for place, members in places(event):
@@ -97,6 +99,7 @@ class Judge:
                     continue
                 if url not in self.judges:
                     self.judges[url] = self.of(url)
+                    assert not self.judges[url].is_valid({**body, "_producer": "no uri"}), f"{url} lets a bad format pass"
                 yield from (f"{place} facet {key}: {e.json_path}: {e.message}" for e in self.judges[url].iter_errors(body))
                 self.seen[place, key] += 1
         # One name for a dataset wherever it stands.

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # run.sh: "make check-openlineage", the published schemas as the judge of every event.
 #
-#	OPENLINEAGE_SPEC=dir make check-openlineage       a workload that makes each kind of event
-#	OPENLINEAGE_SPEC=dir make check-openlineage-all   and every event that the whole test run makes
+#	make check-openlineage       a workload that makes each kind of event
+#	make check-openlineage-all   and every event that the whole test run makes
 #
-# The folder is spec/ of an OpenLineage release: OpenLineage.json and facets/.
-# No package registry has these files, so they must be given.
+# OPENLINEAGE_SPEC names the folder spec/ of an OpenLineage release (OpenLineage.json
+# and facets/), which no package registry has.  Without it the schemas are put
+# together from the classes that OpenLineage makes of them, which PyPI has (schemas.py).
 #
 # run.sh all [SUITE...] runs the suites (all but lint), whose servers write down
 # what they make (collect.sql), into build/openlineage/events; run.sh judge DIR
@@ -14,8 +15,8 @@ set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$HERE/../kit/private-pg.sh"
 
-if [ ! -f "${OPENLINEAGE_SPEC:-}/OpenLineage.json" ]; then
-	echo "set OPENLINEAGE_SPEC to the folder spec/ of an OpenLineage release (OpenLineage.json, facets/)"
+if [ -n "${OPENLINEAGE_SPEC:-}" ] && [ ! -f "$OPENLINEAGE_SPEC/OpenLineage.json" ]; then
+	echo "OPENLINEAGE_SPEC is not the folder spec/ of an OpenLineage release (OpenLineage.json, facets/)"
 	exit 1
 fi
 export PYTHONDONTWRITEBYTECODE=1
@@ -23,8 +24,15 @@ work=$ROOT/build/openlineage
 mkdir -p "$work"
 
 judge() {
-	"$ROOT/test/kit/venv.sh" "$work/venv" "jsonschema==4.23.0" referencing rfc3339-validator rfc3987
-	"$work/venv/bin/python" "$HERE/check.py" "$OPENLINEAGE_SPEC" "$1"
+	local spec=${OPENLINEAGE_SPEC:-}
+	"$ROOT/test/kit/venv.sh" "$work/venv" "jsonschema==4.23.0" referencing rfc3339-validator rfc3987 "openlineage-python==1.54.0"
+	if [ -z "$spec" ]; then
+		spec=$work/spec
+		rm -rf "$spec"
+		"$work/venv/bin/python" "$HERE/schemas.py" "$spec"
+		echo "== schemas of openlineage-python's classes"
+	fi
+	"$work/venv/bin/python" "$HERE/check.py" "$spec" "$1"
 }
 
 workload() (
