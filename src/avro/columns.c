@@ -152,6 +152,9 @@ run_code(Run *run, const DpAvroColumnIns *ins, const char *p, DpColumnValue *val
 
 	run->any_null = true;
 	begin_nodes(run);
+	/* names are no part of the message, by whose length the result is bounded */
+	if (ins->op == DP_COLUMN_RESCUE)
+		r->d->number_bytes += ins->arg;
 	r->at = p;
 	if (!dp_avro_run(r, ins->code, run->err))
 		return NULL;
@@ -343,8 +346,8 @@ run_columns(Run *run, const DpAvroColumnIns *ins, const char *p, DpColumnValue *
 #ifdef HAVE_COMPUTED_GOTO
 	/* in the order of DpAvroColumnOp */
 	static const void *const go[] = {
-		&&case_END, &&case_NODE, &&case_SKIP, &&case_RESCUE,
-		&&case_OPTIONAL, &&case_SKIP_OPTIONAL,
+		&&case_END, &&case_NODE, &&case_SKIP, &&case_RESCUE, &&case_PEEK,
+		&&case_OPTIONAL, &&case_SKIP_OPTIONAL, &&case_ENTER,
 		&&case_SKIP_BOOLEAN, &&case_SKIP_INTEGER, &&case_SKIP_BYTES, &&case_SKIP_FIXED, &&case_SKIP_ENUM,
 		&&case_BOOLEAN, &&case_INT2, &&case_INT4, &&case_INT8, &&case_INT_INT8, &&case_INTEGER_FLOAT8,
 		&&case_NUMERIC, &&case_DATE, &&case_TIME, &&case_TIMESTAMP,
@@ -378,7 +381,21 @@ run_columns(Run *run, const DpAvroColumnIns *ins, const char *p, DpColumnValue *
 		if (unlikely(p == NULL))
 			return false;
 		GO_ON();
+	CASE(PEEK)
+		if (run_code(run, ins, p, values) == NULL)
+			return false;
+		GO_ON();
 
+	CASE(ENTER)
+		GET_LONG();
+		if (unlikely(v < 0 || v > 1))
+			BAD("a union has no branch of this number");
+		if (v == ins->form)
+		{
+			run->any_null = true;
+			ins += ins->arg;
+		}
+		GO_ON();
 	CASE(OPTIONAL)
 		NEED(1);
 		if ((unsigned char) *p == ins->null_byte)

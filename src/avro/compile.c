@@ -754,6 +754,7 @@ dp_avro_compiler_free(DpAvroCompiler *c)
 {
 	free(c->pending);
 	free(c->slots);
+	dp_buf_free(&c->path);
 }
 
 bool

@@ -51,6 +51,9 @@ typedef struct DpAvroCompiler
 	uint32		nused;
 	size_t		constant_bytes;
 	uint32		work;
+	DpBuf		path;			/* of the reader's field whose columns are made */
+	int			level;			/* records around it */
+	int			whole;			/* of these, such that have a column as a whole, so nothing is lost */
 	DpError    *err;
 } DpAvroCompiler;
 

@@ -5,6 +5,8 @@
  *
  * A field whose type is the column's own becomes its datum at once.  All else
  * becomes a node first, as for jsonb, and then text for the column's type.
+ * A record of whose fields some have columns is taken apart: its fields stand
+ * in its place in the code, which costs nothing when messages are read.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,6 +18,7 @@
 #include "avro/wire.h"
 #include "common/compat.h"
 #include "formats/numbers.h"
+#include "formats/path.h"
 
 #define FIRST_INS 16
 #define FULL_PRECISION 6		/* of times, as when no typmod is given */
@@ -326,24 +329,44 @@ emit_short_way(DpAvroCompiler *c, const DpAvroIns *ins, const DpColumn *col, DpA
 	return true;
 }
 
+/* Of what is at the compiler's path. */
 static int
-first_column(const DpAvroReader *r, const char *field)
+first_column(const DpAvroCompiler *c)
 {
+	const DpAvroReader *r = c->r;
+
 	for (int i = 0; i < r->ncolumns; i++)
 	{
-		if (r->columns[i].has_field && strcmp(r->columns[i].label, field) == 0)
+		if (r->columns[i].has_field && strcmp(r->columns[i].label, c->path.data) == 0)
 			return i;
 	}
 	return -1;
 }
 
-/* "to" is the reader's field, NULL when it has none; "type" is the writer's, NULL for a default. */
+static bool
+has_inner_columns(const DpAvroCompiler *c)
+{
+	const DpAvroReader *r = c->r;
+
+	for (int i = 0; c->level < DP_PATH_MAX_LEVELS && i < r->ncolumns; i++)
+	{
+		if (r->columns[i].has_field &&
+			dp_path_is_inside(r->columns[i].label, r->columns[i].fieldlen, c->path.data, c->path.len))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * "to" is the reader's field at the compiler's path, NULL when it has none;
+ * "type" is the writer's, NULL for a default.
+ */
 static bool
 emit_column(DpAvroCompiler *c, const DpAvroType *type, const DpAvroField *to)
 {
 	DpAvroReader *r = c->r;
-	int			column = to ? first_column(r, to->name) : -1;
-	bool		wanted = column >= 0 || (to != NULL && r->rescue);
+	int			column = to ? first_column(c) : -1;
+	bool		wanted = column >= 0 || (to != NULL && r->rescue && c->whole == 0);
 	DpAvroColumnIns out = {.column = column};
 	DpAvroColumnIns *at;
 	DpNode	   *key = NULL;
@@ -354,8 +377,9 @@ emit_column(DpAvroCompiler *c, const DpAvroType *type, const DpAvroField *to)
 	if (wanted && column < 0)
 	{
 		key = dp_avro_take(c, sizeof(DpNode));
-		if (key == NULL || !dp_avro_string_node(c, to->name, key))
+		if (key == NULL || !dp_avro_string_node(c, c->path.data, key))
 			return false;
+		out.arg = c->path.len;
 	}
 	out.place = Max(column, 0) * sizeof(DpColumnValue);
 	out.code = r->ncode;
@@ -376,8 +400,106 @@ emit_column(DpAvroCompiler *c, const DpAvroType *type, const DpAvroField *to)
 	return true;
 }
 
+/*
+ * The record that both types are, whichever may be null: *null_branch is the
+ * writer's, or -1.  False when it is something else, or not so simple.
+ */
 static bool
-emit_columns(DpAvroCompiler *c, const DpAvroType *writer, const DpAvroType *reader, const int *target)
+find_inner_record(const DpAvroType **writer, const DpAvroType **reader, int *null_branch)
+{
+	const DpAvroType *from = *writer;
+	const DpAvroType *to = *reader;
+	int			i;
+
+	*null_branch = -1;
+	for (int b = 0; from->tag == DP_AVRO_UNION && from->nbranches == 2 && b < 2; b++)
+	{
+		if (from->branches[b]->tag == DP_AVRO_NULL)
+			*null_branch = b;
+	}
+	if (*null_branch >= 0)
+	{
+		if (to->tag != DP_AVRO_UNION || dp_avro_best_branch(from->branches[*null_branch], to) < 0)
+			return false;
+		from = from->branches[1 - *null_branch];
+	}
+	if (to->tag == DP_AVRO_UNION)
+	{
+		i = dp_avro_best_branch(from, to);
+		if (i < 0 || dp_avro_branch_is_wrapped(to, i))
+			return false;
+		to = to->branches[i];
+	}
+	*writer = from;
+	*reader = to;
+	return from->tag == DP_AVRO_RECORD && to->tag == DP_AVRO_RECORD && dp_avro_names_match(to, from);
+}
+
+static bool emit_columns(DpAvroCompiler *c, const DpAvroType *writer, const DpAvroType *reader);
+
+/* The whole of a record of which parts have columns, too. */
+static bool
+emit_peek(DpAvroCompiler *c, const DpAvroType *type, const DpAvroField *to, int column)
+{
+	DpAvroColumnIns *at = emit(c);
+
+	if (at == NULL)
+		return false;
+	at->op = DP_COLUMN_PEEK;
+	at->column = column;
+	at->code = c->r->ncode;
+	return dp_avro_emit_value(c, type, to->type, NULL, true) && dp_avro_emit(c, DP_OP_STOP) != NULL;
+}
+
+/* A field of the reader, NULL when there is none, and of the writer, NULL for a default. */
+static bool
+emit_field(DpAvroCompiler *c, const DpAvroType *type, const DpAvroField *to)
+{
+	size_t		above = c->path.len;
+	const DpAvroType *writer = type;
+	const DpAvroType *reader;
+	int			null_branch;
+	int			column;
+	uint32		at = c->r->ncolumn_code;
+	bool		good;
+
+	if (to == NULL)
+		return emit_column(c, type, NULL);
+	if (!dp_path_add(&c->path, to->name, strlen(to->name)))
+		return dp_out_of_memory(c->err);
+	reader = to->type;
+	if (type == NULL || !has_inner_columns(c) || !find_inner_record(&writer, &reader, &null_branch))
+		good = emit_column(c, type, to);
+	else
+	{
+		column = first_column(c);
+		good = column < 0 || emit_peek(c, type, to, column);
+		if (null_branch >= 0)
+		{
+			DpAvroColumnIns *enter = emit(c);
+
+			good = good && enter != NULL;
+			at = c->r->ncolumn_code;
+			if (good)
+			{
+				enter->op = DP_COLUMN_ENTER;
+				enter->form = null_branch;
+			}
+		}
+		c->level++;
+		c->whole += column >= 0;
+		good = good && emit_columns(c, writer, reader);
+		c->whole -= column >= 0;
+		c->level--;
+		if (good && null_branch >= 0)
+			c->r->column_code[at - 1].arg = c->r->ncolumn_code - at;
+	}
+	dp_path_end(&c->path, above);
+	return good;
+}
+
+static bool
+emit_fields(DpAvroCompiler *c, const DpAvroType *writer, const DpAvroType *reader, const int *target)
 {
 	bool	   *filled = calloc(Max(reader->nfields, 1), sizeof(bool));
 	bool		good = true;
@@ -390,7 +512,7 @@ emit_columns(DpAvroCompiler *c, const DpAvroType *writer, const DpAvroType *read
 
 		if (to != NULL)
 			filled[target[i]] = true;
-		good = emit_column(c, writer->fields[i].type, to);
+		good = emit_field(c, writer->fields[i].type, to);
 	}
 	for (int i = 0; good && i < reader->nfields; i++)
 	{
@@ -402,9 +524,19 @@ emit_columns(DpAvroCompiler *c, const DpAvroType *writer, const DpAvroType *read
 		good = to->fallback == NULL ?
 			dp_error_set(c->err, DP_SQLSTATE_INVALID_SCHEMA, DP_NO_POSITION,
 						 "the writer has no field \"%.60s\" and the reader no default for it", to->name) :
-			emit_column(c, NULL, to);
+			emit_field(c, NULL, to);
 	}
 	free(filled);
+	return good;
+}
+
+static bool
+emit_columns(DpAvroCompiler *c, const DpAvroType *writer, const DpAvroType *reader)
+{
+	int		   *target = dp_avro_match_fields(writer, reader, c->err);
+	bool		good = target != NULL && emit_fields(c, writer, reader, target);
+
+	free(target);
 	return good;
 }
 
@@ -415,7 +547,11 @@ is_simple(const DpAvroReader *r, const DpAvroColumnCode *code)
 	int			n = 0;
 
 	for (const DpAvroColumnIns *ins = &r->column_code[code->start]; ins->op != DP_COLUMN_END; ins++)
+	{
+		if (ins->op == DP_COLUMN_ENTER)
+			return false;
 		n += ins->op >= DP_COLUMN_BOOLEAN;
+	}
 	return n == r->ncolumns && !r->rescue;
 }
 
@@ -423,9 +559,7 @@ is_simple(const DpAvroReader *r, const DpAvroColumnCode *code)
 static bool
 emit_root(DpAvroCompiler *c, const DpAvroType *writer, const DpAvroType *reader, DpAvroColumnCode *out)
 {
-	int		   *target;
 	size_t		room;
-	bool		good;
 
 	out->start = c->r->ncolumn_code;
 	if (reader->tag == DP_AVRO_UNION)
@@ -442,12 +576,7 @@ emit_root(DpAvroCompiler *c, const DpAvroType *writer, const DpAvroType *reader,
 		out->failure = "message is not a record that has columns";
 		return true;
 	}
-	target = dp_avro_match_fields(writer, reader, c->err);
-	if (target == NULL)
-		return false;
-	good = emit_columns(c, writer, reader, target);
-	free(target);
-	if (!good || emit(c) == NULL)
+	if (!emit_columns(c, writer, reader) || emit(c) == NULL)
 		return false;
 	out->simple = is_simple(c->r, out);
 	room = DP_AVRO_TEXT_SLACK + (size_t) (c->r->ncolumn_code - out->start) * DP_COLUMN_ROOM;

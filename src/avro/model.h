@@ -176,7 +176,7 @@ extern void dp_avro_free(DpSchema *schema);
 extern bool dp_avro_print(const DpSchema *schema, bool normalize, DpBuf *out, DpError *err);
 extern bool dp_avro_diff(const DpSchema *old, const DpSchema *new, bool lenient,
 						 DpDifferenceSink sink, void *arg, DpError *err);
-extern bool dp_avro_fields(const DpSchema *schema, const DpMessagePath *path,
+extern bool dp_avro_fields(const DpSchema *schema, const DpMessagePath *path, int levels,
 						   DpSchemaFieldSink sink, void *arg, DpError *err);
 extern DpMessageReader *dp_avro_reader(const DpSchema *writer, const DpReaderOptions *options,
 									   DpError *err);

@@ -102,10 +102,13 @@ typedef enum DpAvroColumnOp
 	/* by the code for nodes */
 	DP_COLUMN_NODE,				/* anything to anything */
 	DP_COLUMN_SKIP,				/* no column, no rescue */
-	DP_COLUMN_RESCUE,			/* a member of the rescue object */
+	DP_COLUMN_RESCUE,			/* a member of the rescue object; arg: bytes of its key */
+	DP_COLUMN_PEEK,				/* as NODE, but the bytes are read again: fields of it have columns, too */
 	/* null_byte: the branch that is null, as spelled: 0 or 2; the next is for the other */
 	DP_COLUMN_OPTIONAL,
 	DP_COLUMN_SKIP_OPTIONAL,
+	/* a record that may be null; form: the branch that is null, after which arg instructions are left out */
+	DP_COLUMN_ENTER,
 	/* scalars without a column */
 	DP_COLUMN_SKIP_BOOLEAN,
 	DP_COLUMN_SKIP_INTEGER,

@@ -16,6 +16,7 @@
 typedef struct DpColumnSpec
 {
 	const char *field;			/* JSON member name or CSV header name; NULL = by position */
+	bool		is_path;		/* "field" is a path (path.h), into objects inside objects */
 	int			csv_index;		/* place in a record or root array, from 0; -1 = none */
 	Oid			type;
 	int32		typmod;

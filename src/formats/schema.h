@@ -66,10 +66,11 @@ typedef struct DpDifference
 /* False stops the walk. */
 typedef bool (*DpDifferenceSink) (void *arg, const DpDifference *difference);
 
-/* A top-level field, as a column of a table. */
+/* A field as a column of a table. */
 typedef struct DpSchemaField
 {
-	const char *name;			/* as in messages */
+	const char *name;			/* as in messages, or its path (path.h); valid in the call only */
+	bool		is_path;		/* read as a path it is not the same as read as a name */
 	const char *pg_type;		/* "bigint", "numeric(10,2)", "jsonb", ... */
 	bool		nullable;
 	bool		has_default;
@@ -93,7 +94,7 @@ typedef struct DpReaderOptions
 {
 	const DpSchema *reader;		/* resolve to this schema (Avro); NULL: the writer's own */
 	DpMessagePath path;
-	const DpColumnSpec *columns;	/* for to_columns; field = a top-level field's name */
+	const DpColumnSpec *columns;	/* for to_columns; field = a field's name or path */
 	int			ncolumns;
 	bool		rescue;			/* to_columns fills one value more: fields without a column */
 	DpJsonLimits limits;
@@ -142,8 +143,15 @@ typedef struct DpSchemaKind
 	bool		(*diff) (const DpSchema *old, const DpSchema *new, bool lenient,
 						 DpDifferenceSink sink, void *arg, DpError *err);
 
-	/* The columns that messages at "path" make. */
-	bool		(*fields) (const DpSchema *schema, const DpMessagePath *path,
+	/*
+	 * The columns that messages at "path" make.  "levels": how many records
+	 * inside each other are taken apart, each field of them a column named by
+	 * its path; 0: none, each is one column, named by its name.  A record that
+	 * contains itself, one without fields, and what is in arrays, maps and
+	 * unions is one value where it begins.  Such columns may be exponentially
+	 * many: it is the sink that has to stop.
+	 */
+	bool		(*fields) (const DpSchema *schema, const DpMessagePath *path, int levels,
 						   DpSchemaFieldSink sink, void *arg, DpError *err);
 
 	/* Full name of the record or message, title of a JSON Schema; NULL when there is none. */

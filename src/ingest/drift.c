@@ -84,7 +84,9 @@ dp_drift_prepare(DpSchemas *s, DpPlan *plan)
 	plan->fields = palloc(sizeof(char *) * DP_DRIFT_MAX_FIELDS);
 	plan->columns = palloc(sizeof(int) * DP_DRIFT_MAX_FIELDS);
 	plan->nulls = palloc0(sizeof(int64) * DP_DRIFT_MAX_FIELDS);
-	if (!plan->schema->kind->fields(plan->schema->schema, &path, note_field, &list, &error))
+	if (!plan->schema->kind->fields(plan->schema->schema, &path,
+									plan->side == DP_SIDE_VALUE ? s->source->nested_levels : 0,
+									note_field, &list, &error))
 		plan->nfields = 0;
 }
 

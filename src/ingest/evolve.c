@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
@@ -51,31 +52,41 @@ push_bool(JsonbParseState **state, const char *name, bool boolean)
 	(void) pushJsonbValue(state, WJB_VALUE, &value);
 }
 
+typedef struct FieldArray
+{
+	JsonbParseState *state;
+	int			n;
+	int			max;			/* 0: any number */
+} FieldArray;
+
 static bool
 push_field(void *arg, const DpSchemaField *field)
 {
-	JsonbParseState **state = arg;
+	FieldArray *array = arg;
+	JsonbParseState **state = &array->state;
 
 	(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
 	push_string(state, "name", field->name);
+	if (field->is_path)
+		push_bool(state, "path", true);
 	push_string(state, "type", field->pg_type);
 	push_bool(state, "nullable", field->nullable);
 	push_bool(state, "has_default", field->has_default);
 	push_string(state, "doc", field->doc);
 	(void) pushJsonbValue(state, WJB_END_OBJECT, NULL);
-	return true;
+	return ++array->n != array->max;
 }
 
 Datum
 dp_schema_fields(const DpSchemaKind *kind, const DpSchema *schema, const DpMessagePath *path,
-				 DpError *err)
+				 int levels, DpError *err)
 {
-	JsonbParseState *state = NULL;
+	FieldArray	array = {.max = levels > 0 ? MaxHeapAttributeNumber + 1 : 0};
 
-	(void) pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
-	if (!kind->fields(schema, path, push_field, &state, err))
+	(void) pushJsonbValue(&array.state, WJB_BEGIN_ARRAY, NULL);
+	if (!kind->fields(schema, path, levels, push_field, &array, err))
 		return (Datum) 0;
-	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL)));
+	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&array.state, WJB_END_ARRAY, NULL)));
 }
 
 const char *
@@ -130,7 +141,8 @@ dp_schema_meet(DpSchemas *s, const DpPlan *plan)
 	values[5] = CStringGetTextDatum(full_name ? full_name : "");
 	nulls[5] = full_name ? ' ' : 'n';
 	values[6] = CStringGetTextDatum(dp_plan_message(plan));
-	values[7] = dp_schema_fields(kind, plan->schema->schema, &path, &error);
+	values[7] = dp_schema_fields(kind, plan->schema->schema, &path,
+								 plan->side == DP_SIDE_VALUE ? s->source->nested_levels : 0, &error);
 	nulls[7] = values[7] == (Datum) 0 ? 'n' : ' ';
 	values[8] = TimestampTzGetDatum(s->source->altered_at);
 	SPI_connect();

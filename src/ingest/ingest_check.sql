@@ -144,6 +144,23 @@ $$;
 COMMENT ON FUNCTION dataplat_internal.has_schema(dataplat.source) IS 'messages are read by registered schemas';
 REVOKE ALL ON FUNCTION dataplat_internal.has_schema(dataplat.source) FROM PUBLIC;
 
+-- To what depth fields of records inside of others are columns of their own.
+CREATE OR REPLACE FUNCTION dataplat_internal.nested_levels(s dataplat.source)
+RETURNS int
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT CASE s.options ->> 'nested' WHEN 'columns' THEN 32 ELSE 0 END; $$;
+COMMENT ON FUNCTION dataplat_internal.nested_levels(dataplat.source) IS 'how many records inside each other become columns; 0: they are jsonb';
+REVOKE ALL ON FUNCTION dataplat_internal.nested_levels(dataplat.source) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION dataplat_internal.nested_delimiter(s dataplat.source)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT coalesce(s.options ->> 'nested_delimiter', '_'); $$;
+COMMENT ON FUNCTION dataplat_internal.nested_delimiter(dataplat.source) IS 'what stands between the names of records and fields in names of columns';
+REVOKE ALL ON FUNCTION dataplat_internal.nested_delimiter(dataplat.source) FROM PUBLIC;
+
 -- What concerns registered schemas.
 CREATE OR REPLACE FUNCTION dataplat_internal.check_source_schema(s dataplat.source)
 RETURNS void
@@ -178,6 +195,11 @@ BEGIN
         RAISE EXCEPTION 'include rescued needs columns and registered schemas'
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = 'It is for layout columns or both, of format avro, protobuf, or json with registry or value_subject.';
+    END IF;
+    IF s.options ?| '{nested,nested_delimiter}' AND (s.layout = 'document' OR s.format <> 'avro') THEN
+        RAISE EXCEPTION 'option nested needs columns and registered schemas'
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'It is for layout columns or both, of format avro.';
     END IF;
     IF s.envelope = 'debezium' AND s.format NOT IN ('json', 'avro') THEN
         RAISE EXCEPTION 'envelope debezium is for format json and avro' USING ERRCODE = 'invalid_parameter_value';
@@ -226,7 +248,7 @@ BEGIN
         RAISE EXCEPTION 'invalid options' USING ERRCODE = 'invalid_parameter_value', HINT = 'Options are a JSON object.';
     END IF;
     FOR item IN SELECT o.key, o.value, jsonb_typeof(o.value) AS type, o.value #>> '{}' AS word FROM jsonb_each(s.options) AS o LOOP
-        PERFORM dataplat_internal.check_choice('option', item.key, '{delimiter,header,drop_tombstones,allow_nonatomic,framing,key_subject,subject_strategy,record_name,message_indexes}');
+        PERFORM dataplat_internal.check_choice('option', item.key, '{delimiter,header,drop_tombstones,allow_nonatomic,framing,key_subject,subject_strategy,record_name,message_indexes,nested,nested_delimiter}');
         fits := CASE item.key
                     WHEN 'delimiter' THEN item.type = 'string' AND item.word ~ '^[^"\r\n]$' AND octet_length(item.word) = 1
                     WHEN 'header' THEN item.type = 'array' AND NOT EXISTS (SELECT FROM jsonb_array_elements(
@@ -235,13 +257,16 @@ BEGIN
                     WHEN 'subject_strategy' THEN item.word IN ('TopicNameStrategy', 'RecordNameStrategy', 'TopicRecordNameStrategy')
                     WHEN 'key_subject' THEN item.type = 'string' AND item.word <> ''
                     WHEN 'record_name' THEN item.type = 'string' AND item.word <> ''
+                    WHEN 'nested' THEN item.word IN ('jsonb', 'columns')
+                    WHEN 'nested_delimiter' THEN item.type = 'string' AND item.word ~ '^[^"[:cntrl:]]{1,8}$'
                     WHEN 'message_indexes' THEN item.type = 'array' AND item.word ~ '^\[\d{1,6}(, \d{1,6}){0,31}\]$'
                     ELSE item.type = 'boolean' END;
         IF NOT fits THEN
             RAISE EXCEPTION 'invalid option % "%"', item.key, item.word
                 USING ERRCODE = 'invalid_parameter_value',
                       HINT = 'delimiter: one ASCII character; header: an array of names; drop_tombstones, allow_nonatomic: true or false; framing: auto, none or registry; '
-                             'subject_strategy: TopicNameStrategy, RecordNameStrategy or TopicRecordNameStrategy; key_subject, record_name: names; message_indexes: an array of numbers.';
+                             'subject_strategy: TopicNameStrategy, RecordNameStrategy or TopicRecordNameStrategy; key_subject, record_name: names; message_indexes: an array of numbers; nested: jsonb or columns; '
+                             'nested_delimiter: 1 to 8 characters.';
         END IF;
         IF item.key IN ('delimiter', 'header') AND 'csv' NOT IN (s.format, s.key_format) THEN
             RAISE EXCEPTION 'option % is for format csv', item.key USING ERRCODE = 'invalid_parameter_value';
@@ -250,6 +275,31 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.check_source_options(dataplat.source) IS 'fail on an unknown or malformed option';
+
+-- A table has room for 1600 columns.
+CREATE OR REPLACE FUNCTION dataplat_internal.check_column_count(s dataplat.source)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted bigint;
+BEGIN
+    SELECT count(*) INTO wanted
+      FROM dataplat_internal.bronze_columns(dataplat_internal.is_several(s.topic), s.format, s.key_format, s.layout, s.columns, s.include);
+    IF wanted > 1600 THEN
+        RAISE EXCEPTION 'source "%" would have more columns than a table can have', s.name
+            USING ERRCODE = 'too_many_columns',
+                  DETAIL = format('It needs %s%s columns; a table can have 1600.', wanted,
+                                  CASE WHEN dataplat_internal.nested_levels(s) > 0 THEN ' or more' ELSE '' END),
+                  HINT = CASE WHEN dataplat_internal.nested_levels(s) > 0
+                              THEN 'Leave records in jsonb, options => ''{"nested": "jsonb"}'', or name the columns: columns => ''city text PATH ''''address.city''''''.'
+                              ELSE 'Name the columns that are needed, or use layout document.' END;
+    END IF;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.check_column_count(dataplat.source) IS 'fail on more columns than a table can have';
+REVOKE ALL ON FUNCTION dataplat_internal.check_column_count(dataplat.source) FROM PUBLIC;
 
 -- The server must be one of Kafka, and the role must be allowed to use it.
 CREATE OR REPLACE FUNCTION dataplat_internal.check_server(role name, server_name text)

@@ -71,16 +71,18 @@ $$;
 COMMENT ON FUNCTION dataplat_internal.wider_type(text, text) IS 'the type of a column that takes the values of a field as well';
 REVOKE ALL ON FUNCTION dataplat_internal.wider_type(text, text) FROM PUBLIC;
 
--- What is different from what the target has: array of {"kind", "field", "type", "was"}.
+-- What is different from what the target has: array of {"kind", "field", "type", "was"}, with "path" where
+-- the field is one and with "column" where there is one or where it is to have another name.
 -- What an earlier schema had is known: a field that got no column was left out on purpose, and
--- a column of another type was given that type on purpose.
+-- a column of another type was given that type on purpose.  So is what lies inside of a known field of
+-- which no part has a column: it is in that field's column, or left out with it.
 CREATE OR REPLACE FUNCTION dataplat_internal.schema_changes(s dataplat.source, new_fields jsonb)
 RETURNS jsonb
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH f AS (
-        SELECT x.value ->> 'name' AS name, x.value ->> 'type' AS type, x.nth
+        SELECT x.value ->> 'name' AS name, x.value ->> 'type' AS type, (x.value ->> 'path')::boolean AS path, x.nth
           FROM jsonb_array_elements(new_fields) WITH ORDINALITY AS x (value, nth)
     ), col AS (
         SELECT c ->> 'name' AS name, coalesce(c ->> 'field', c ->> 'name') AS field,
@@ -90,25 +92,39 @@ AS $$
     ), met AS (
         SELECT m.schema_id, m.fields FROM dataplat_internal.source_schema AS m
          WHERE m.source = s.name AND m.side = 'value' AND m.decision <> 'waiting'
+    ), known AS (
+        SELECT DISTINCT k ->> 'name' AS name FROM met, jsonb_array_elements(met.fields) AS k
+    ), whole AS (
+        SELECT w.name FROM (SELECT k.name FROM known AS k UNION SELECT c.field FROM col AS c) AS w
+         WHERE NOT EXISTS (SELECT FROM col AS c WHERE starts_with(c.field, w.name || '.'))
+    ), new AS (
+        SELECT f.name, f.type, f.path, f.nth
+          FROM f
+         WHERE NOT EXISTS (SELECT FROM col WHERE col.field = f.name)
+           AND EXISTS (SELECT FROM met)
+           AND NOT EXISTS (SELECT FROM known AS k WHERE k.name = f.name)
+           AND NOT (coalesce(f.path, false) AND EXISTS (SELECT FROM whole AS w WHERE starts_with(f.name, w.name || '.')))
+    ), named AS (
+        SELECT c ->> 'field' AS field, c ->> 'name' AS name
+          FROM jsonb_array_elements(dataplat_internal.columns_of_fields(
+                   (SELECT jsonb_agg(jsonb_build_object('name', n.name, 'type', n.type, 'path', n.path) ORDER BY n.nth) FROM new AS n),
+                   dataplat_internal.nested_delimiter(s), ARRAY(SELECT c.name FROM col AS c))) AS c
     )
-    SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('kind', d.kind, 'field', d.field, 'column', d.column_name, 'type', d.type, 'was', d.was))
+    SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('kind', d.kind, 'field', d.field, 'column', d.column_name, 'type', d.type, 'was', d.was, 'path', d.path))
                               ORDER BY d.place, d.nth), '[]')
-      FROM (SELECT 1 AS place, f.nth, 'new' AS kind, f.name AS field, NULL AS column_name, f.type, NULL AS was
-              FROM f
-             WHERE NOT EXISTS (SELECT FROM col WHERE col.field = f.name)
-               AND EXISTS (SELECT FROM met)
-               AND NOT EXISTS (SELECT FROM met, jsonb_array_elements(met.fields) AS k WHERE k ->> 'name' = f.name)
+      FROM (SELECT 1 AS place, n.nth, 'new' AS kind, n.name AS field, nullif(e.name, n.name) AS column_name, n.type, NULL AS was, n.path
+              FROM new AS n JOIN named AS e ON e.field = n.name
             UNION ALL
-            SELECT 2, f.nth, CASE v.verdict WHEN 'wider' THEN 'wider' ELSE 'type' END, f.name, col.name, f.type, col.type
+            SELECT 2, f.nth, CASE v.verdict WHEN 'wider' THEN 'wider' ELSE 'type' END, f.name, col.name, f.type, col.type, f.path
               FROM f JOIN col ON col.field = f.name
              CROSS JOIN LATERAL (SELECT dataplat_internal.compare_types(f.type, col.type) AS verdict) AS v
              WHERE v.verdict <> 'fits'
                AND EXISTS (SELECT FROM met)
                AND NOT EXISTS (SELECT FROM met, jsonb_array_elements(met.fields) AS k WHERE k ->> 'name' = f.name AND k ->> 'type' = f.type)
             UNION ALL
-            SELECT 3, 0, 'removed', col.field, col.name, NULL, col.type
+            SELECT 3, 0, 'removed', col.field, col.name, NULL, col.type, NULL
               FROM col
-             WHERE NOT EXISTS (SELECT FROM f WHERE f.name = col.field)) AS d;
+             WHERE NOT EXISTS (SELECT FROM f WHERE f.name = col.field OR starts_with(f.name, col.field || '.'))) AS d;
 $$;
 COMMENT ON FUNCTION dataplat_internal.schema_changes(dataplat.source, jsonb) IS 'what a schema has that the columns of a source have not';
 REVOKE ALL ON FUNCTION dataplat_internal.schema_changes(dataplat.source, jsonb) FROM PUBLIC;
@@ -122,7 +138,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT coalesce(array_agg(CASE c ->> 'kind'
-               WHEN 'new' THEN format('ALTER TABLE %s ADD COLUMN IF NOT EXISTS %I %s', s.target, c ->> 'field', c ->> 'type')
+               WHEN 'new' THEN format('ALTER TABLE %s ADD COLUMN IF NOT EXISTS %I %s', s.target, coalesce(c ->> 'column', c ->> 'field'), c ->> 'type')
                WHEN 'wider' THEN format('ALTER TABLE %s ALTER COLUMN %I TYPE %s', s.target, c ->> 'column',
                                         dataplat_internal.wider_type(c ->> 'type', c ->> 'was'))
                ELSE format('ALTER TABLE %s ALTER COLUMN %I TYPE %s USING %I::text::%s', s.target, c ->> 'column', c ->> 'type', c ->> 'column', c ->> 'type')
@@ -165,16 +181,11 @@ DECLARE
     present   text;
 BEGIN
     FOR c IN SELECT x FROM jsonb_array_elements(changes) AS x WHERE x ->> 'kind' = 'new' LOOP
-        IF octet_length(c ->> 'field') > 63 OR c ->> 'field' IN ('value', '_topic', '_partition', '_offset', '_timestamp', '_key', '_headers', '_schema_id',
-                '_batch_id', '_ingested_at', '_raw', '_raw_key', '_tombstone', '_rescued', 'tableoid', 'xmin', 'xmax', 'cmin', 'cmax', 'ctid') THEN
-            RAISE EXCEPTION 'field "%" cannot be a column of a bronze table', c ->> 'field'
-                USING ERRCODE = 'duplicate_column', HINT = 'Give it another name: columns => ''..., other_name type FROM field''; or schema_evolution => ''ignore''.';
-        END IF;
         -- somebody made such a column already
         SELECT format_type(a.atttypid, a.atttypmod) INTO present FROM pg_attribute AS a
-         WHERE a.attrelid = to_regclass(s.target) AND a.attname = c ->> 'field' AND NOT a.attisdropped;
+         WHERE a.attrelid = to_regclass(s.target) AND a.attname = coalesce(c ->> 'column', c ->> 'field') AND NOT a.attisdropped;
         IF FOUND AND dataplat_internal.compare_types(c ->> 'type', present) <> 'fits' THEN
-            RAISE EXCEPTION 'column % of table % is %, which does not take the new field', quote_ident(c ->> 'field'), s.target, present
+            RAISE EXCEPTION 'column % of table % is %, which does not take the new field', quote_ident(coalesce(c ->> 'column', c ->> 'field')), s.target, present
                 USING ERRCODE = 'datatype_mismatch';
         END IF;
     END LOOP;
@@ -182,7 +193,7 @@ BEGIN
         PERFORM dataplat_internal.execute_as(s.owner, statement);
     END LOOP;
     FOR c IN SELECT x FROM jsonb_array_elements(changes) AS x WHERE x ->> 'kind' = 'new' LOOP
-        PERFORM dataplat_internal.execute_as(s.owner, format('COMMENT ON COLUMN %s.%I IS %L', s.target, c ->> 'field',
+        PERFORM dataplat_internal.execute_as(s.owner, format('COMMENT ON COLUMN %s.%I IS %L', s.target, coalesce(c ->> 'column', c ->> 'field'),
             format('field %s of the message', c ->> 'field')));
     END LOOP;
     UPDATE dataplat.source AS x
@@ -193,10 +204,11 @@ BEGIN
                                      WHERE a.attrelid = to_regclass(s.target) AND a.attname = o.c ->> 'name' AND NOT a.attisdropped
                                        AND EXISTS (SELECT FROM jsonb_array_elements(changes) AS h
                                                     WHERE h ->> 'kind' IN ('wider', 'type') AND h ->> 'column' = o.c ->> 'name')) AS w ON true)
-               || coalesce((SELECT jsonb_agg(jsonb_build_object('name', n.c ->> 'field', 'type', n.c ->> 'type', 'field', n.c ->> 'field', 'not_null', false) ORDER BY n.nth)
+               || coalesce((SELECT jsonb_agg(jsonb_build_object('name', coalesce(n.c ->> 'column', n.c ->> 'field'), 'type', n.c ->> 'type', 'field', n.c ->> 'field', 'not_null', false)
+                                                || CASE WHEN (n.c ->> 'path')::boolean THEN '{"path": true}' ELSE '{}' END::jsonb ORDER BY n.nth)
                               FROM jsonb_array_elements(changes) WITH ORDINALITY AS n (c, nth)
                              WHERE n.c ->> 'kind' = 'new'
-                               AND NOT EXISTS (SELECT FROM jsonb_array_elements(x.columns) AS h WHERE h ->> 'name' = n.c ->> 'field')), '[]'),
+                               AND NOT EXISTS (SELECT FROM jsonb_array_elements(x.columns) AS h WHERE h ->> 'name' = coalesce(n.c ->> 'column', n.c ->> 'field'))), '[]'),
            altered_at = now()
      WHERE x.name = s.name;
 END;
@@ -263,7 +275,7 @@ AS $$
             note_source_schema.decision, CASE WHEN note_source_schema.decision <> 'declared' THEN clock_timestamp() END)
     ON CONFLICT (source, side, schema_id, message) DO UPDATE
        SET fields = excluded.fields, guid = excluded.guid, full_name = excluded.full_name,
-           changes = CASE WHEN excluded.changes = '[]' THEN m.changes ELSE excluded.changes END,
+           changes = CASE WHEN excluded.changes = '[]' OR (m.decision = 'changed' AND excluded.decision = 'read') THEN m.changes ELSE excluded.changes END,
            decision = CASE WHEN m.decision = 'changed' AND excluded.decision = 'read' THEN m.decision ELSE excluded.decision END,
            first_seen_at = coalesce(m.first_seen_at, excluded.first_seen_at);
 $$;

@@ -21,14 +21,14 @@ AS $$
 $$;
 COMMENT ON FUNCTION dataplat_internal.value_subject_of(dataplat.source) IS 'value_subject, or the one that the naming strategy gives';
 
-CREATE OR REPLACE FUNCTION dataplat_internal.subject_fields(registry text, acting_for name, subject text, message_indexes int[],
+CREATE OR REPLACE FUNCTION dataplat_internal.subject_fields(registry text, acting_for name, subject text, message_indexes int[], levels int,
     OUT schema_id int, OUT guid uuid, OUT schema_type text, OUT full_name text, OUT fields jsonb)
 LANGUAGE c CALLED ON NULL INPUT VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'dp_subject_fields';
-COMMENT ON FUNCTION dataplat_internal.subject_fields(text, name, text, int[]) IS
-    'the latest version of a subject and its fields: [{"name", "type", "nullable", "has_default", "doc"}]; NULLs when there is none';
-REVOKE ALL ON FUNCTION dataplat_internal.subject_fields(text, name, text, int[]) FROM PUBLIC;
+COMMENT ON FUNCTION dataplat_internal.subject_fields(text, name, text, int[], int) IS
+    'the latest version of a subject and its fields: [{"name", "path", "type", "nullable", "has_default", "doc"}], of records inside each other to so many levels; NULLs when there is none';
+REVOKE ALL ON FUNCTION dataplat_internal.subject_fields(text, name, text, int[], int) FROM PUBLIC;
 
 -- The registered schema of a source's values, when the subject is known.
 CREATE OR REPLACE FUNCTION dataplat_internal.declared_schema(s dataplat.source,
@@ -38,26 +38,86 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT f.*
       FROM dataplat_internal.subject_fields(s.registry, s.owner, dataplat_internal.value_subject_of(s),
-               ARRAY(SELECT i::int FROM jsonb_array_elements_text(coalesce(s.options -> 'message_indexes', '[]')) AS i)) AS f
+               ARRAY(SELECT i::int FROM jsonb_array_elements_text(coalesce(s.options -> 'message_indexes', '[]')) AS i),
+               dataplat_internal.nested_levels(s)) AS f
      WHERE dataplat_internal.value_subject_of(s) IS NOT NULL;
 $$;
 COMMENT ON FUNCTION dataplat_internal.declared_schema(dataplat.source) IS 'the latest version of the subject of a source''s values';
 REVOKE ALL ON FUNCTION dataplat_internal.declared_schema(dataplat.source) FROM PUBLIC;
 
--- Fields of a schema as columns.  All accept NULL: a later version may leave a field out, and a tombstone has none.
-CREATE OR REPLACE FUNCTION dataplat_internal.columns_of_fields(fields jsonb)
-RETURNS jsonb
-LANGUAGE sql IMMUTABLE
+-- The name of a column for a field.  A name that is too long is cut, and one that is
+-- cut or taken ends with a part of the hash of the whole path: the same path gives the
+-- same name, whatever else a schema has.
+CREATE OR REPLACE FUNCTION dataplat_internal.column_name_of(field text, is_path boolean, delimiter text, taken text[])
+RETURNS text
+LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT jsonb_agg(jsonb_build_object('name', left(f ->> 'name', 60) || CASE WHEN f ->> 'name' IN ('value', '_topic', '_partition', '_offset', '_timestamp',
-                         '_key', '_headers', '_schema_id', '_batch_id', '_ingested_at', '_raw', '_raw_key', '_tombstone', '_rescued', 'tableoid', 'xmin', 'xmax',
-                         'cmin', 'cmax', 'ctid') THEN '_' ELSE '' END,
-                     'type', f ->> 'type', 'field', f ->> 'name', 'not_null', false) ORDER BY nth)
-      FROM jsonb_array_elements(fields) WITH ORDINALITY AS e (f, nth);
+DECLARE
+    plain text := field;
+    short text;
+BEGIN
+    IF is_path THEN
+        SELECT string_agg(CASE WHEN m.part[1] = '.' THEN delimiter WHEN left(m.part[1], 1) = '\' THEN substr(m.part[1], 2) ELSE m.part[1] END, '' ORDER BY m.nth) INTO plain
+          FROM regexp_matches(field, '\\.|\.|[^\\.]+', 'g') WITH ORDINALITY AS m (part, nth);
+    END IF;
+    IF plain IN ('', 'value', '_topic', '_partition', '_offset', '_timestamp', '_key', '_headers', '_schema_id', '_batch_id', '_ingested_at', '_raw', '_raw_key',
+                 '_tombstone', '_rescued', 'tableoid', 'xmin', 'xmax', 'cmin', 'cmax', 'ctid') THEN
+        plain := plain || '_';
+    END IF;
+    IF octet_length(plain) <= 63 AND plain <> ALL (taken) THEN
+        RETURN plain;
+    END IF;
+    short := left(plain, 54);
+    WHILE octet_length(short) > 54 LOOP
+        short := left(short, -1);
+    END LOOP;
+    RETURN short || '_' || left(encode(sha256(convert_to(field, 'UTF8')), 'hex'), 8);
+END;
 $$;
-COMMENT ON FUNCTION dataplat_internal.columns_of_fields(jsonb) IS 'columns for the fields of a schema';
-REVOKE ALL ON FUNCTION dataplat_internal.columns_of_fields(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION dataplat_internal.column_name_of(text, boolean, text, text[]) IS 'the name of a column for a field of a schema, other than those that are taken';
+REVOKE ALL ON FUNCTION dataplat_internal.column_name_of(text, boolean, text, text[]) FROM PUBLIC;
+
+-- Fields of a schema as columns.  All accept NULL: a later version may leave a field out, and a tombstone has none.
+-- What is a field of the message itself chooses its name before what lies inside of others.
+CREATE OR REPLACE FUNCTION dataplat_internal.columns_of_fields(fields jsonb, delimiter text, taken text[] DEFAULT '{}')
+RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    f       record;
+    name    text;
+    columns jsonb[] := '{}';
+BEGIN
+    FOR f IN SELECT e.v ->> 'name' AS field, coalesce((e.v ->> 'path')::boolean, false) AS path, e.v ->> 'type' AS type, e.nth::int AS nth
+               FROM jsonb_array_elements(fields) WITH ORDINALITY AS e (v, nth) ORDER BY 2, e.nth LOOP
+        name := dataplat_internal.column_name_of(f.field, f.path, delimiter, taken);
+        taken := taken || name;
+        columns[f.nth] := jsonb_build_object('name', name, 'type', f.type, 'field', f.field, 'not_null', false)
+                          || CASE WHEN f.path THEN '{"path": true}' ELSE '{}' END::jsonb;
+    END LOOP;
+    RETURN nullif(to_jsonb(columns), '[]');
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.columns_of_fields(jsonb, text, text[]) IS 'columns for the fields of a schema, with other names than those that are taken';
+REVOKE ALL ON FUNCTION dataplat_internal.columns_of_fields(jsonb, text, text[]) FROM PUBLIC;
+
+-- The columns of a source, and beside them those of fields inside of others that have none yet.
+CREATE OR REPLACE FUNCTION dataplat_internal.with_nested_columns(s dataplat.source)
+RETURNS jsonb
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT s.columns || coalesce(dataplat_internal.columns_of_fields(
+               (SELECT jsonb_agg(f ORDER BY nth)
+                  FROM dataplat_internal.declared_schema(s) AS d, jsonb_array_elements(d.fields) WITH ORDINALITY AS e (f, nth)
+                 WHERE (f ->> 'path')::boolean
+                   AND NOT EXISTS (SELECT FROM jsonb_array_elements(s.columns) AS c WHERE c ->> 'field' = f ->> 'name')),
+               dataplat_internal.nested_delimiter(s), ARRAY(SELECT c ->> 'name' FROM jsonb_array_elements(s.columns) AS c)), '[]');
+$$;
+COMMENT ON FUNCTION dataplat_internal.with_nested_columns(dataplat.source) IS 'columns of a source and those of fields inside of others';
+REVOKE ALL ON FUNCTION dataplat_internal.with_nested_columns(dataplat.source) FROM PUBLIC;
 
 -- Columns for layout columns when the user names none: those of the target
 -- when it is there, the CSV header, or a guess from a sample.
@@ -77,8 +137,15 @@ BEGIN
          WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND a.attidentity = ''
            AND a.attname NOT IN ('value', '_topic', '_partition', '_offset', '_timestamp', '_key', '_headers', '_schema_id', '_batch_id',
                                  '_ingested_at', '_raw', '_raw_key', '_tombstone', '_rescued');
+        IF dataplat_internal.nested_levels(s) > 0 THEN
+            -- the name of a column does not tell where its field lies, the schema does
+            SELECT jsonb_agg(o.c || coalesce(jsonb_strip_nulls(jsonb_build_object('field', n.c -> 'field', 'path', n.c -> 'path')), '{}') ORDER BY o.nth) INTO found
+              FROM jsonb_array_elements(found) WITH ORDINALITY AS o (c, nth)
+              LEFT JOIN (SELECT x.c FROM dataplat_internal.declared_schema(s) AS d, jsonb_array_elements(
+                             dataplat_internal.columns_of_fields(d.fields, dataplat_internal.nested_delimiter(s))) AS x (c)) AS n ON n.c ->> 'name' = o.c ->> 'name';
+        END IF;
     ELSIF dataplat_internal.has_schema(s) THEN
-        SELECT dataplat_internal.columns_of_fields(d.fields) INTO found FROM dataplat_internal.declared_schema(s) AS d;
+        SELECT dataplat_internal.columns_of_fields(d.fields, dataplat_internal.nested_delimiter(s)) INTO found FROM dataplat_internal.declared_schema(s) AS d;
         IF found IS NULL THEN
             RAISE EXCEPTION 'cannot tell the columns of source "%"', s.name
                 USING ERRCODE = 'invalid_parameter_value',
@@ -169,6 +236,24 @@ END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.prepare_target(dataplat.source) IS 'make or check the target of a source';
 
+-- The columns of a source were made from the latest schema of its subject: what it has is known.
+CREATE OR REPLACE FUNCTION dataplat_internal.note_declared_schema(s dataplat.source)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM dataplat_internal.note_source_schema(s.name, 'value', d.schema_id,
+                coalesce((SELECT string_agg(i, '.' ORDER BY nth) FROM jsonb_array_elements_text(s.options -> 'message_indexes') WITH ORDINALITY AS e (i, nth)),
+                         CASE d.schema_type WHEN 'PROTOBUF' THEN '0' ELSE '' END),
+                d.guid, d.schema_type, d.full_name, d.fields, '[]', 'declared')
+       FROM dataplat_internal.declared_schema(s) AS d
+      WHERE d.schema_id IS NOT NULL;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.note_declared_schema(dataplat.source) IS 'remember the schema that columns were made from';
+REVOKE ALL ON FUNCTION dataplat_internal.note_declared_schema(dataplat.source) FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION dataplat_internal.command_create_source(caller name, a jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -198,6 +283,7 @@ BEGIN
     IF s.layout <> 'document' AND s.columns IS NULL THEN
         s.columns := dataplat_internal.default_columns(s, a -> 'sample');
     END IF;
+    PERFORM dataplat_internal.check_column_count(s);
     relation := dataplat_internal.prepare_target(s);
 
     s.source_id := nextval('dataplat.source_source_id_seq');
@@ -210,12 +296,7 @@ BEGIN
     END IF;
     INSERT INTO dataplat.source SELECT s.*;
     IF declared THEN
-        PERFORM dataplat_internal.note_source_schema(s.name, 'value', d.schema_id,
-                    coalesce((SELECT string_agg(i, '.' ORDER BY nth) FROM jsonb_array_elements_text(s.options -> 'message_indexes') WITH ORDINALITY AS e (i, nth)),
-                             CASE d.schema_type WHEN 'PROTOBUF' THEN '0' ELSE '' END),
-                    d.guid, d.schema_type, d.full_name, d.fields, '[]', 'declared')
-           FROM dataplat_internal.declared_schema(s) AS d
-          WHERE d.schema_id IS NOT NULL;
+        PERFORM dataplat_internal.note_declared_schema(s);
     END IF;
     PERFORM dataplat_internal.note_source_event(caller, s.name, 'create', to_jsonb(s));
     PERFORM dataplat_internal.wake_scheduler();
@@ -230,11 +311,13 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    old dataplat.source;
-    s   dataplat.source;
+    old      dataplat.source;
+    s        dataplat.source;
+    renested boolean;
 BEGIN
     old := dataplat_internal.source_to_change(caller, a ->> 'name', false);
     s := dataplat_internal.source_from_arguments(old, a - '{name,paused}'::text[]);
+    renested := s.layout <> 'document' AND dataplat_internal.nested_levels(s) > dataplat_internal.nested_levels(old);
     IF s.layout = 'document' THEN
         s.columns := NULL;
     END IF;
@@ -242,7 +325,10 @@ BEGIN
     PERFORM dataplat_internal.check_server(s.owner, s.server);
     IF s.layout <> 'document' AND s.columns IS NULL THEN
         s.columns := dataplat_internal.default_columns(s, a -> 'sample');
+    ELSIF renested AND a ->> 'columns' IS NULL THEN
+        s.columns := dataplat_internal.with_nested_columns(s);
     END IF;
+    PERFORM dataplat_internal.check_column_count(s);
     IF s.target = old.target THEN
         PERFORM dataplat_internal.add_missing_columns(s);
     END IF;
@@ -260,6 +346,13 @@ BEGIN
             s.on_error, s.max_errors, s.max_error_ratio, s.schema_evolution, s.retention, s.workers, s.batch_rows, s.batch_bytes,
             s.batch_delay, s.rate_limit, s.include, s.options, s.altered_at)
      WHERE x.name = s.name;
+    IF dataplat_internal.nested_levels(s) <> dataplat_internal.nested_levels(old) THEN
+        -- figures are kept by the place of a field among the others
+        UPDATE dataplat_internal.source_schema AS m SET nulls = '{}', sampled = 0 WHERE m.source = s.name AND m.side = 'value';
+        IF renested THEN
+            PERFORM dataplat_internal.note_declared_schema(s);
+        END IF;
+    END IF;
     PERFORM dataplat_internal.note_source_event(caller, s.name, 'alter', (
         SELECT jsonb_object_agg(n.key, jsonb_build_object('old', to_jsonb(old) -> n.key, 'new', n.value))
           FROM jsonb_each(to_jsonb(s)) AS n

@@ -43,7 +43,7 @@ COMMENT ON COLUMN dataplat.source.owner IS 'role whose rights the workers use on
 COMMENT ON COLUMN dataplat.source.server IS 'foreign server of the wrapper dataplat_kafka';
 COMMENT ON COLUMN dataplat.source.topic IS 'a topic, several separated by commas, or /a regular expression/';
 COMMENT ON COLUMN dataplat.source.target IS 'bronze table, schema-qualified and quoted where needed';
-COMMENT ON COLUMN dataplat.source.columns IS 'layout columns or both: array of {"name", "type", "field", "not_null"}; field is the JSON member or CSV header';
+COMMENT ON COLUMN dataplat.source.columns IS 'layout columns or both: array of {"name", "type", "field", "not_null", "path"}; field is the JSON member or CSV header, or with path what leads to it through records';
 COMMENT ON COLUMN dataplat.source.start_from IS 'where a partition without a stored offset begins';
 COMMENT ON COLUMN dataplat.source.max_errors IS 'dead letters in the last 10,000 messages that pause the source';
 COMMENT ON COLUMN dataplat.source.max_error_ratio IS 'share of dead letters among the last 1,000 to 10,000 messages that pauses the source';
@@ -258,8 +258,8 @@ CREATE TABLE dataplat_internal.source_schema (
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE dataplat_internal.source_schema IS 'schemas that the messages of a source were written with, and what each one meant for its target';
 COMMENT ON COLUMN dataplat_internal.source_schema.message IS 'which message of a Protobuf schema: its indexes with dots between';
-COMMENT ON COLUMN dataplat_internal.source_schema.fields IS 'array of {"name", "type", "nullable", "has_default", "doc"}';
-COMMENT ON COLUMN dataplat_internal.source_schema.changes IS 'array of {"kind", "field", "type", "was"}; kind: new, wider, type, removed';
+COMMENT ON COLUMN dataplat_internal.source_schema.fields IS 'array of {"name", "path", "type", "nullable", "has_default", "doc"}';
+COMMENT ON COLUMN dataplat_internal.source_schema.changes IS 'array of {"kind", "field", "column", "path", "type", "was"}; kind: new, wider, type, removed';
 COMMENT ON COLUMN dataplat_internal.source_schema.decision IS
     'declared (the columns were made from it), read (the target stays as it is), changed (the target was changed for it), waiting (for a person)';
 COMMENT ON COLUMN dataplat_internal.source_schema.nulls IS 'for each of fields, how many of the sampled rows were NULL; NULL: not looked at';
@@ -283,7 +283,7 @@ CREATE UNIQUE INDEX schema_change_open_idx ON dataplat.schema_change (source, sc
 COMMENT ON TABLE dataplat.schema_change IS 'changes of targets that a new schema asks for, for approve_schema_change() and reject_schema_change(); and those that were made';
 COMMENT ON COLUMN dataplat.schema_change.ddl IS 'what is run as the owner of the source when the change is approved';
 COMMENT ON COLUMN dataplat.schema_change.dependants IS 'what reads the target: array of {"kind", "name"}';
-COMMENT ON COLUMN dataplat.schema_change.changes IS 'array of {"kind", "field", "type", "was"}; kind: new, wider, type, removed';
+COMMENT ON COLUMN dataplat.schema_change.changes IS 'array of {"kind", "field", "column", "path", "type", "was"}; kind: new, wider, type, removed';
 
 SELECT pg_catalog.pg_extension_config_dump('dataplat_internal.source_schema', '');
 SELECT pg_catalog.pg_extension_config_dump('dataplat.schema_change', '');

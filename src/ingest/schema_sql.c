@@ -40,7 +40,7 @@ read_indexes(ArrayType *array, int *indexes)
 }
 
 /*
- * (registry, role, subject, message_indexes) -> (schema_id, guid, schema_type,
+ * (registry, role, subject, message_indexes, levels) -> (schema_id, guid, schema_type,
  * full_name, fields) of its latest version; NULLs when there is none.
  */
 Datum
@@ -73,7 +73,7 @@ dp_subject_fields(PG_FUNCTION_ARGS)
 		full_name = schema->kind->full_name(schema->schema, &path);
 		nulls[3] = full_name == NULL;
 		values[3] = CStringGetTextDatum(full_name ? full_name : "");
-		values[4] = dp_schema_fields(schema->kind, schema->schema, &path, &error);
+		values[4] = dp_schema_fields(schema->kind, schema->schema, &path, PG_GETARG_INT32(4), &error);
 		if (values[4] == (Datum) 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -127,9 +127,13 @@ extern const char *dp_schema_header_name(DpSide side);
  */
 extern DpSchemaVerdict dp_schema_meet(DpSchemas *schemas, const DpPlan *plan);
 
-/* The fields that messages of the plan have, as a jsonb array; (Datum) 0 and *err. */
+/*
+ * The fields that messages of a schema have, as a jsonb array; (Datum) 0 and
+ * *err.  With "levels" there may be very many: of those that no table has room
+ * for one is told.
+ */
 extern Datum dp_schema_fields(const DpSchemaKind *kind, const DpSchema *schema,
-							  const DpMessagePath *path, DpError *err);
+							  const DpMessagePath *path, int levels, DpError *err);
 
 /* Which message of a Protobuf schema, as the catalog writes it: "0.2", or "". */
 extern const char *dp_plan_message(const DpPlan *plan);

@@ -40,12 +40,12 @@
 	" (SELECT pg_catalog.array_agg(i.m::int ORDER BY i.nth) FROM pg_catalog.jsonb_array_elements_text(" \
 	"   CASE WHEN pg_catalog.jsonb_typeof(s.options -> 'message_indexes') = 'array' THEN s.options -> 'message_indexes' END)" \
 	"   WITH ORDINALITY AS i(m, nth))," \
-	" s.altered_at" \
+	" s.altered_at, dataplat_internal.nested_levels(s)" \
 	" FROM dataplat.source AS s WHERE s.name = $1"
 
 #define COLUMNS_QUERY \
 	"SELECT c ->> 'name', c ->> 'type', COALESCE(c ->> 'field', c ->> 'name')," \
-	" COALESCE((c ->> 'not_null')::boolean, false), (i - 1)::int" \
+	" COALESCE((c ->> 'not_null')::boolean, false), (i - 1)::int, COALESCE((c ->> 'path')::boolean, false)" \
 	" FROM dataplat.source AS s," \
 	" pg_catalog.jsonb_array_elements(s.columns) WITH ORDINALITY AS e(c, i)" \
 	" WHERE s.name = $1 ORDER BY i"
@@ -192,6 +192,7 @@ read_row(DpSource *s)
 	s->drop_tombstones = DatumGetBool(get_datum(23, &isnull));
 	read_sides(s);
 	s->altered_at = DatumGetTimestampTz(get_datum(31, &isnull));
+	s->nested_levels = DatumGetInt32(get_datum(32, &isnull));
 	s->several_topics = s->topic[0] == '/' || strchr(s->topic, ',') != NULL;
 }
 
@@ -218,6 +219,7 @@ read_columns(DpSource *s)
 						&s->columns[i].typmod, false);
 		s->columns[i].field = SPI_getvalue(row, desc, 3);
 		s->columns[i].not_null = DatumGetBool(SPI_getbinval(row, desc, 4, &isnull));
+		s->columns[i].is_path = DatumGetBool(SPI_getbinval(row, desc, 6, &isnull));
 		s->columns[i].csv_index = -1;
 		if (s->format == DP_FORMAT_CSV)
 		{

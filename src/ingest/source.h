@@ -83,6 +83,7 @@ typedef struct DpSource
 	bool		debezium;		/* envelope debezium: values are unwrapped and checked */
 	DpSourceSide sides[2];		/* by DpSide */
 	DpSchemaMode schema_mode;
+	int			nested_levels;	/* records inside each other whose fields are columns; 0: they are jsonb */
 	TimestampTz altered_at;		/* of the definition that was loaded */
 	char	   *registry;		/* NULL: that of this database */
 	DpOnError	on_error;

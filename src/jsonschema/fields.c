@@ -240,7 +240,7 @@ tell(Fields *fields, const DpJsSchema *root, const DpJsSchema *s, int hops)
 }
 
 bool
-dp_js_fields(const DpSchema *schema, const DpMessagePath *path, DpSchemaFieldSink sink,
+dp_js_fields(const DpSchema *schema, const DpMessagePath *path, int levels, DpSchemaFieldSink sink,
 			 void *arg, DpError *err)
 {
 	const DpJsProgram *program = (const DpJsProgram *) schema;

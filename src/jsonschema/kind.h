@@ -21,7 +21,7 @@ extern void dp_js_program_release(DpJsProgram *program);
 
 extern bool dp_js_diff(const DpSchema *old, const DpSchema *new, bool lenient,
 					   DpDifferenceSink sink, void *arg, DpError *err);
-extern bool dp_js_fields(const DpSchema *schema, const DpMessagePath *path,
+extern bool dp_js_fields(const DpSchema *schema, const DpMessagePath *path, int levels,
 						 DpSchemaFieldSink sink, void *arg, DpError *err);
 extern DpMessageReader *dp_js_reader(const DpSchema *writer, const DpReaderOptions *options,
 									 DpError *err);

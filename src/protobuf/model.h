@@ -379,7 +379,7 @@ extern bool dp_pb_diff(const DpSchema *old, const DpSchema *new, bool lenient,
 
 /* --------------------------------------------------------------- columns */
 
-extern bool dp_pb_fields(const DpSchema *schema, const DpMessagePath *path,
+extern bool dp_pb_fields(const DpSchema *schema, const DpMessagePath *path, int levels,
 						 DpSchemaFieldSink sink, void *arg, DpError *err);
 
 /* Is a scalar without presence, so that its column holds zero when it is not sent? */

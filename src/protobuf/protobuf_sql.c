@@ -386,7 +386,7 @@ dp_protobuf_fields_sql(PG_FUNCTION_ARGS)
 	owned->schema = parse_schema(PG_GETARG_TEXT_PP(0), PG_GETARG_JSONB_P(2));
 	if (!PG_ARGISNULL(1))
 		find_message(owned->schema, text_to_cstring(PG_GETARG_TEXT_PP(1)), indexes, &path);
-	if (!dp_protobuf_kind.fields(owned->schema, &path, put_field, fcinfo->resultinfo, &err))
+	if (!dp_protobuf_kind.fields(owned->schema, &path, 0, put_field, fcinfo->resultinfo, &err))
 		dp_sql_raise(&err);
 	return (Datum) 0;
 }

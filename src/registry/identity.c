@@ -87,7 +87,7 @@ dp_registry_schema_fields(PG_FUNCTION_ARGS)
 	{
 		memset(&err, 0, sizeof(err));
 		tuplestore_clear(rows.rsinfo->setResult);
-		if (kind->fields(schema, &path, put_field, &rows, &err))
+		if (kind->fields(schema, &path, 0, put_field, &rows, &err))
 			break;
 		dp_parsed_again(&err);
 	}

@@ -486,7 +486,7 @@ COMMENT ON FUNCTION dataplat_internal.set_bronze_reader(text, text, bigint, time
     'tell retention what a reader of a bronze table still needs';
 
 -- Read a list of columns written as in CREATE TABLE, or as a JSON array, into
--- [{"name", "type", "field", "not_null"}].  A type is taken only when the
+-- [{"name", "type", "field", "not_null"}], with "path" where the field is one.  A type is taken only when the
 -- server's own type parser accepts it, so no text of the user reaches a
 -- statement unread.
 CREATE OR REPLACE FUNCTION dataplat_internal.parse_columns(columns text)
@@ -516,11 +516,11 @@ BEGIN
     FOR item IN SELECT e FROM jsonb_array_elements(spec) AS e LOOP
         SELECT string_agg(quote_ident(k), ', ' ORDER BY k) AS wrong INTO entry
           FROM jsonb_object_keys(CASE jsonb_typeof(item) WHEN 'object' THEN item ELSE '{"?": 1}' END) AS k
-         WHERE k NOT IN ('name', 'type', 'field', 'not_null');
-        IF entry.wrong IS NOT NULL OR item ->> 'name' IS NULL OR item ->> 'type' IS NULL THEN
+         WHERE k NOT IN ('name', 'type', 'field', 'not_null', 'path');
+        IF entry.wrong IS NOT NULL OR item ->> 'name' IS NULL OR item ->> 'type' IS NULL OR jsonb_typeof(coalesce(item -> 'path', 'false')) <> 'boolean' THEN
             RAISE EXCEPTION 'invalid column %', item
                 USING ERRCODE = 'invalid_parameter_value',
-                      HINT = 'A column is {"name", "type"} and may have "field" (member or header to read) and "not_null" (boolean).';
+                      HINT = 'A column is {"name", "type"} and may have "field" (member or header to read), "path" (boolean: field is a path) and "not_null" (boolean).';
         END IF;
         IF octet_length(item ->> 'name') > 63 OR item ->> 'name' = '' OR item ->> 'name' = ANY (names) THEN
             RAISE EXCEPTION 'column name "%" is empty, too long or used twice', item ->> 'name' USING ERRCODE = 'invalid_parameter_value';
@@ -532,11 +532,12 @@ BEGIN
                       HINT = 'Give the column another name and say with "field" which member it reads.';
         END IF;
         names := names || (item ->> 'name');
-        reads := reads || jsonb_build_object(
+        reads := reads || (jsonb_build_object(
             'name', item ->> 'name',
             'type', dataplat_internal.canonical_type(item ->> 'type'),
             'field', coalesce(item ->> 'field', item ->> 'name'),
-            'not_null', coalesce((item ->> 'not_null')::boolean, false));
+            'not_null', coalesce((item ->> 'not_null')::boolean, false))
+            || CASE WHEN (item ->> 'path')::boolean THEN '{"path": true}' ELSE '{}' END::jsonb);
     END LOOP;
     RETURN reads;
 END;
@@ -583,7 +584,7 @@ AS $$
 DECLARE
     -- one column: a name, plain or quoted; a type, up to a comma outside of parentheses; the two additions
     pattern text := '^\s*("(?:[^"]|"")+"|[[:alpha:]_][[:alnum:]_$]*)\s+((?:[^,()''"]|\([^()]*\)|"(?:[^"]|"")*")+?)'
-                    '(\s+NOT\s+NULL)?(?:\s+FIELD\s+''((?:[^'']|'''')*)'')?(\s+NOT\s+NULL)?\s*(,|$)';
+                    '(\s+NOT\s+NULL)?(?:\s+(FIELD|PATH)\s+''((?:[^'']|'''')*)'')?(\s+NOT\s+NULL)?\s*(,|$)';
     rest    text := columns;
     found   text[];
     spec    jsonb := '[]';
@@ -593,14 +594,15 @@ BEGIN
         IF found IS NULL THEN
             RAISE EXCEPTION 'cannot read the list of columns at "%"', left(rest, 40)
                 USING ERRCODE = 'invalid_parameter_value',
-                      HINT = 'Write columns as in CREATE TABLE: name type [NOT NULL] [FIELD ''member''], ...';
+                      HINT = 'Write columns as in CREATE TABLE: name type [NOT NULL] [FIELD ''member'' | PATH ''record.member''], ...';
         END IF;
         spec := spec || jsonb_strip_nulls(jsonb_build_object(
             'name', CASE WHEN found[1] LIKE '"%' THEN replace(substr(found[1], 2, length(found[1]) - 2), '""', '"') ELSE lower(found[1]) END,
             'type', btrim(found[2]),
-            'field', replace(found[4], '''''', ''''),
-            'not_null', (found[3] IS NOT NULL OR found[5] IS NOT NULL)));
-        EXIT WHEN found[6] = '';
+            'field', replace(found[5], '''''', ''''),
+            'path', CASE WHEN upper(found[4]) = 'PATH' THEN true END,
+            'not_null', (found[3] IS NOT NULL OR found[6] IS NOT NULL)));
+        EXIT WHEN found[7] = '';
         rest := regexp_replace(rest, pattern, '', 'i');
     END LOOP;
     RETURN spec;

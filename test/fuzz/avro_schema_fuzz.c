@@ -64,7 +64,7 @@ check_schema(const DpSchema *schema)
 	check_print(schema, false);
 	check_print(schema, true);
 	dp_avro_fingerprint(schema, DP_AVRO_SHA256, bytes, &err);
-	dp_avro_kind.fields(schema, NULL, see_field, NULL, &err);
+	dp_avro_kind.fields(schema, NULL, 0, see_field, NULL, &err);
 	if (dp_avro_kind.diff(schema, schema, false, see_difference, &n, &err))
 		FUZZ_REQUIRE(n == 0);
 	reader = dp_avro_kind.reader(schema, NULL, &err);

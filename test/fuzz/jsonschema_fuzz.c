@@ -131,7 +131,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (old != NULL)
 	{
 		check_print(old);
-		dp_jsonschema_kind.fields(old, NULL, see_field, NULL, &err);
+		dp_jsonschema_kind.fields(old, NULL, 0, see_field, NULL, &err);
 		read_message(old, text3, len3);
 	}
 	if (old != NULL && new != NULL)

@@ -84,7 +84,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		FUZZ_REQUIRE(dp_protobuf_kind.diff(schema, schema, false, no_difference, NULL, &err));
 		if (before != NULL)
 			FUZZ_REQUIRE(dp_protobuf_kind.diff(before, schema, false, any_difference, NULL, &err));
-		dp_protobuf_kind.fields(schema, NULL, any_field, NULL, &err);
+		dp_protobuf_kind.fields(schema, NULL, 0, any_field, NULL, &err);
 		dp_protobuf_kind.full_name(schema, NULL);
 		FUZZ_REQUIRE(dp_protobuf_serialized(schema, &serialized, &err));
 		reader = dp_protobuf_kind.reader(schema, &none, &err);
