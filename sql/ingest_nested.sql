@@ -1,7 +1,7 @@
 -- Records inside records as columns of their own: options nested.
 \set VERBOSITY terse
 SET client_min_messages = warning;
-SELECT dataplat.start_dev_broker('{"ne": 1, "nf": 1}') AS bootstrap \gset
+SELECT dataplat.start_dev_broker('{"ne": 1, "nf": 1, "np": 1, "nd": 1}') AS bootstrap \gset
 CREATE SERVER ne_shop FOREIGN DATA WRAPPER dataplat_kafka OPTIONS ("bootstrap.servers" :'bootstrap');
 CREATE SCHEMA ne;
 
@@ -113,6 +113,67 @@ SELECT (SELECT s FROM dataplat.source AS s WHERE s.name = 'ne_own') IS NULL AS g
 :again
 SELECT s.options, s.columns -> 2 AS city FROM dataplat.source AS s WHERE s.name = 'ne_own';
 
+-- ---------------------------------------------------------------- Protobuf
+SELECT dataplat.set_compatibility('NONE', 'np-value') IS NOT NULL AS set;
+INSERT INTO ne.schema (v, text) VALUES (11, 'syntax = "proto3"; package shop; import "google/protobuf/timestamp.proto"; import "google/protobuf/wrappers.proto";
+message Order { int64 order_id = 1; Customer buyer = 2; repeated Line lines = 3; map<string, int32> stock = 4; Node tree = 5; oneof how { Card card = 6; string cash = 7; } optional Empty empty = 8; }
+message Customer { string full_name = 1; Address home_address = 2; google.protobuf.Timestamp since = 3; google.protobuf.Int64Value points = 4; Level level = 5; bytes token = 6; }
+message Address { string city = 1; optional int32 zip_code = 2; repeated string notes = 3; }
+message Line { int32 n = 1; } message Node { string label = 1; Node next = 2; } message Card { string number = 1; uint64 code = 2; } message Empty {} enum Level { LOW = 0; HIGH = 1; }');
+INSERT INTO ne.schema (v, text) SELECT 12, replace(replace(text, 'optional int32 zip_code = 2;', 'optional int64 zip_code = 2; string country = 9;'), 'string number = 1;', 'string number = 1; Line extra = 3;') FROM ne.schema WHERE v = 11;
+UPDATE ne.schema SET id = dataplat.register_schema('np-value', text, 'PROTOBUF') WHERE v = 11;
+CREATE FUNCTION ne.send_proto(version int, data jsonb) RETURNS bigint LANGUAGE sql AS $$
+    SELECT p.message_offset FROM ne.schema AS s, dataplat.produce('ne_shop', 'np', dataplat.wire_encode(dataplat.protobuf_encode(data, s.text, 'shop.Order'), s.id, '{0}')) AS p WHERE s.v = version $$;
+SELECT dataplat.create_source('np', 'ne_shop', 'np', target => 'ne.p', format => 'protobuf', layout => 'both', schema_evolution => 'widen', include => '{rescued}', options => '{"nested": "columns"}');
+SELECT c ->> 'name' AS name, c ->> 'field' AS field, c ->> 'type' AS type
+  FROM dataplat.source AS s, jsonb_array_elements(s.columns) WITH ORDINALITY AS e (c, nth) WHERE s.name = 'np' ORDER BY nth;
+SELECT dataplat.create_source('np_own', 'ne_shop', 'np', target => 'ne.p_own', format => 'protobuf', layout => 'columns', schema_evolution => 'ignore', include => '{rescued}',
+    columns => 'id int FIELD ''order_id'', city text PATH ''buyer.home_address.city'', address jsonb PATH ''buyer.home_address'', again text PATH ''buyer.homeAddress.city'', zip text PATH ''buyer.home_address.zip_code''');
+SELECT ne.send_proto(11, '{"orderId": 1, "buyer": {"fullName": "Ada", "homeAddress": {"city": "Wien", "zipCode": 1010, "notes": ["left"]}, "since": "2026-01-31T12:00:00Z", "points": 7, "level": "HIGH", "token": "AAE="},
+    "lines": [{"n": 1}], "stock": {"a": 2}, "tree": {"label": "x", "next": {"label": "y"}}, "card": {"number": "4", "code": 18446744073709551615}, "empty": {}}');
+SELECT ne.send_proto(11, '{"orderId": 2, "buyer": {"homeAddress": {}}, "cash": "5"}');
+SELECT ne.send_proto(11, '{}');
+-- A message in two pieces is one: the city of the second, the zip code of the first.
+SELECT p.message_offset FROM ne.schema AS s, dataplat.produce('ne_shop', 'np', dataplat.wire_encode('\x0803120812060a016110f207120512030a0162'::bytea, s.id, '{0}')) AS p WHERE s.v = 11;
+-- A nested message that is cut off, and unknown fields inside of one.
+SELECT p.message_offset FROM ne.schema AS s, dataplat.produce('ne_shop', 'np', dataplat.wire_encode('\x0804120412080a01'::bytea, s.id, '{0}')) AS p WHERE s.v = 11;
+SELECT p.message_offset FROM ne.schema AS s, dataplat.produce('ne_shop', 'np', dataplat.wire_encode('\x080512075a017812025863'::bytea, s.id, '{0}')) AS p WHERE s.v = 11;
+SELECT dataplat.wait_for_source('np'), dataplat.wait_for_source('np_own');
+\x
+SELECT _offset, order_id, buyer_full_name, buyer_home_address_city, buyer_home_address_zip_code, buyer_home_address_notes, buyer_since AT TIME ZONE 'UTC' AS since, buyer_points, buyer_level, buyer_token,
+       lines, stock, tree_label, tree_next, card_number, card_code, cash, empty, _rescued FROM ne.p ORDER BY 1;
+\x
+SELECT _offset, id, city, address, again, zip, _rescued FROM ne.p_own ORDER BY 1;
+SELECT d.source, d.message_offset, d.sqlstate, d.message FROM dataplat.dead_letter AS d WHERE d.source LIKE 'np%' ORDER BY 1, 2;
+-- Each column is what the document has there.
+SELECT _offset, bool_and(CASE coalesce(jsonb_typeof(v.want), 'null') WHEN 'null' THEN v.have IS NULL OR v.have IN ('""', '0') ELSE v.have #>> '{}' = v.want #>> '{}' END) AS same
+  FROM ne.p, LATERAL (VALUES (to_jsonb(buyer_full_name), value #> '{buyer,fullName}'), (to_jsonb(buyer_home_address_city), value #> '{buyer,homeAddress,city}'),
+       (to_jsonb(buyer_home_address_zip_code), value #> '{buyer,homeAddress,zipCode}'), (to_jsonb(buyer_points), value #> '{buyer,points}'), (tree_next, value #> '{tree,next}'),
+       (to_jsonb(card_number), value #> '{card,number}')) AS v (have, want) GROUP BY 1 ORDER BY 1;
+-- New fields inside of messages, and a wider one.
+UPDATE ne.schema SET id = dataplat.register_schema('np-value', text, 'PROTOBUF') WHERE v = 12;
+SELECT ne.send_proto(12, '{"orderId": 6, "buyer": {"homeAddress": {"city": "Bern", "zipCode": 30000000000, "country": "CH"}}, "card": {"number": "4", "extra": {"n": 9}}}');
+SELECT dataplat.wait_for_source('np'), dataplat.wait_for_source('np_own');
+SELECT buyer_home_address_city AS city, buyer_home_address_zip_code AS zip, buyer_home_address_country AS country, card_extra_n AS extra FROM ne.p WHERE order_id = 6;
+SELECT city, zip, _rescued FROM ne.p_own WHERE id = 6;
+SELECT d.decision, d.new_fields, d.type_changes FROM dataplat.schema_drift AS d WHERE d.source = 'np' ORDER BY d.schema_id;
+
+-- ---------------------------------------------------------------- Debezium
+INSERT INTO ne.schema (v, text) VALUES (21, '{"type": "record", "name": "Envelope", "namespace": "db.customers", "fields": [
+    {"name": "before", "type": ["null", {"type": "record", "name": "Value", "fields": [{"name": "id", "type": "int"}, {"name": "email", "type": ["null", "string"], "default": null}]}], "default": null},
+    {"name": "after", "type": ["null", "Value"], "default": null},
+    {"name": "source", "type": {"type": "record", "name": "Source", "namespace": "io.debezium.connector.postgresql", "fields": [
+        {"name": "lsn", "type": ["null", "long"], "default": null}, {"name": "snapshot", "type": [{"type": "string", "connect.default": "false"}, "null"], "default": "false"}]}},
+    {"name": "op", "type": "string"}, {"name": "ts_ms", "type": ["null", "long"], "default": null}]}');
+UPDATE ne.schema SET id = dataplat.register_schema('nd-value', text) WHERE v = 21;
+SELECT dataplat.create_source('nd', 'ne_shop', 'nd', target => 'ne.d', format => 'avro', layout => 'both', envelope => 'debezium', options => '{"nested": "columns"}');
+SELECT p.message_offset FROM ne.schema AS s, (VALUES (1, '{"before": null, "after": {"id": 1, "email": "a@x"}, "source": {"lsn": 10, "snapshot": "false"}, "op": "c", "ts_ms": 1}'::jsonb),
+    (2, '{"before": {"id": 1, "email": "a@x"}, "after": {"id": 1, "email": null}, "source": {"lsn": 11, "snapshot": null}, "op": "u", "ts_ms": 2}'),
+    (3, '{"before": {"id": 1, "email": null}, "after": null, "source": {"lsn": 12, "snapshot": null}, "op": "d", "ts_ms": 3}')) AS e (n, event),
+    dataplat.produce('ne_shop', 'nd', dataplat.wire_encode(dataplat.avro_encode(e.event, s.text), s.id), key => 'k') AS p WHERE s.v = 21;
+SELECT dataplat.wait_for_source('nd');
+SELECT op, before_id, before_email, after_id, after_email, source_lsn, source_snapshot, value ->> 'op' AS same FROM ne.d ORDER BY _offset;
+
 -- ---------------------------------------------------------------- limits
 SELECT dataplat.register_schema('nf-value', (SELECT jsonb_build_object('type', 'record', 'name', 'L0', 'fields', jsonb_build_array(
     jsonb_build_object('name', 'a', 'type', l.t), jsonb_build_object('name', 'b', 'type', 'L1'), jsonb_build_object('name', 'c', 'type', 'L1'))) FROM (
@@ -124,16 +185,17 @@ SELECT dataplat.register_schema('nf-value', (SELECT jsonb_build_object('type', '
             jsonb_build_object('name', 'a', 'type', t), jsonb_build_object('name', 'b', 'type', 'L' || n))) FROM r WHERE n > 1)
     SELECT t FROM r WHERE n = 1) AS l)::text) IS NOT NULL AS registered;
 \set VERBOSITY default
+\set SHOW_CONTEXT never
 SELECT dataplat.create_source('nf', 'ne_shop', 'nf', target => 'ne.nf', format => 'avro', layout => 'columns', options => '{"nested": "columns"}');
 \set VERBOSITY terse
 SELECT dataplat.create_source('nf', 'ne_shop', 'nf', target => 'ne.nf', format => 'avro', layout => 'columns', options => '{"nested": "jsonb"}');
 
-SELECT count(*) FROM (SELECT dataplat.drop_source(name, drop_target => true) FROM dataplat.source WHERE name ~ '^n[ef]' OFFSET 0) AS d;
-DELETE FROM dataplat.schema_change WHERE source LIKE 'ne%';
-DELETE FROM dataplat.dead_letter WHERE source LIKE 'ne%';
-DELETE FROM dataplat.batch WHERE source LIKE 'ne%';
-DELETE FROM dataplat.source_event WHERE source ~ '^n[ef]';
-SELECT s, array_length(dataplat.delete_subject(s, false), 1), array_length(dataplat.delete_subject(s, true), 1) FROM unnest('{ne-value,nf-value}'::text[]) AS s;
+SELECT count(*) FROM (SELECT dataplat.drop_source(name, drop_target => true) FROM dataplat.source WHERE name ~ '^n[efpd]' OFFSET 0) AS d;
+DELETE FROM dataplat.schema_change WHERE source ~ '^n[efpd]';
+DELETE FROM dataplat.dead_letter WHERE source ~ '^n[efpd]';
+DELETE FROM dataplat.batch WHERE source ~ '^n[efpd]';
+DELETE FROM dataplat.source_event WHERE source ~ '^n[efpd]';
+SELECT s, array_length(dataplat.delete_subject(s, false), 1), array_length(dataplat.delete_subject(s, true), 1) FROM unnest('{ne-value,nf-value,np-value,nd-value}'::text[]) AS s;
 DROP SCHEMA ne CASCADE;
 DROP SERVER ne_shop;
 SELECT dataplat.stop_dev_broker();

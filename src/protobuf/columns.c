@@ -20,6 +20,7 @@
 
 #include "common/compat.h"
 #include "formats/numbers.h"
+#include "formats/path.h"
 #include "formats/text.h"
 #include "protobuf/reader.h"
 
@@ -56,14 +57,108 @@ code_by_name(const DpPbCodeMessage *m, const char *name)
 	return NULL;
 }
 
+/* The scope of a field of a scope; DP_PB_NONE: no memory. */
+static uint32
+find_scope(DpPbReader *r, uint32 parent, const DpPbCode *code)
+{
+	const DpPbScope *around = &r->scopes[parent];
+	uint32		slot = code - around->m->codes;
+	DpPbScope  *scope;
+
+	for (uint32 i = 1; i < r->nscopes; i++)
+	{
+		if (r->scopes[i].parent == parent && r->scopes[i].slot == slot)
+			return i;
+	}
+	scope = realloc(r->scopes, (r->nscopes + 1) * sizeof(*scope));
+	if (scope == NULL)
+		return DP_PB_NONE;
+	r->scopes = scope;
+	around = &r->scopes[parent];
+	scope += r->nscopes++;
+	memset(scope, 0, sizeof(*scope));
+	scope->m = &r->program->messages[code->message];
+	scope->parent = parent;
+	scope->slot = slot;
+	scope->pathlen = around->pathlen + code->keylen + 1;
+	scope->path = malloc(scope->pathlen);
+	scope->has_column = calloc(scope->m->ncodes + 1, sizeof(bool));
+	if (scope->path == NULL || scope->has_column == NULL)
+		return DP_PB_NONE;
+	if (around->pathlen > 0)
+		memcpy(scope->path, around->path, around->pathlen);
+	memcpy(scope->path + around->pathlen, code->key, code->keylen);
+	scope->path[scope->pathlen - 1] = '.';
+	around->has_column[slot] = true;
+	return r->nscopes - 1;
+}
+
+/* Find what a column's field or path names; nothing when there is none.  False: no memory. */
+static bool
+find_field(DpPbReader *r, DpPbColumn *column, const char *field)
+{
+	char	   *name = strdup(field);
+	char	   *at = name;
+	const DpPbCode *code = code_by_name(r->scopes[0].m, field);
+	bool		good = name != NULL;
+
+	for (int level = 0; good && code == NULL && level <= DP_PATH_MAX_LEVELS; level++)
+	{
+		char	   *dot = strchr(at, '.');
+
+		if (dot != NULL)
+			*dot = '\0';
+		code = code_by_name(r->scopes[column->scope].m, at);
+		if (dot == NULL || code == NULL)
+			break;
+		at = dot + 1;
+		if (code->message == DP_PB_NONE || code->repeated || code->is_map)
+		{
+			code = NULL;
+			break;
+		}
+		column->scope = find_scope(r, column->scope, code);
+		good = column->scope != DP_PB_NONE;
+		code = NULL;
+	}
+	free(name);
+	if (good && code != NULL)
+	{
+		column->code = code;
+		column->slot = code - r->scopes[column->scope].m->codes;
+		r->scopes[column->scope].has_column[column->slot] = true;
+	}
+	return good;
+}
+
+/* Which scopes have a column as a whole, which no other column's value may be cut out of. */
+static void
+note_wholes(DpPbReader *r)
+{
+	for (uint32 i = 1; i < r->nscopes; i++)
+	{
+		DpPbScope  *scope = &r->scopes[i];
+
+		scope->whole = r->scopes[scope->parent].whole;
+		for (int c = 0; c < r->ncolumns; c++)
+			scope->whole |= r->columns[c].code != NULL && r->columns[c].scope == scope->parent &&
+				r->columns[c].slot == scope->slot;
+	}
+}
+
 bool
 dp_pb_bind_columns(DpPbReader *r, const DpReaderOptions *options)
 {
 	const DpPbCodeMessage *m = &r->program->messages[0];
 
 	r->columns = calloc(options->ncolumns, sizeof(DpPbColumn));
-	r->has_column = calloc(m->ncodes + 1, sizeof(bool));
-	if (r->columns == NULL || r->has_column == NULL)
+	r->scopes = calloc(1, sizeof(DpPbScope));
+	if (r->columns == NULL || r->scopes == NULL)
+		return dp_pb_no_memory(r->err);
+	r->nscopes = 1;
+	r->scopes[0].m = m;
+	r->scopes[0].has_column = calloc(m->ncodes + 1, sizeof(bool));
+	if (r->scopes[0].has_column == NULL)
 		return dp_pb_no_memory(r->err);
 	r->ncolumns = options->ncolumns;
 	r->rescue = options->rescue;
@@ -78,13 +173,10 @@ dp_pb_bind_columns(DpPbReader *r, const DpReaderOptions *options)
 		if (spec->field == NULL)
 			continue;
 		set_label(&column->column, spec->field);
-		column->code = code_by_name(m, spec->field);
-		if (column->code != NULL)
-		{
-			column->slot = column->code - m->codes;
-			r->has_column[column->slot] = true;
-		}
+		if (!find_field(r, column, spec->field))
+			return dp_pb_no_memory(r->err);
 	}
+	note_wholes(r);
 	return true;
 }
 
@@ -136,9 +228,9 @@ dp_pb_from_text(DpPbReader *r, const DpPbColumn *c, const char *text, size_t len
 }
 
 /*
- * A field of the message itself becomes a short varlena where it stands: the
- * last byte of its length, which has been read, becomes the header.  What lies
- * deeper may be read again for another column.
+ * A field of a message that is read once becomes a short varlena where it
+ * stands: the last byte of its length, which has been read, becomes the header.
+ * What lies deeper may be read again for another column.
  */
 static bool
 put_string(DpPbReader *r, const DpPbColumn *c, const DpPbCode *code, const DpPbRaw *value,
@@ -151,7 +243,7 @@ put_string(DpPbReader *r, const DpPbColumn *c, const DpPbCode *code, const DpPbR
 		return false;
 	if (c->column.type != TEXTOID && c->column.type != BYTEAOID)
 		return dp_pb_from_text(r, c, value->u.ptr, value->len, out);
-	if (likely(code == c->code && value->len > 0 && value->len + VARHDRSZ_SHORT <= VARATT_SHORT_MAX))
+	if (likely(code == c->code && !r->scopes[c->scope].whole && value->len > 0 && value->len + VARHDRSZ_SHORT <= VARATT_SHORT_MAX))
 	{
 		char	   *header = (char *) value->u.ptr - 1;
 
@@ -515,9 +607,9 @@ fill_column(DpPbReader *r, const DpPbColumn *c, DpColumnValue *out)
 
 	memset(out, 0, sizeof(*out));
 	out->isnull = true;
-	if (c->code == NULL)
+	if (c->code == NULL || r->scopes[c->scope].base == DP_PB_NONE)
 		return true;
-	slot = r->slots[c->slot];
+	slot = r->slots[r->scopes[c->scope].base + c->slot];
 	if (slot.count == 0)
 	{
 		if (c->code->presence)
@@ -541,35 +633,68 @@ fill_column(DpPbReader *r, const DpPbColumn *c, DpColumnValue *out)
 static bool
 push_unknown(DpPbReader *r, const DpPbUnknown *u, uint32 *shape)
 {
-	char	   *key = dp_pb_spell(r, DP_PB_SPELLED);
+	const DpPbScope *scope = &r->scopes[u->scope];
+	char	   *key = dp_pb_spell(r, scope->pathlen + DP_PB_SPELLED);
 	DpPbCode	code = {.message = DP_PB_NONE, .enumeration = DP_PB_NONE};
 
 	if (key == NULL)
 		return false;
-	if (!dp_pb_push_key(r, key, dp_pb_put_unsigned(key, u->number) - key, shape))
+	if (scope->pathlen > 0)
+		memcpy(key, scope->path, scope->pathlen);
+	if (!dp_pb_push_key(r, key, dp_pb_put_unsigned(key + scope->pathlen, u->number) - key, shape))
 		return false;
 	code.type = u->wire == DP_PB_WIRE_BYTES || u->wire == DP_PB_WIRE_START ? DP_PB_BYTES :
 		u->wire == DP_PB_WIRE_32 ? DP_PB_FIXED32 : DP_PB_FIXED64;
 	return dp_pb_push_scalar(r, &code, &u->value);
 }
 
+/* The key of a field: its JSON name, inside of others with the way to it. */
+static bool
+push_field_key(DpPbReader *r, const DpPbScope *scope, const DpPbCode *code, uint32 *shape)
+{
+	uint32		len = scope->pathlen + code->keylen;
+	char	   *key;
+
+	if (scope->pathlen == 0)
+		return dp_pb_push_key(r, code->key, code->keylen, shape);
+	key = dp_pb_spell(r, len);
+	if (key == NULL)
+		return false;
+	memcpy(key, scope->path, scope->pathlen);
+	memcpy(key + scope->pathlen, code->key, code->keylen);
+	return dp_pb_push_key(r, key, len, shape);
+}
+
+/* Fields of a message that have no column. */
+static bool
+rescue_scope(DpPbReader *r, const DpPbScope *scope, uint32 *shape)
+{
+	const DpPbCodeMessage *m = scope->m;
+
+	for (uint32 i = 0; i < m->ncodes; i++)
+	{
+		DpPbSlot	slot = r->slots[scope->base + i];
+
+		if (slot.count == 0 || scope->has_column[i])
+			continue;
+		if (!push_field_key(r, scope, &m->codes[i], shape) ||
+			!dp_pb_push_slot(r, &m->codes[i], &slot))
+			return false;
+	}
+	return true;
+}
+
 /* An object of the fields without a column; of unknown ones the number is the key. */
 static bool
 fill_rescue(DpPbReader *r, DpColumnValue *out)
 {
-	const DpPbCodeMessage *m = &r->program->messages[0];
 	uint32		shape = DP_SHAPE_ROOT;
 
 	begin_nodes(r);
 	memset(out, 0, sizeof(*out));
-	for (uint32 i = 0; i < m->ncodes; i++)
+	for (uint32 i = 0; i < r->nscopes; i++)
 	{
-		DpPbSlot	slot = r->slots[i];
-
-		if (slot.count == 0 || r->has_column[i])
-			continue;
-		if (!dp_pb_push_key(r, m->codes[i].key, m->codes[i].keylen, &shape) ||
-			!dp_pb_push_slot(r, &m->codes[i], &slot))
+		if (r->scopes[i].base != DP_PB_NONE && !r->scopes[i].whole && !rescue_scope(r, &r->scopes[i], &shape))
 			return false;
 	}
 	for (uint32 i = 0; i < r->nunknowns; i++)
@@ -586,15 +711,42 @@ fill_rescue(DpPbReader *r, DpColumnValue *out)
 }
 
 static bool
-check_required(DpPbReader *r, const DpPbCodeMessage *m)
+check_required(DpPbReader *r, const DpPbCodeMessage *m, uint32 base)
 {
 	for (uint32 i = 0; m->any_required && i < m->ncodes; i++)
 	{
-		if (m->codes[i].required && r->slots[i].count == 0)
+		if (m->codes[i].required && r->slots[base + i].count == 0)
 			return dp_error_set(r->err, DP_PB_BAD, DP_NO_POSITION,
 								"required field \"%.60s\" is missing", m->codes[i].name);
 	}
 	return true;
+}
+
+/* A message inside of one whose slots are filled. */
+static bool
+read_scope(DpPbReader *r, uint32 i)
+{
+	DpPbScope  *scope = &r->scopes[i];
+	const DpPbScope *around = &r->scopes[scope->parent];
+	uint32		nunknowns = r->nunknowns;
+	DpPbSlot	slot;
+
+	scope->base = DP_PB_NONE;
+	if (around->base == DP_PB_NONE || r->slots[around->base + scope->slot].count == 0)
+		return true;
+	if (!dp_pb_slots(r, scope->m, &scope->base))
+		return false;
+	slot = r->slots[around->base + scope->slot];
+	for (uint32 e = slot.head; e != DP_PB_NONE; e = r->elements[e].next)
+	{
+		DpPbRaw		piece = r->elements[e].value;
+
+		if (!dp_pb_read_fields(r, scope->m, scope->base, piece.u.ptr, piece.u.ptr + piece.len))
+			return false;
+	}
+	for (uint32 u = nunknowns; u < r->nunknowns; u++)
+		r->unknowns[u].scope = i;
+	return check_required(r, scope->m, scope->base);
 }
 
 bool
@@ -602,17 +754,21 @@ dp_pb_to_columns(DpMessageReader *self, const char *src, size_t len, DpColumnVal
 				 DpError *err)
 {
 	DpPbReader *r = (DpPbReader *) self;
-	const DpPbCodeMessage *m = &r->program->messages[0];
-	uint32		base;
+	DpPbScope  *root = r->scopes;
 	bool		good;
 
-	if (!dp_pb_load(r, src, len, err) || !dp_pb_slots(r, m, &base))
+	if (!dp_pb_load(r, src, len, err) || !dp_pb_slots(r, root->m, &root->base))
 		return false;
 	r->depth = 1;
 	r->keep_unknown = r->rescue;
-	good = dp_pb_read_fields(r, m, base, r->d->text.data, r->d->text.data + len);
+	good = dp_pb_read_fields(r, root->m, root->base, r->d->text.data, r->d->text.data + len) &&
+		check_required(r, root->m, root->base);
+	for (uint32 u = 0; u < r->nunknowns; u++)
+		r->unknowns[u].scope = 0;
+	for (uint32 i = 1; good && i < r->nscopes; i++)
+		good = read_scope(r, i);
 	r->keep_unknown = false;
-	if (!good || !check_required(r, m))
+	if (!good)
 		return false;
 	for (int i = 0; i < r->ncolumns; i++)
 	{

@@ -21,7 +21,12 @@ free_reader(DpMessageReader *self)
 	for (int i = 0; i < r->ncolumns; i++)
 		free(r->columns[i].column.label);
 	free(r->columns);
-	free(r->has_column);
+	for (uint32 i = 0; i < r->nscopes; i++)
+	{
+		free(r->scopes[i].has_column);
+		free(r->scopes[i].path);
+	}
+	free(r->scopes);
 	free(r->unknowns);
 	free(r->slots);
 	free(r->elements);

@@ -49,18 +49,33 @@ typedef struct DpPbElement
 	uint32		next;			/* DP_PB_NONE at the end */
 } DpPbElement;
 
-/* A field that the schema does not know, of the message itself. */
+/* A field that the schema does not know, of a message whose fields have columns. */
 typedef struct DpPbUnknown
 {
 	int32		number;
 	uint8		wire;
+	uint32		scope;
 	DpPbRaw		value;
 } DpPbUnknown;
+
+/* A message whose fields have columns: the one that is read, or one inside of it. */
+typedef struct DpPbScope
+{
+	const DpPbCodeMessage *m;
+	uint32		parent;			/* the one around it, which comes before it */
+	uint32		slot;			/* its field there */
+	bool		whole;			/* it, or one around it, has a column as a whole as well */
+	bool	   *has_column;		/* by field; a message with columns in it counts */
+	char	   *path;			/* JSON names of the way, each with a dot behind it */
+	uint32		pathlen;
+	uint32		base;			/* its slots; DP_PB_NONE: was not sent */
+} DpPbScope;
 
 typedef struct DpPbColumn
 {
 	DpColumn	column;
 	const DpPbCode *code;		/* NULL: the message has no such field */
+	uint32		scope;
 	uint32		slot;
 } DpPbColumn;
 
@@ -87,7 +102,8 @@ typedef struct DpPbReader
 	DpPbColumn *columns;
 	int			ncolumns;
 	bool		rescue;
-	bool	   *has_column;		/* by field of the root */
+	DpPbScope  *scopes;			/* the first is the message itself */
+	uint32		nscopes;
 	DpPbUnknown *unknowns;		/* kept for the rescue */
 	uint32		nunknowns;
 	uint32		unknowns_cap;

@@ -19,7 +19,7 @@ use Test::More;
 my $src = source_dir();
 my $node = dataplat_node('main', conf => "max_worker_processes = 64\nmax_prepared_transactions = 0");
 my @pages = grep { -f } ("$src/README.md", glob("$src/docs/*.md"));
-my $topics = '{"orders": 4, "clicks-web": 4, "prices": 1}';
+my $topics = '{"orders": 4, "clicks-web": 4, "prices": 1, "parcels": 1}';
 my $ran = 0;
 
 # The blocks of a page: [line, text, reason not to run it, answer].
