@@ -1,6 +1,7 @@
 -- Records inside records as columns of their own: options nested.
 \set VERBOSITY terse
 SET client_min_messages = warning;
+SET datestyle = ISO;
 SELECT dataplat.start_dev_broker('{"ne": 1, "nf": 1, "np": 1, "nd": 1}') AS bootstrap \gset
 CREATE SERVER ne_shop FOREIGN DATA WRAPPER dataplat_kafka OPTIONS ("bootstrap.servers" :'bootstrap');
 CREATE SCHEMA ne;
