@@ -19,6 +19,7 @@
 #include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
 
+#include "query/field.h"
 #include "query/tree.h"
 
 /* Names in an environment are ours, so this one tells what stands behind it. */
@@ -37,7 +38,15 @@ typedef struct SourceScan
 	void	   *cursor;
 } SourceScan;
 
-static Plan *read_sources(Plan *plan, QueryEnvironment *env);
+/* What is done to the nodes of a plan. */
+typedef struct PlanContext
+{
+	QueryEnvironment *env;
+	Oid			field_function;
+	List	   *documents;
+} PlanContext;
+
+static Plan *read_sources(Plan *plan, PlanContext *context);
 static Node *create_scan(CustomScan *scan);
 static void begin_scan(CustomScanState *node, EState *estate, int eflags);
 static TupleTableSlot *exec_scan(CustomScanState *node);
@@ -136,53 +145,57 @@ source_scan(NamedTuplestoreScan *from, const SourceRelation *relation)
 }
 
 static void
-replace_each(List *plans, QueryEnvironment *env)
+replace_each(List *plans, PlanContext *context)
 {
 	ListCell   *lc;
 
 	foreach(lc, plans)
-		lfirst(lc) = read_sources(lfirst(lc), env);
+		lfirst(lc) = read_sources(lfirst(lc), context);
 }
 
 static Plan *
-read_sources(Plan *plan, QueryEnvironment *env)
+read_sources(Plan *plan, PlanContext *context)
 {
 	if (plan == NULL)
 		return NULL;
+	if (OidIsValid(context->field_function))
+		dp_plan_read_fields(plan, context->field_function, &context->documents);
 	switch (nodeTag(plan))
 	{
 		case T_NamedTuplestoreScan:
 			{
-				const SourceRelation *relation = find_source(env, ((NamedTuplestoreScan *) plan)->enrname);
+				const SourceRelation *relation = find_source(context->env, ((NamedTuplestoreScan *) plan)->enrname);
 
 				return relation ? source_scan((NamedTuplestoreScan *) plan, relation) : plan;
 			}
 		case T_SubqueryScan:
-			((SubqueryScan *) plan)->subplan = read_sources(((SubqueryScan *) plan)->subplan, env);
+			((SubqueryScan *) plan)->subplan = read_sources(((SubqueryScan *) plan)->subplan, context);
 			break;
 		case T_Append:
-			replace_each(((Append *) plan)->appendplans, env);
+			replace_each(((Append *) plan)->appendplans, context);
 			break;
 		case T_MergeAppend:
-			replace_each(((MergeAppend *) plan)->mergeplans, env);
+			replace_each(((MergeAppend *) plan)->mergeplans, context);
 			break;
 		case T_CustomScan:
-			replace_each(((CustomScan *) plan)->custom_plans, env);
+			replace_each(((CustomScan *) plan)->custom_plans, context);
 			break;
 		default:
 			break;
 	}
-	plan->lefttree = read_sources(plan->lefttree, env);
-	plan->righttree = read_sources(plan->righttree, env);
+	plan->lefttree = read_sources(plan->lefttree, context);
+	plan->righttree = read_sources(plan->righttree, context);
 	return plan;
 }
 
-/* Let the plan, which is changed in place, read sources where it names them. */
+/* Let the plan, which is changed in place, read sources where it names them, and fields of documents our way. */
 void
-dp_plan_read_sources(PlannedStmt *stmt, QueryEnvironment *env)
+dp_plan_prepare(PlannedStmt *stmt, QueryEnvironment *env)
 {
-	stmt->planTree = read_sources(stmt->planTree, env);
-	replace_each(stmt->subplans, env);
+	PlanContext context = {env, dp_field_function(), NIL};
+
+	stmt->planTree = read_sources(stmt->planTree, &context);
+	replace_each(stmt->subplans, &context);
 }
 
 /* ---- execution ---- */

@@ -115,7 +115,7 @@ dp_query_run(Query *tree, const char *text, QueryEnvironment *env, DestReceiver 
 	uint64		rows = 0;
 	bool		run = plans == NULL || plans->analyze;
 
-	dp_plan_read_sources(plan, env);
+	dp_plan_prepare(plan, env);
 	/* What this transaction wrote so far counts. */
 	CommandCounterIncrement();
 	PushCopiedSnapshot(GetActiveSnapshot());

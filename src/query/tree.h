@@ -34,7 +34,7 @@ extern Oid	dp_operator_namespace(Oid op);
 extern Node *dp_equality(Oid op, Node *left, Node *right, Oid collation);
 
 /* ---- source.c ---- */
-extern void dp_plan_read_sources(struct PlannedStmt *stmt, QueryEnvironment *env);
+extern void dp_plan_prepare(struct PlannedStmt *stmt, QueryEnvironment *env);
 
 /* ---- what a level does ---- */
 extern bool dp_tree_has_group(const Query *query);	/* GROUP BY, aggregates or HAVING */
