@@ -12,6 +12,7 @@
 #define DP_COMMON_COMPAT_H
 
 #include "access/genam.h"
+#include "access/nbtree.h"
 #include "access/sysattr.h"
 #include "access/tableam.h"
 #include "catalog/pg_database.h"
@@ -157,6 +158,19 @@ dp_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int nkeys)
 	return index_beginscan(heap, index, snapshot, NULL, nkeys, 0);
 #else
 	return index_beginscan(heap, index, snapshot, nkeys, 0);
+#endif
+}
+
+/* 16 asks for the table; 17 needs no snapshot, which was for old_snapshot_threshold. */
+static inline BTStack
+dp_bt_search(Relation index, Relation heap, BTScanInsert key, Buffer *leaf)
+{
+#if PG_VERSION_NUM >= 170000
+	return _bt_search(index, heap, key, leaf, BT_READ);
+#elif PG_VERSION_NUM >= 160000
+	return _bt_search(index, heap, key, leaf, BT_READ, NULL);
+#else
+	return _bt_search(index, key, leaf, BT_READ, NULL);
 #endif
 }
 

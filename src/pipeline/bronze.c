@@ -34,6 +34,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "common/statement.h"
 #include "pipeline/internal.h"
 
 /* One batch's rows in one leaf. */
@@ -106,7 +107,7 @@ read_ledger(const DpInput *input, int *nbatches, char **frontier)
 	if (input->bronze_frontier != NULL)
 		values[1] = CStringGetTextDatum(input->bronze_frontier);
 	SPI_connect();
-	SPI_execute_with_args("SELECT b.batch_id, b.leaf, b.first_block, b.last_block, b.rows"
+	dp_statement_execute("SELECT b.batch_id, b.leaf, b.first_block, b.last_block, b.rows"
 						  " FROM dataplat_internal.new_batches($1, $2::jsonb, $3) AS b",
 						  3, types, values, nulls, true, 0);
 	*nbatches = (int) SPI_processed;
@@ -139,7 +140,7 @@ read_ledger(const DpInput *input, int *nbatches, char **frontier)
 		values[2] = PointerGetDatum(construct_array(ids, *nbatches, INT8OID, 8, true, TYPALIGN_DOUBLE));
 	}
 	types[2] = INT8ARRAYOID;
-	SPI_execute_with_args("SELECT dataplat_internal.next_bronze_frontier($1, $2::jsonb, $3)::text",
+	dp_statement_execute("SELECT dataplat_internal.next_bronze_frontier($1, $2::jsonb, $3)::text",
 						  3, types, values, nulls, true, 0);
 	*frontier = MemoryContextStrdup(context, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
 	SPI_finish();
@@ -503,7 +504,7 @@ dp_bronze_advance(const char *pipeline, const DpInput *input, const char *fronti
 	CStringGetTextDatum(frontier)};
 
 	SPI_connect();
-	SPI_execute_with_args("UPDATE dataplat_internal.pipeline_relation AS r SET bronze_frontier = $3::jsonb"
+	dp_statement_execute("UPDATE dataplat_internal.pipeline_relation AS r SET bronze_frontier = $3::jsonb"
 						  " WHERE r.pipeline = $1 AND r.relation = $2", 3, types, values, NULL, false, 0);
 	SPI_finish();
 }

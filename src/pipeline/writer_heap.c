@@ -215,7 +215,7 @@ open_probe(DpWriter *writer, Oid index)
 
 	heap->index = index_open(index, RowExclusiveLock);
 	heap->scan = dp_index_beginscan(writer->rel, heap->index, heap->snapshot, key->ncolumns);
-	heap->leaf = dp_leaf_open(heap->index);
+	heap->leaf = dp_leaf_open(writer->rel, heap->index);
 	heap->scan_column = palloc(sizeof(int) * key->ncolumns);
 	for (int i = 0; i < key->ncolumns; i++)
 	{
@@ -407,8 +407,6 @@ probe(DpWriter *writer, TupleTableSlot *row)
 		if (!found && !heap->scan->xactStartedInRecovery)
 			heap->scan->kill_prior_tuple = all_dead;
 	}
-	if (found)
-		dp_leaf_note(heap->leaf, heap->scan);
 	MemoryContextSwitchTo(old);
 	return found;
 }

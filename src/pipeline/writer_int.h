@@ -58,8 +58,7 @@ typedef struct DpLeaf DpLeaf;
 /* Rows of one key that are told; of a unique key there is rarely more than one. */
 #define DP_LEAF_TIDS 8
 
-extern DpLeaf *dp_leaf_open(Relation index);
-extern void dp_leaf_note(DpLeaf *leaf, IndexScanDesc scan);
+extern DpLeaf *dp_leaf_open(Relation heap, Relation index);
 extern int	dp_leaf_find(DpLeaf *leaf, const ScanKeyData *scankeys, ItemPointerData *tids);
 extern void dp_leaf_close(DpLeaf *leaf);
 
