@@ -159,3 +159,27 @@ SELECT dataplat_internal.print_schema('JSON', '{"const": "a\u0000b", "b\u0000": 
 SELECT f.name, f.type FROM dataplat_internal.schema_fields('JSON', '{"properties": {"a": {"type": "string"}, "a\u0000": {"type": "integer"}}}', '{}', '{}') AS f;
 SELECT type, path FROM dataplat.schema_diff('{"type": "string", "pattern": "\u0000a", "title": "\u0000"}', '{"type": "string", "pattern": "\u0000b", "title": "\u0000\u0000"}', 'JSON');
 SELECT dataplat_internal.json_schema_read('{"a": "\\u0000"}', '{"const": {"a": "\u0000"}}', '{a}');
+
+-- Names of hosts in all scripts (IDNA 2008): contexts, directions, Punycode, lengths as they are sent.
+SELECT string_agg(h.name, ' ' ORDER BY h.n) AS wrong
+  FROM (VALUES (1, 'host-1.example', true, true), (2, 'bücher.example', false, true), (3, 'xn--bcher-kva.example', true, true), (4, 'xn--X', false, false), (5, 'xn--bcher-kv', false, false),
+               (6, 'xn--abc-', false, false), (7, 'ab--cd', false, false), (8, 'Bücher', false, false), (9, 'a_b', false, false), (10, 'l·l', false, true), (11, 'a·l', false, false),
+               (12, 'א׳ב', false, true), (13, 'a׳ב', false, false), (14, 'ב1', false, true), (15, '1ב', false, false), (16, 'ב.1a', false, false), (17, 'aב', false, false), (18, E'\u0915\u094D\u200D\u0937', false, true),
+               (19, E'\u0915\u200D\u0937', false, false), (20, E'\u0628\u064A\u200C\u0628', false, true), (21, E'\u0627\u200C\u0628', false, false), (22, E'\u0300a', false, false), (23, E'\u30FB\u30A2', false, true), (24, E'a\u30FB', false, false),
+               (25, E'\u0660\u0661\u0628', false, false), (26, E'\u0628\u0660\u06F0', false, false), (27, E'a\u3002b', false, true), (28, '例え.テスト', false, true), (29, 'a..b', false, false), (30, '', false, false),
+               (31, repeat('실', 30), false, true), (32, repeat('실', 62), false, false), (33, repeat('a', 63), true, true), (34, repeat('a', 64), false, false), (35, rtrim(repeat('abcd.', 50), '.'), true, true),
+               (36, repeat('abcd.', 51) || 'a', false, false), (37, '😀', false, false), (38, 'xn--e28h', false, false), (39, 'xn--99999999', false, false)) AS h (n, name, good, idn_good)
+ WHERE h.good = EXISTS (SELECT FROM dataplat.json_schema_validate(to_jsonb(h.name), '{"format": "hostname"}', check_formats => true))
+    OR h.idn_good = EXISTS (SELECT FROM dataplat.json_schema_validate(to_jsonb(h.name), '{"format": "idn-hostname"}', check_formats => true))
+    OR h.idn_good = EXISTS (SELECT FROM dataplat.json_schema_validate(to_jsonb('ä@' || h.name), '{"format": "idn-email"}', check_formats => true));
+
+-- A metaschema of one's own says what counts; digits of all scripts are digits; 1.0 is no integer in draft 4.
+SELECT v.keyword, v.path
+  FROM dataplat.json_schema_validate('{"a": "x", "b": "x"}', '{"$schema": "http://x/meta", "properties": {"a": {"format": "ipv4"}, "b": {"$id": "http://x/b", "format": "ipv6", "maxLength": 0}}}',
+    '[{"name": "http://x/meta", "schema": {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "http://x/meta",
+       "$vocabulary": {"https://json-schema.org/draft/2020-12/vocab/core": true, "https://json-schema.org/draft/2020-12/vocab/format-assertion": false}}}]') AS v
+ ORDER BY v.path;
+SELECT count(*) FROM dataplat.json_schema_validate(to_jsonb(E'4\u09EA\U00011066'::text), '{"pattern": "^\\p{Nd}{3}$", "not": {"pattern": "\\P{digit}"}}');
+SELECT n AS number, (SELECT count(*) FROM dataplat.json_schema_validate(n, '{"$schema": "http://json-schema.org/draft-04/schema#", "type": "integer"}')) AS draft4,
+       (SELECT count(*) FROM dataplat.json_schema_validate(n, '{"type": "integer"}')) AS draft7
+  FROM unnest('{1,1.0,1e2,-0.0,123456789012345678901234567890.0}'::text[]) AS n;

@@ -550,6 +550,7 @@ identify(DpJsBuild *build, DpJsSchema *s)
 	DpJsDraft	draft = dp_js_draft_of(s->source, s->resource->draft);
 	const char *id = dp_js_get_string(s->source, DP_JS_ID(draft));
 	const char *anchor;
+	DpJsResource *outer;
 	char	   *uri;
 
 	if (draft <= DP_JS_DRAFT7 && dp_js_get_string(s->source, "$ref") != NULL &&
@@ -572,10 +573,16 @@ identify(DpJsBuild *build, DpJsSchema *s)
 			uri = dp_js_uri_resolve(&program->arena, s->resource->uri, id);
 			if (uri == NULL)
 				return dp_out_of_memory(build->err);
+			outer = s->resource;
 			s->resource = add_resource(build, uri, s->source, draft);
 			if (s->resource == NULL)
 				return false;
 			s->resource->schema = s;
+			if (dp_js_get(s->source, "$schema") == NULL)
+			{
+				s->resource->no_validation = outer->no_validation;
+				s->resource->format_counts = outer->format_counts;
+			}
 		}
 		if (draft <= DP_JS_DRAFT7 && strchr(id, '#') && strchr(id, '#')[1] != '\0' &&
 			!add_anchor(build, s, strchr(id, '#') + 1, false))
@@ -641,6 +648,8 @@ dp_js_compile(DpJsBuild *build, DpJsValue *value, DpJsResource *resource)
 		if (done && !s->resource->no_validation)
 			done = take_any(build, s, draft) && take_numbers(build, s, draft) &&
 				take_sizes(build, s, draft);
+		if (s->resource->format_counts)
+			s->format = dp_js_get_string(s->source, "format");
 		if (!done)
 			return NULL;
 	}
@@ -648,24 +657,33 @@ dp_js_compile(DpJsBuild *build, DpJsValue *value, DpJsResource *resource)
 	return s;
 }
 
-/* Does a metaschema leave the validation keywords out? */
+/* Does a list of vocabularies have the one whose URI ends so? */
 static bool
-leaves_validation_out(const DpJsResource *meta)
+has_vocabulary(const DpJsValue *list, const char *name)
 {
-	DpJsValue  *vocabulary = dp_js_get(meta->root, "$vocabulary");
-	static const char name[] = "/vocab/validation";
+	size_t		len = strlen(name);
 
-	if (vocabulary == NULL || vocabulary->kind != DP_JS_OBJECT)
-		return false;
-	for (uint32 i = 0; i < vocabulary->len; i++)
+	for (uint32 i = 0; i < list->len; i++)
 	{
-		const DpJsMember *member = &vocabulary->u.members[i];
+		const DpJsMember *member = &list->u.members[i];
 
-		if (member->keylen >= sizeof(name) - 1 &&
-			strcmp(member->key + member->keylen - (sizeof(name) - 1), name) == 0)
-			return false;
+		if (member->keylen >= len &&
+			memcmp(member->key + member->keylen - len, name, len) == 0)
+			return true;
 	}
-	return true;
+	return false;
+}
+
+/* What the vocabularies of its metaschema make of a document. */
+static void
+take_vocabularies(DpJsResource *resource, const DpJsResource *meta)
+{
+	const DpJsValue *list = dp_js_get(meta->root, "$vocabulary");
+
+	if (list == NULL || list->kind != DP_JS_OBJECT)
+		return;
+	resource->no_validation = !has_vocabulary(list, "/vocab/validation");
+	resource->format_counts = has_vocabulary(list, "/vocab/format-assertion");
 }
 
 /* The metaschema of one's own that a document names, if it came along. */
@@ -700,7 +718,8 @@ dp_js_add_document(DpJsBuild *build, DpJsValue *root, const char *uri)
 							dp_js_draft_of(root, meta != NULL ? meta->draft : build->program->draft));
 	if (resource == NULL)
 		return NULL;
-	resource->no_validation = meta != NULL && leaves_validation_out(meta);
+	if (meta != NULL)
+		take_vocabularies(resource, meta);
 	if (dp_js_compile(build, root, resource) == NULL)
 		return NULL;
 

@@ -11,10 +11,9 @@
 #include "postgres.h"
 
 #include "jsonschema/check.h"
+#include "jsonschema/hostname.h"
 #include "jsonschema/pattern.h"
 
-#define MAX_HOSTNAME 253
-#define MAX_LABEL 63
 #define IPV6_GROUPS 8
 
 typedef struct Cursor
@@ -242,30 +241,10 @@ is_ipv6(Cursor *c)
 static bool
 is_hostname(Cursor *c, bool international)
 {
-	size_t		label = 0;
+	bool		good = dp_js_is_hostname(c->p, c->end - c->p, international);
 
-	if (c->p == c->end || c->end - c->p > MAX_HOSTNAME)
-		return false;
-	for (; c->p < c->end; c->p++)
-	{
-		if (*c->p == '.')
-		{
-			if (label == 0 || c->p[-1] == '-' || c->p + 1 == c->end)
-				return false;
-			label = 0;
-			continue;
-		}
-		if (!is_alpha(*c->p) && !is_digit(*c->p) && !(*c->p == '-' && label > 0) &&
-			!(international && (*c->p & 0x80)))
-			return false;
-
-		/* Hyphens in the third and fourth place are for encoded names. */
-		if (label == 3 && *c->p == '-' && c->p[-1] == '-' && (c->p[-3] | 0x20) != 'x')
-			return false;
-		if (++label > MAX_LABEL)
-			return false;
-	}
-	return c->p[-1] != '-';
+	c->p = c->end;
+	return good;
 }
 
 static bool
@@ -294,7 +273,7 @@ is_email(Cursor *c, bool international)
 		for (const char *p = c->p; p < at; p++)
 		{
 			if (*p == '.' ? p == c->p || p + 1 == at || p[-1] == '.' :
-				!is_alpha(*p) && !is_digit(*p) && strchr(marks, *p) == NULL &&
+				!is_alpha(*p) && !is_digit(*p) && (*p == '\0' || strchr(marks, *p) == NULL) &&
 				!(international && (*p & 0x80)))
 				return false;
 		}

@@ -51,6 +51,10 @@ extern void dp_js_inst_print(const DpJsInst *v, DpBuf *out);
 
 extern DpJsNumber dp_js_number(const DpJsInst *v);
 extern bool dp_js_number_is_integer(const DpJsNumber *a);
+
+/* Digits behind the point, as spelled: 1.0 has one. */
+extern int	dp_js_number_scale(const DpJsInst *v);
+
 extern int	dp_js_number_compare(const DpJsNumber *a, const DpJsNumber *b);
 
 /* 1 or 0; -1 when interrupted or out of memory.  Zero divides nothing but zero. */

@@ -78,6 +78,18 @@ dp_js_number_is_integer(const DpJsNumber *a)
 	return a->n - 1 <= a->weight;
 }
 
+int
+dp_js_number_scale(const DpJsInst *v)
+{
+	uint16		header = *(const uint16 *) (v->ptr + VARHDRSZ);
+
+	if ((header & NUMERIC_SIGN_MASK) == NUMERIC_SPECIAL)
+		return 0;
+	if (header & NUMERIC_SHORT)
+		return (header & NUMERIC_SHORT_DSCALE_MASK) >> NUMERIC_SHORT_DSCALE_SHIFT;
+	return header & NUMERIC_DSCALE_MASK;
+}
+
 static int
 compare_magnitude(const DpJsNumber *a, const DpJsNumber *b)
 {

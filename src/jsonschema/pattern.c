@@ -138,6 +138,16 @@ static const Range blanks[] = {
 };
 static const Range line_ends[] = {{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}};
 
+/* Where the ten digits of other scripts begin, as of Unicode 14: no collation is asked. */
+static const uint32 other_digits[] = {
+	0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6,
+	0xE50, 0xED0, 0xF20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50,
+	0x1BB0, 0x1C40, 0x1C50, 0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10,
+	0x104A0, 0x10D30, 0x11066, 0x110F0, 0x11136, 0x111D0, 0x112F0, 0x11450, 0x114D0, 0x11650,
+	0x116C0, 0x11730, 0x118E0, 0x11950, 0x11C50, 0x11D50, 0x11DA0, 0x16A60, 0x16AC0, 0x16B50,
+	0x1D7CE, 0x1D7D8, 0x1D7E2, 0x1D7EC, 0x1D7F6, 0x1E140, 0x1E2F0, 0x1E950, 0x1FBF0
+};
+
 /* These ranges, or all that is between them. */
 static bool
 add_ranges(Pattern *t, Set *set, const Range *ranges, int n, bool negated)
@@ -152,6 +162,17 @@ add_ranges(Pattern *t, Set *set, const Range *ranges, int n, bool negated)
 		next = ranges[i].to + 1;
 	}
 	return !negated || add_range(t, set, next, MAX_CODE);
+}
+
+static bool
+add_all_digits(Pattern *t, Set *set)
+{
+	for (int i = 0; i < lengthof(other_digits); i++)
+	{
+		if (!add_range(t, set, other_digits[i], other_digits[i] + 9))
+			return false;
+	}
+	return add_range(t, set, '0', '9');
 }
 
 static void
@@ -243,15 +264,14 @@ take_unicode(Pattern *t, uint32 *code)
 typedef struct Property
 {
 	const char *name;
-	const char *server;
+	const char *server;			/* NULL: digits, which we know ourselves */
 } Property;
 
 static const Property properties[] = {
 	{"L", "[:alpha:]"}, {"Letter", "[:alpha:]"}, {"Alphabetic", "[:alpha:]"}, {"Alpha", "[:alpha:]"},
 	{"Lu", "[:upper:]"}, {"Uppercase_Letter", "[:upper:]"}, {"Uppercase", "[:upper:]"},
 	{"Ll", "[:lower:]"}, {"Lowercase_Letter", "[:lower:]"}, {"Lowercase", "[:lower:]"},
-	{"N", "[:digit:]"}, {"Nd", "[:digit:]"}, {"Number", "[:digit:]"},
-	{"Decimal_Number", "[:digit:]"}, {"digit", "[:digit:]"}, {"Digit", "[:digit:]"},
+	{"N", NULL}, {"Nd", NULL}, {"Number", NULL}, {"Decimal_Number", NULL}, {"digit", NULL}, {"Digit", NULL},
 	{"P", "[:punct:]"}, {"Punctuation", "[:punct:]"}, {"punct", "[:punct:]"},
 	{"Z", "[:space:]"}, {"Zs", "[:space:]"}, {"Separator", "[:space:]"},
 	{"White_Space", "[:space:]"}, {"space", "[:space:]"},
@@ -279,7 +299,7 @@ take_property(Pattern *t, const char **class)
 			memcmp(properties[i].name, name, close - name) == 0)
 		{
 			*class = properties[i].server;
-			t->unicode = true;
+			t->unicode |= *class != NULL;
 			return true;
 		}
 	}
@@ -320,11 +340,13 @@ take_escape(Pattern *t, Set *set, bool *is_set, bool *negated_class, uint32 *cod
 		case 'P':
 			if (!take_property(t, &class))
 				return false;
+			*is_set = true;
+			*negated_class = c == 'P';
+			if (class == NULL)
+				return add_all_digits(t, set);
 			if (set->nclasses == lengthof(set->classes))
 				return bad(t, "a class has too many members");
 			set->classes[set->nclasses++] = class;
-			*is_set = true;
-			*negated_class = c == 'P';
 			return true;
 		case 'x':
 			return take_hex(t, 2, code) || bad(t, "\\x needs two hexadecimal digits");

@@ -57,6 +57,7 @@ struct DpJsResource
 	DpJsDraft	draft;
 	bool		recursive;		/* $recursiveAnchor */
 	bool		no_validation;	/* its metaschema leaves the validation keywords out */
+	bool		format_counts;	/* its metaschema says so */
 	DpJsAnchor *anchors;
 	DpJsResource *alias;		/* the resource that this is another name of */
 	DpJsResource *next;

@@ -155,8 +155,9 @@ type_list(uint16 types, char *out, size_t size)
 }
 
 static bool
-type_matches(uint16 types, const DpJsInst *v)
+type_matches(const DpJsSchema *s, const DpJsInst *v)
 {
+	uint16		types = s->types;
 	DpJsNumber	number;
 
 	switch (v->kind)
@@ -170,6 +171,10 @@ type_matches(uint16 types, const DpJsInst *v)
 			if (types & DP_JS_TYPE_NUMBER)
 				return true;
 			if ((types & DP_JS_TYPE_INTEGER) == 0)
+				return false;
+
+			/* In draft 4 the spelling decides: an integer has no fraction part. */
+			if (s->resource->draft == DP_JS_DRAFT4 && dp_js_number_scale(v) > 0)
 				return false;
 			number = dp_js_number(v);
 			return dp_js_number_is_integer(&number);
@@ -204,7 +209,7 @@ check_any(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v)
 	int			result = 1;
 	bool		found = s->enumeration == NULL;
 
-	if (s->types != 0 && !type_matches(s->types, v))
+	if (s->types != 0 && !type_matches(s, v))
 		ALSO(dp_js_check_failed(c, "type", "must be %s", type_list(s->types, list, sizeof(list))));
 	if (!dp_js_check_go_on(c, s->nenum / VALUES_A_STEP))
 		return -1;
@@ -274,7 +279,8 @@ check_string(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v)
 			ALSO(dp_js_check_failed(c, "pattern", "must match the pattern %s",
 									dp_js_check_show_string(c, s->pattern->pattern, s->pattern->len)));
 	}
-	if (s->format != NULL && c->formats && !dp_js_format_holds(s->format, v->ptr, v->len))
+	if (s->format != NULL && (c->formats || s->resource->format_counts) &&
+		!dp_js_format_holds(s->format, v->ptr, v->len))
 		ALSO(dp_js_check_failed(c, "format", "must be in the format %.60s", s->format));
 	return result;
 }

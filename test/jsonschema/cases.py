@@ -19,28 +19,35 @@ def cell(text):
     return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
-def remotes(suite, draft):
-    """The documents that cases may refer to, as the argument refs."""
-    found = []
+def remotes(suite):
+    """The documents that cases may refer to, by their draft ("" for all of them)."""
+    found = {}
     for path in sorted((suite / "remotes").rglob("*.json")):
         name = path.relative_to(suite / "remotes").as_posix()
         top = name.split("/")[0]
-        if top.startswith("draft") and top != draft:
-            continue
-        found.append({"name": HOST + name, "schema": json.loads(path.read_text())})
+        found.setdefault(top if top.startswith("draft") else "", []).append(
+            {"name": HOST + name, "schema": json.loads(path.read_text())})
     return found
+
+
+def references(known, draft, text):
+    """The argument refs: documents of this draft, and of others those that it names."""
+    if HOST[:-1] not in text:
+        return []
+    return [ref for top, refs in known.items() for ref in refs
+            if top in ("", draft) or json.dumps(ref["name"]) in text]
 
 
 def main():
     suite = pathlib.Path(sys.argv[1])
+    known = remotes(suite)
     for draft, uri in SCHEMA.items():
-        known = remotes(suite, draft)
         for path in sorted((suite / "tests" / draft).rglob("*.json")):
             optional = "optional" in path.parts
             for group in json.loads(path.read_text()):
                 schema = group["schema"]
                 text = json.dumps(schema)
-                refs = known if HOST[:-1] in text else []
+                refs = references(known, draft, text)
                 if isinstance(schema, dict) and "$schema" not in schema:
                     schema = {"$schema": uri, **schema}
                 for test in group["tests"]:
