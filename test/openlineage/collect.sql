@@ -18,6 +18,7 @@ CREATE OR REPLACE FUNCTION dataplat_internal.hand_over(how text, told jsonb)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET dataplat.observe_lineage = off
 AS $$
 DECLARE
     test text := coalesce('.' || substring(current_setting('application_name') FROM '^(?:pg_regress|isolation)/([a-z0-9_]+)'), '');
