@@ -46,18 +46,20 @@ sub dataplat_node
 }
 
 # With DATAPLAT_TEST_EVENTS, a server makes all OpenLineage events that it can
-# make before it ends in whatever way (test/openlineage/collect.sql).
+# make before it ends in whatever way, and before a statement of a test drops a
+# database or the extension (test/openlineage/collect.sql).
 sub hand_over_events
 {
-	my ($node) = @_;
-	my ($dbs, $out, $err) = ('', '', '');
+	my ($node, @dbs) = @_;
+	my ($all, $out, $err) = ('', '', '');
 
 	return unless defined $node->{_pid};
 	eval {
 		$node->psql('postgres', 'SELECT datname FROM pg_database WHERE datallowconn AND NOT pg_is_in_recovery()',
-			stdout => \$dbs, stderr => \$err, timeout => 60);
-		foreach my $db (split /\n/, $dbs)
+			stdout => \$all, stderr => \$err, timeout => 60);
+		foreach my $db (split /\n/, $all)
 		{
+			next if @dbs && !grep { $_ eq $db } @dbs;
 			$node->psql(
 				$db, "SET lock_timeout = '20s';
 				SELECT 'SELECT dataplat_internal.hand_over_events()' FROM pg_extension WHERE extname = 'dataplat' \\gexec",
@@ -72,10 +74,19 @@ sub hand_over_events
 if ($ENV{DATAPLAT_TEST_EVENTS})
 {
 	my $stop = \&PostgreSQL::Test::Cluster::stop;
+	my $psql = \&PostgreSQL::Test::Cluster::psql;
 	no warnings 'redefine';
 	*PostgreSQL::Test::Cluster::stop = sub {
 		hand_over_events($_[0]);
 		return $stop->(@_);
+	};
+	*PostgreSQL::Test::Cluster::psql = sub {
+		my ($node, $db, $sql) = @_;
+		my @gone = ($sql // '') =~ /\bDROP DATABASE (\w+)/g;
+
+		push @gone, $db if ($sql // '') =~ /\bDROP EXTENSION dataplat\b/;
+		hand_over_events($node, @gone) if @gone;
+		return $psql->(@_);
 	};
 }
 
