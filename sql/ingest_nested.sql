@@ -2,7 +2,7 @@
 \set VERBOSITY terse
 SET client_min_messages = warning;
 SET datestyle = ISO;
-SELECT dataplat.start_dev_broker('{"ne": 1, "nf": 1, "np": 1, "nd": 1}') AS bootstrap \gset
+SELECT dataplat.start_dev_broker('{"ne": 1, "nf": 1, "np": 1, "nd": 1, "nj": 1}') AS bootstrap \gset
 CREATE SERVER ne_shop FOREIGN DATA WRAPPER dataplat_kafka OPTIONS ("bootstrap.servers" :'bootstrap');
 CREATE SCHEMA ne;
 
@@ -175,6 +175,49 @@ SELECT p.message_offset FROM ne.schema AS s, (VALUES (1, '{"before": null, "afte
 SELECT dataplat.wait_for_source('nd');
 SELECT op, before_id, before_email, after_id, after_email, source_lsn, source_snapshot, value ->> 'op' AS same FROM ne.d ORDER BY _offset;
 
+-- ---------------------------------------------------------------- JSON
+SELECT dataplat.set_compatibility('NONE', 'nj-value') IS NOT NULL AS set;
+INSERT INTO ne.schema (v, text) VALUES (31, '{"type": "object", "title": "Order", "required": ["id", "customer"], "properties": {
+    "id": {"type": "integer"},
+    "customer": {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}, "since": {"type": "string", "format": "date"}, "address": {"$ref": "#/$defs/address"}, "a.b\\c": {"type": "integer"}}},
+    "ship_to": {"anyOf": [{"type": "null"}, {"$ref": "#/$defs/address"}]},
+    "either": {"oneOf": [{"$ref": "#/$defs/address"}, {"$ref": "#/$defs/node"}]},
+    "tree": {"$ref": "#/$defs/node"}, "tags": {"type": "array"}, "map": {"type": "object", "additionalProperties": {"type": "integer"}}, "x.y": {"type": "string"}},
+  "$defs": {"address": {"type": ["object", "null"], "allOf": [{"properties": {"zip": {"type": ["integer", "null"]}}}], "properties": {"city": {"type": "string"}}},
+            "node": {"type": "object", "required": ["label"], "properties": {"label": {"type": "string"}, "next": {"$ref": "#/$defs/node"}}}}}');
+UPDATE ne.schema SET id = dataplat.register_schema('nj-value', text, 'JSON') WHERE v = 31;
+SELECT dataplat.create_source('nj', 'ne_shop', 'nj', target => 'ne.j', format => 'json', value_subject => 'nj-value', layout => 'both', schema_evolution => 'widen', include => '{rescued}', options => '{"nested": "columns"}');
+SELECT c ->> 'name' AS name, c ->> 'field' AS field, c ->> 'type' AS type, c -> 'path' AS path
+  FROM dataplat.source AS s, jsonb_array_elements(s.columns) WITH ORDINALITY AS e (c, nth) WHERE s.name = 'nj' ORDER BY nth;
+-- Without a schema single fields may be taken, too.
+SELECT dataplat.create_source('nj_own', 'ne_shop', 'nj', target => 'ne.j_own', layout => 'columns',
+    columns => 'id int, city text PATH ''customer.address.city'', again varchar PATH ''customer.address.city'', address jsonb PATH ''customer.address'', customer text, odd numeric PATH ''customer.a\.b\\c'', label text PATH ''tree.label'', deep text PATH ''tree.next.next.label''');
+SELECT count(*) FROM (VALUES
+    (1, '{"id": 1, "customer": {"name": "Ada", "since": "2026-01-31", "address": {"city": "Wien", "zip": 1010}, "a.b\\c": 5}, "ship_to": {"zip": 4020}, "either": {"label": 5}, "tree": {"label": "x", "next": {"label": "y", "next": {"label": "z"}}}, "tags": [1], "map": {"a": 1}, "x.y": "dot"}'),
+    (2, '{"customer": {"address": null, "name": "Bob"}, "id": 2, "ship_to": null}'),
+    (3, '{"id": 3, "customer": {"address": {"city": "a", "zip": 1}, "name": "C", "address": {"zip": 2, "street": "s"}, "phone": "1"}, "ship_to": {}, "more": {"x": 1}}'),
+    (4, '{"id": 4, "city": "no", "customer": {"name": "D", "city": "no", "address": {"address": {"city": "no"}, "city": "d\u00e9"}}, "address": {"city": "no"}}'),
+    (5, '{"id": 5, "customer": {"name": "E", "address": "none"}}'),
+    (6, '{"id": 6, "customer": {"name": "F", "address": {"city": "f", "zip": 7}, "since": "2026-01-31"}, "ship_to": {"city": "ü", "zip": null}}')) AS m (n, message),
+    dataplat.produce('ne_shop', 'nj', m.message) AS p;
+SELECT dataplat.wait_for_source('nj'), dataplat.wait_for_source('nj_own');
+\x
+SELECT _offset, id, customer_name AS name, customer_since AS since, customer_address_city AS city, customer_address_zip AS zip, "customer_a.b\c" AS odd, ship_to_city AS to_city, ship_to_zip AS to_zip, either, tree_label AS label, tree_next AS next,
+       tags, map, "x.y" AS dot, _rescued FROM ne.j ORDER BY 1;
+SELECT _offset, id, city, again, address, customer, odd, label, deep FROM ne.j_own ORDER BY 1;
+\x
+SELECT d.source, d.message_offset, d.sqlstate, d.message, d.detail FROM dataplat.dead_letter AS d WHERE d.source LIKE 'nj%' ORDER BY 1, 2;
+-- Each column is what the document has there.
+SELECT _offset, bool_and(CASE coalesce(jsonb_typeof(v.want), 'null') WHEN 'null' THEN v.have IS NULL ELSE v.have = v.want END) AS same
+  FROM ne.j, LATERAL (VALUES (to_jsonb(customer_name), value #> '{customer,name}'), (to_jsonb(customer_address_city), value #> '{customer,address,city}'), (to_jsonb(customer_address_zip), value #> '{customer,address,zip}'),
+       (to_jsonb(ship_to_zip), value #> '{ship_to,zip}'), (tree_next, value #> '{tree,next}')) AS v (have, want) GROUP BY 1 ORDER BY 1;
+INSERT INTO ne.schema (v, text) SELECT 32, replace(text, '"city": {"type": "string"}', '"city": {"type": "string"}, "geo": {"type": "object", "properties": {"lat": {"type": "number"}}}') FROM ne.schema WHERE v = 31;
+UPDATE ne.schema SET id = dataplat.register_schema('nj-value', text, 'JSON') WHERE v = 32;
+SELECT dataplat.alter_source('nj', include => '{rescued}');
+SELECT count(*) FROM dataplat.produce('ne_shop', 'nj', '{"id": 7, "customer": {"name": "G", "address": {"geo": {"lat": 48.2, "lon": 16}}}}');
+SELECT dataplat.wait_for_source('nj');
+SELECT customer_address_geo_lat AS lat, _rescued FROM ne.j WHERE id = 7;
+
 -- ---------------------------------------------------------------- limits
 SELECT dataplat.register_schema('nf-value', (SELECT jsonb_build_object('type', 'record', 'name', 'L0', 'fields', jsonb_build_array(
     jsonb_build_object('name', 'a', 'type', l.t), jsonb_build_object('name', 'b', 'type', 'L1'), jsonb_build_object('name', 'c', 'type', 'L1'))) FROM (
@@ -191,12 +234,12 @@ SELECT dataplat.create_source('nf', 'ne_shop', 'nf', target => 'ne.nf', format =
 \set VERBOSITY terse
 SELECT dataplat.create_source('nf', 'ne_shop', 'nf', target => 'ne.nf', format => 'avro', layout => 'columns', options => '{"nested": "jsonb"}');
 
-SELECT count(*) FROM (SELECT dataplat.drop_source(name, drop_target => true) FROM dataplat.source WHERE name ~ '^n[efpd]' OFFSET 0) AS d;
-DELETE FROM dataplat.schema_change WHERE source ~ '^n[efpd]';
-DELETE FROM dataplat.dead_letter WHERE source ~ '^n[efpd]';
-DELETE FROM dataplat.batch WHERE source ~ '^n[efpd]';
-DELETE FROM dataplat.source_event WHERE source ~ '^n[efpd]';
-SELECT s, array_length(dataplat.delete_subject(s, false), 1), array_length(dataplat.delete_subject(s, true), 1) FROM unnest('{ne-value,nf-value,np-value,nd-value}'::text[]) AS s;
+SELECT count(*) FROM (SELECT dataplat.drop_source(name, drop_target => true) FROM dataplat.source WHERE name ~ '^n[efpdj]' OFFSET 0) AS d;
+DELETE FROM dataplat.schema_change WHERE source ~ '^n[efpdj]';
+DELETE FROM dataplat.dead_letter WHERE source ~ '^n[efpdj]';
+DELETE FROM dataplat.batch WHERE source ~ '^n[efpdj]';
+DELETE FROM dataplat.source_event WHERE source ~ '^n[efpdj]';
+SELECT s, array_length(dataplat.delete_subject(s, false), 1), array_length(dataplat.delete_subject(s, true), 1) FROM unnest('{ne-value,nf-value,np-value,nd-value,nj-value}'::text[]) AS s;
 DROP SCHEMA ne CASCADE;
 DROP SERVER ne_shop;
 SELECT dataplat.stop_dev_broker();

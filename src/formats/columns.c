@@ -7,6 +7,10 @@
  * for each place in a sequence of keys what column it belongs to: while
  * messages look alike, finding the column of a member is one comparison.
  *
+ * A column whose field is a path lies in a scope: an object inside of the
+ * message's own, scope 0.  Behind the columns stands an entry for each scope,
+ * found as a column of that member is; it reads the object's members.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -17,6 +21,7 @@
 #include "formats/csv.h"
 #include "formats/csv_record.h"
 #include "formats/nodes.h"
+#include "formats/path.h"
 #include "formats/scan.h"
 #include "formats/usual.h"
 #include "formats/values.h"
@@ -32,8 +37,14 @@ struct DpColumnProgram
 {
 	DpJsonDecoder *d;
 	DpArena		arena;
-	DpColumn   *columns;
+	DpColumn   *columns;		/* and behind them the scopes, from 1 */
 	int			ncolumns;
+	int			nscopes;		/* besides 0 */
+	int			nentries;		/* that there is room for */
+	int		   *scope_of;		/* each column or scope: what it lies in */
+	uint32	   *scope_shape;	/* where keys of each scope begin in the tree; 0: not known */
+	uint64	   *scope_seen;		/* number of the message that has had it */
+	uint64		message;
 	bool		any_not_null;
 	DpColumnValue *nulls;		/* what all columns are before a message */
 	int		   *by_field;		/* hash of field names, open addressing */
@@ -45,9 +56,9 @@ struct DpColumnProgram
 };
 
 static uint32
-hash_field(const char *s, uint32 len)
+hash_field(int scope, const char *s, uint32 len)
 {
-	uint32		h = 2166136261u;
+	uint32		h = 2166136261u ^ (uint32) scope * 40503u;
 
 	for (uint32 i = 0; i < len; i++)
 		h = (h ^ (unsigned char) s[i]) * 16777619u;
@@ -56,15 +67,15 @@ hash_field(const char *s, uint32 len)
 
 /* The bucket where a field is, or where it would go. */
 static int *
-field_bucket(const DpColumnProgram *p, const char *field, uint32 len)
+field_bucket(const DpColumnProgram *p, int scope, const char *field, uint32 len)
 {
-	uint32		b = hash_field(field, len) & (p->nbuckets - 1);
+	uint32		b = hash_field(scope, field, len) & (p->nbuckets - 1);
 
 	while (p->by_field[b] != NO_COLUMN)
 	{
 		const DpColumn *col = &p->columns[p->by_field[b]];
 
-		if (col->fieldlen == len && memcmp(col->label, field, len) == 0)
+		if (p->scope_of[p->by_field[b]] == scope && col->fieldlen == len && memcmp(col->label, field, len) == 0)
 			break;
 		b = (b + 1) & (p->nbuckets - 1);
 	}
@@ -98,6 +109,54 @@ usual_spelling(Oid type, int32 typmod)
 	}
 }
 
+/* The scope of a member of another, made when it is new; -1: no memory. */
+static int
+find_scope(DpColumnProgram *p, int parent, const char *name)
+{
+	DpColumn   *entry;
+	int			i = p->ncolumns;
+
+	for (; i < p->ncolumns + p->nscopes; i++)
+	{
+		if (p->scope_of[i] == parent && strcmp(p->columns[i].label, name) == 0)
+			return i - p->ncolumns + 1;
+	}
+	entry = &p->columns[i];
+	entry->label = strdup(name);
+	if (entry->label == NULL)
+		return -1;
+	entry->fieldlen = strlen(name);
+	entry->has_field = true;
+	entry->csv_index = -1;
+	entry->usual = DP_USUAL_NONE;
+	entry->next_same = NO_COLUMN;
+	entry->next_index = NO_COLUMN;
+	p->scope_of[i] = parent;
+	return ++p->nscopes;
+}
+
+/* Put a column where its path says. */
+static bool
+compile_path(DpColumnProgram *p, int i)
+{
+	DpColumn   *col = &p->columns[i];
+	char	   *path = col->label;
+	char	   *name = dp_path_next(&path);
+	int			levels = 0;
+
+	while (path != NULL && levels++ < DP_PATH_MAX_LEVELS)
+	{
+		p->scope_of[i] = find_scope(p, p->scope_of[i], name);
+		if (p->scope_of[i] < 0)
+			return false;
+		name = dp_path_next(&path);
+	}
+	col->has_field = path == NULL;	/* what lies too deep is never found */
+	memmove(col->label, name, strlen(name) + 1);
+	col->fieldlen = strlen(col->label);
+	return true;
+}
+
 static bool
 compile_column(DpColumnProgram *p, int i, const DpColumnSpec *spec)
 {
@@ -124,7 +183,7 @@ compile_column(DpColumnProgram *p, int i, const DpColumnSpec *spec)
 	col->next_same = NO_COLUMN;
 	col->next_index = NO_COLUMN;
 	p->nindexes = Max(p->nindexes, col->csv_index + 1);
-	return true;
+	return !spec->is_path || spec->field == NULL || compile_path(p, i);
 }
 
 /* Hang column i into both directories, in front of its namesakes. */
@@ -135,7 +194,7 @@ register_column(DpColumnProgram *p, int i)
 
 	if (col->has_field)
 	{
-		int		   *bucket = field_bucket(p, col->label, col->fieldlen);
+		int		   *bucket = field_bucket(p, p->scope_of[i], col->label, col->fieldlen);
 
 		col->next_same = *bucket;
 		*bucket = i;
@@ -147,6 +206,23 @@ register_column(DpColumnProgram *p, int i)
 	}
 }
 
+/* Columns, and as many scopes as their paths can have. */
+static int
+count_entries(const DpColumnSpec *specs, int n)
+{
+	int			entries = n;
+
+	for (int i = 0; i < n; i++)
+	{
+		int			levels = 0;
+
+		for (const char *c = specs[i].is_path ? specs[i].field : NULL; c != NULL && *c != '\0'; c++)
+			levels += *c == '.';
+		entries += Min(levels, DP_PATH_MAX_LEVELS);
+	}
+	return Max(entries, 1);
+}
+
 DpColumnProgram *
 dp_columns_compile(const DpColumnSpec *specs, int n, const DpJsonLimits *limits)
 {
@@ -155,20 +231,25 @@ dp_columns_compile(const DpColumnSpec *specs, int n, const DpJsonLimits *limits)
 	if (p == NULL)
 		return NULL;
 	p->d = dp_json_decoder_create(limits);
-	p->columns = calloc(Max(n, 1), sizeof(DpColumn));
+	p->ncolumns = n;
+	p->nentries = count_entries(specs, n);
+	p->columns = calloc(p->nentries, sizeof(DpColumn));
+	p->scope_of = calloc(p->nentries, sizeof(int));
+	p->scope_shape = calloc(p->nentries + 1, sizeof(uint32));
+	p->scope_seen = calloc(p->nentries + 1, sizeof(uint64));
 	p->nulls = calloc(Max(n, 1), sizeof(DpColumnValue));
-	if (p->d == NULL || p->columns == NULL || p->nulls == NULL)
+	if (p->d == NULL || p->columns == NULL || p->scope_of == NULL || p->scope_shape == NULL ||
+		p->scope_seen == NULL || p->nulls == NULL)
 		goto fail;
 	for (int i = 0; i < n; i++)
 		p->nulls[i].isnull = true;
-	p->d->base_depth = 1;
-	for (p->ncolumns = 0; p->ncolumns < n; p->ncolumns++)
+	for (int i = 0; i < n; i++)
 	{
-		if (!compile_column(p, p->ncolumns, &specs[p->ncolumns]))
+		if (!compile_column(p, i, &specs[i]))
 			goto fail;
 	}
 	p->nbuckets = FIRST_BUCKETS;
-	while (p->nbuckets < 2 * (uint32) n)
+	while (p->nbuckets < 2 * (uint32) p->nentries)
 		p->nbuckets *= 2;
 	p->by_field = malloc(p->nbuckets * sizeof(int));
 	p->by_index = malloc(Max(p->nindexes, 1) * sizeof(int));
@@ -178,7 +259,8 @@ dp_columns_compile(const DpColumnSpec *specs, int n, const DpJsonLimits *limits)
 		p->by_field[b] = NO_COLUMN;
 	for (int k = 0; k < p->nindexes; k++)
 		p->by_index[k] = NO_COLUMN;
-	for (int i = n - 1; i >= 0; i--)
+	/* A scope comes behind its columns: their copies are made before its text changes. */
+	for (int i = n + p->nscopes - 1; i >= 0; i--)
 		register_column(p, i);
 	return p;
 
@@ -192,9 +274,12 @@ dp_columns_free(DpColumnProgram *p)
 {
 	if (p == NULL)
 		return;
-	for (int i = 0; i < p->ncolumns; i++)
+	for (int i = 0; p->columns != NULL && i < p->nentries; i++)
 		free(p->columns[i].label);
 	free(p->columns);
+	free(p->scope_of);
+	free(p->scope_shape);
+	free(p->scope_seen);
 	free(p->nulls);
 	free(p->by_field);
 	free(p->by_index);
@@ -205,17 +290,20 @@ dp_columns_free(DpColumnProgram *p)
 
 /* The first column of a member, by the place of its key or by its name. */
 static inline int
-column_of_key(DpColumnProgram *p, uint32 shape, const char *key, uint32 keylen)
+column_of_key(DpColumnProgram *p, int scope, uint32 shape, const char *key, uint32 keylen)
 {
 	/* The tree was emptied or has grown. */
 	if (unlikely(p->shapes_len > p->d->shapes.len))
+	{
 		p->shapes_len = 0;
+		memset(p->scope_shape, 0, (p->nscopes + 1) * sizeof(uint32));
+	}
 	while (p->shapes_len < p->d->shapes.len)
 		p->column_of[p->shapes_len++] = NOT_LOOKED_UP;
 	if (shape == DP_SHAPE_NONE)
-		return *field_bucket(p, key, keylen);
+		return *field_bucket(p, scope, key, keylen);
 	if (unlikely(p->column_of[shape] == NOT_LOOKED_UP))
-		p->column_of[shape] = *field_bucket(p, key, keylen);
+		p->column_of[shape] = *field_bucket(p, scope, key, keylen);
 	return p->column_of[shape];
 }
 
@@ -241,6 +329,8 @@ fill_from_copy(DpColumnProgram *p, const DpColumn *col, const char *start,
 	return false;
 }
 
+static char *read_scope(DpColumnProgram *p, int scope, char *at, DpColumnValue *out, DpError *err);
+
 /* Read the value at p into all columns of the chain that starts at "first". */
 static char *
 fill_columns(DpColumnProgram *p, int first, bool by_index, char *at,
@@ -258,6 +348,8 @@ fill_columns(DpColumnProgram *p, int first, bool by_index, char *at,
 		const DpColumn *col = &p->columns[first];
 		int			next = by_index ? col->next_index : col->next_same;
 
+		if (unlikely(first >= p->ncolumns))
+			return read_scope(p, first - p->ncolumns + 1, at, out, err);
 		if (next == NO_COLUMN)
 			return dp_value_from_json(&ctx, col, &at, &out[first], err) ? at : NULL;
 		if (end == NULL)
@@ -270,7 +362,7 @@ fill_columns(DpColumnProgram *p, int first, bool by_index, char *at,
 
 /* Any member; its key's text begins at "key".  Returns its end, or NULL. */
 static char *
-read_member(DpColumnProgram *p, uint32 *shape, char *key, DpColumnValue *out,
+read_member(DpColumnProgram *p, int scope, uint32 *shape, char *key, DpColumnValue *out,
 			DpError *err)
 {
 	DpJsonDecoder *d = p->d;
@@ -280,7 +372,7 @@ read_member(DpColumnProgram *p, uint32 *shape, char *key, DpColumnValue *out,
 
 	if (at == NULL)
 		return NULL;
-	col = column_of_key(p, *shape, key, keylen);
+	col = column_of_key(p, scope, *shape, key, keylen);
 	at = dp_scan_blanks(at);
 	if (*at != ':')
 	{
@@ -318,12 +410,11 @@ read_usual_member(DpColumnProgram *p, uint32 *shape, char *at, DpColumnValue *ou
 	return at;
 }
 
-/* Members of the root object; at is behind its brace.  Returns its end. */
+/* Members of an object; at is behind its brace, shape where its keys begin.  Returns its end. */
 static char *
-read_object(DpColumnProgram *p, char *at, DpColumnValue *out, DpError *err)
+read_object(DpColumnProgram *p, int scope, uint32 shape, char *at, DpColumnValue *out, DpError *err)
 {
 	DpJsonDecoder *d = p->d;
-	uint32		shape = DP_SHAPE_ROOT;
 
 	at = dp_scan_blanks(at);
 	if (*at == '}')
@@ -338,7 +429,7 @@ read_object(DpColumnProgram *p, char *at, DpColumnValue *out, DpError *err)
 			return NULL;
 		}
 		usual = read_usual_member(p, &shape, at + 1, out);
-		at = usual != NULL ? usual : read_member(p, &shape, at + 1, out, err);
+		at = usual != NULL ? usual : read_member(p, scope, &shape, at + 1, out, err);
 		if (at == NULL)
 			return NULL;
 		at = dp_scan_blanks(at);
@@ -351,6 +442,53 @@ read_object(DpColumnProgram *p, char *at, DpColumnValue *out, DpError *err)
 		}
 		at = dp_scan_blanks(at + 1);
 	}
+}
+
+/* The place in the tree of a scope's first keys: behind a key that no text can hold. */
+static uint32
+shape_of_scope(DpColumnProgram *p, int scope)
+{
+	char		key[1 + sizeof(scope)];
+
+	if (p->scope_shape[scope] == DP_SHAPE_NONE)
+	{
+		key[0] = '\xFF';
+		memcpy(key + 1, &scope, sizeof(scope));
+		p->scope_shape[scope] = dp_shapes_step(&p->d->shapes, DP_SHAPE_ROOT, key, sizeof(key));
+	}
+	return p->scope_shape[scope];
+}
+
+/* Forget what a scope had: of duplicate members the last one counts. */
+static void
+clear_scope(DpColumnProgram *p, int scope, DpColumnValue *out)
+{
+	for (int i = 0; i < p->ncolumns; i++)
+	{
+		int			s = p->scope_of[i];
+
+		while (s > 0 && s != scope)
+			s = p->scope_of[p->ncolumns + s - 1];
+		if (s == scope)
+			out[i] = p->nulls[i];
+	}
+}
+
+/* An object whose members have columns.  What is none has none of them. */
+static char *
+read_scope(DpColumnProgram *p, int scope, char *at, DpColumnValue *out, DpError *err)
+{
+	DpJsonDecoder *d = p->d;
+
+	if (unlikely(p->scope_seen[scope] == p->message))
+		clear_scope(p, scope, out);
+	p->scope_seen[scope] = p->message;
+	if (*at != '{' || d->base_depth >= d->limits.max_depth)
+		return dp_json_skip_value(d, at, d->text.data, err);
+	d->base_depth++;
+	at = read_object(p, scope, shape_of_scope(p, scope), at + 1, out, err);
+	d->base_depth--;
+	return at;
 }
 
 /* Elements of the root array. */
@@ -383,6 +521,8 @@ read_array(DpColumnProgram *p, char *at, DpColumnValue *out, DpError *err)
 static void
 begin_values(DpColumnProgram *p, DpColumnValue *out)
 {
+	p->message++;
+	p->d->base_depth = 1;
 	dp_arena_reset(&p->arena);
 	memcpy(out, p->nulls, sizeof(DpColumnValue) * p->ncolumns);
 }
@@ -412,7 +552,7 @@ dp_json_to_columns(DpColumnProgram *p, const char *src, size_t len,
 		return false;
 	at = dp_scan_blanks(d->text.data);
 	if (*at == '{')
-		at = read_object(p, at + 1, out, err);
+		at = read_object(p, 0, DP_SHAPE_ROOT, at + 1, out, err);
 	else if (*at == '[')
 		at = read_array(p, at + 1, out, err);
 	else

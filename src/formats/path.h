@@ -47,6 +47,28 @@ dp_path_end(DpBuf *path, size_t len)
 		path->data[len] = '\0';
 }
 
+/*
+ * Take the first name off a path that may be written to; *path becomes what is
+ * behind it, NULL at the end.
+ */
+static inline char *
+dp_path_next(char **path)
+{
+	char	   *name = *path;
+	char	   *from = name;
+	char	   *to = name;
+
+	for (; *from != '\0' && *from != '.'; from++)
+	{
+		if (*from == '\\' && from[1] != '\0')
+			from++;
+		*to++ = *from;
+	}
+	*path = *from == '.' ? from + 1 : NULL;
+	*to = '\0';
+	return name;
+}
+
 /* Does "label" lie inside of what is at "path"? */
 static inline bool
 dp_path_is_inside(const char *label, size_t labellen, const char *path, size_t pathlen)

@@ -196,10 +196,10 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = 'It is for layout columns or both, of format avro, protobuf, or json with registry or value_subject.';
     END IF;
-    IF s.options ?| '{nested,nested_delimiter}' AND (s.layout = 'document' OR s.format NOT IN ('avro', 'protobuf')) THEN
+    IF s.options ?| '{nested,nested_delimiter}' AND (s.layout = 'document' OR NOT dataplat_internal.has_schema(s)) THEN
         RAISE EXCEPTION 'option nested needs columns and registered schemas'
             USING ERRCODE = 'invalid_parameter_value',
-                  HINT = 'It is for layout columns or both, of format avro or protobuf.';
+                  HINT = 'It is for layout columns or both, of format avro, protobuf, or json with registry or value_subject.';
     END IF;
     IF s.envelope = 'debezium' AND s.format NOT IN ('json', 'avro') THEN
         RAISE EXCEPTION 'envelope debezium is for format json and avro' USING ERRCODE = 'invalid_parameter_value';

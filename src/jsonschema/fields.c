@@ -6,16 +6,19 @@
  * The top-level properties, with those of the schemas that the root refers to
  * or combines by allOf.  A type is what the keyword "type" says, alone or
  * beside null; "format" makes strings dates, times and uuids.  Anything that
- * is not one scalar type is jsonb.
+ * is not one scalar type is jsonb.  With levels, an object that says its
+ * properties is taken apart, with what it refers to or combines, in its place.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "formats/nodes.h"
+#include "formats/path.h"
 #include "jsonschema/kind.h"
 
 #define MAX_HOPS 32				/* references and combinations on the way to a type */
+#define MAX_PARTS 256			/* schemas that one object is made of */
 
 typedef struct FormatType
 {
@@ -156,10 +159,93 @@ typedef struct Fields
 {
 	DpSchemaFieldSink sink;
 	void	   *arg;
+	DpError    *err;
+	const struct Fields *above; /* of the object around this one */
+	DpBuf	   *path;
+	int			levels;			/* that may be taken apart below */
+	bool		nested;			/* fields are told by their paths */
+	bool		nullable;		/* the object may be missing */
+	const DpJsSchema *now;		/* whose properties are being told */
 	const DpJsSchema *told[MAX_HOPS];	/* whose properties were told */
 	int			ntold;
 	bool		stopped;
 } Fields;
+
+static void tell(Fields *fields, const DpJsSchema *root, const DpJsSchema *s, int hops);
+
+/* Null or one other schema: the other one; else NULL. */
+static const DpJsSchema *
+only_alternative(const DpJsSchemas *list)
+{
+	const DpJsSchema *only = NULL;
+
+	for (uint32 i = 0; i < list->n; i++)
+	{
+		if (list->items[i]->types == DP_JS_TYPE_NULL)
+			continue;
+		if (only != NULL)
+			return NULL;
+		only = list->items[i];
+	}
+	return only;
+}
+
+/*
+ * Are we in one of the schemas that this one is made of, or are these too many
+ * to tell?  *any: one of them has properties.
+ */
+static bool
+is_open(const Fields *fields, const DpJsSchema *s, bool *any, int *parts, int hops)
+{
+	const DpJsValue *properties = dp_js_get(s->source, "properties");
+
+	if (hops > MAX_HOPS || ++*parts > MAX_PARTS)
+		return true;
+	*any |= properties != NULL && properties->kind == DP_JS_OBJECT && properties->len > 0;
+	for (const Fields *f = fields; f != NULL; f = f->above)
+	{
+		if (f->now == s)
+			return true;
+		for (int i = 0; i < f->ntold; i++)
+		{
+			if (f->told[i] == s)
+				return true;
+		}
+	}
+	if (s->target != NULL && is_open(fields, s->target, any, parts, hops + 1))
+		return true;
+	for (uint32 i = 0; i < s->all_of.n; i++)
+	{
+		if (is_open(fields, s->all_of.items[i], any, parts, hops + 1))
+			return true;
+	}
+	return (only_alternative(&s->any_of) != NULL && is_open(fields, only_alternative(&s->any_of), any, parts, hops + 1)) ||
+		(only_alternative(&s->one_of) != NULL && is_open(fields, only_alternative(&s->one_of), any, parts, hops + 1));
+}
+
+/* May this property's columns be those of the object that it is? */
+static bool
+is_taken_apart(const Fields *fields, const DpJsSchema *property, const Shape *shape)
+{
+	bool		any = false;
+	int			parts = 0;
+
+	return fields->levels > 0 && !shape->jsonb &&
+		(shape->types & ~DP_JS_TYPE_NULL) == DP_JS_TYPE_OBJECT &&
+		!is_open(fields, property, &any, &parts, 0) && any;
+}
+
+static void
+tell_object(Fields *fields, const DpJsSchema *property, bool nullable)
+{
+	Fields		inner = {
+		.sink = fields->sink,.arg = fields->arg,.err = fields->err,.above = fields,.path = fields->path,
+		.levels = fields->levels - 1,.nested = true,.nullable = nullable
+	};
+
+	tell(&inner, property, property, 0);
+	fields->stopped |= inner.stopped;
+}
 
 static bool
 is_required(const DpJsSchema *s, const char *key, uint32 len, int hops)
@@ -200,7 +286,9 @@ static void
 tell_properties(Fields *fields, const DpJsSchema *root, const DpJsSchema *s)
 {
 	const DpJsValue *object = dp_js_get(s->source, "properties");
+	size_t		above = fields->path->len;
 
+	fields->now = s;
 	for (uint32 i = 0; object != NULL && object->kind == DP_JS_OBJECT && i < object->len; i++)
 	{
 		const DpJsMember *member = &object->u.members[i];
@@ -217,12 +305,27 @@ tell_properties(Fields *fields, const DpJsSchema *root, const DpJsSchema *s)
 			continue;
 		gather(property, &shape, 0);
 		field.name = member->key;
+		field.is_path = false;
+		if (fields->nested)
+		{
+			if (!dp_path_add(fields->path, member->key, member->keylen))
+			{
+				fields->stopped = true;
+				return;
+			}
+			field.name = fields->path->data;
+			field.is_path = strcmp(field.name, member->key) != 0;
+		}
 		field.pg_type = pg_type_of(&shape);
-		field.nullable = shape.types == 0 || (shape.types & DP_JS_TYPE_NULL) ||
+		field.nullable = fields->nullable || shape.types == 0 || (shape.types & DP_JS_TYPE_NULL) ||
 			!is_required(root, member->key, member->keylen, 0);
 		field.has_default = shape.has_default;
 		field.doc = shape.doc;
-		fields->stopped = !fields->sink(fields->arg, &field);
+		if (is_taken_apart(fields, property, &shape))
+			tell_object(fields, property, field.nullable);
+		else
+			fields->stopped = !fields->sink(fields->arg, &field);
+		dp_path_end(fields->path, above);
 	}
 }
 
@@ -237,6 +340,10 @@ tell(Fields *fields, const DpJsSchema *root, const DpJsSchema *s, int hops)
 		tell(fields, root, s->target, hops + 1);
 	for (uint32 i = 0; i < s->all_of.n; i++)
 		tell(fields, root, s->all_of.items[i], hops + 1);
+	if (fields->above != NULL && only_alternative(&s->any_of) != NULL)
+		tell(fields, root, only_alternative(&s->any_of), hops + 1);
+	if (fields->above != NULL && only_alternative(&s->one_of) != NULL)
+		tell(fields, root, only_alternative(&s->one_of), hops + 1);
 }
 
 bool
@@ -244,8 +351,14 @@ dp_js_fields(const DpSchema *schema, const DpMessagePath *path, int levels, DpSc
 			 void *arg, DpError *err)
 {
 	const DpJsProgram *program = (const DpJsProgram *) schema;
-	Fields		fields = {sink, arg};
+	DpBuf		room = {0};
+	Fields		fields = {
+		.sink = sink,.arg = arg,.err = err,.path = &room,.levels = Min(levels, DP_PATH_MAX_LEVELS),.nested = levels > 0
+	};
+	bool		oom;
 
 	tell(&fields, program->root, program->root, 0);
-	return true;
+	oom = room.oom;
+	dp_buf_free(&room);
+	return !oom || dp_out_of_memory(err);
 }

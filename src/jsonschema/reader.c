@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "formats/nodes.h"
+#include "formats/path.h"
 #include "jsonschema/check.h"
 #include "jsonschema/kind.h"
 
@@ -25,7 +26,9 @@ typedef struct Reader
 	DpJsonDecoder *d;
 	DpColumnProgram *columns;
 	int			ncolumns;
-	char	  **names;			/* of members that have a column, with "rescue" */
+	char	  **paths;			/* of members that have a column, with "rescue" */
+	bool		nested;			/* some lie inside of others */
+	DpBuf		path;			/* of the member that is looked at */
 	bool		rescue;
 	DpJsonDecoder *rest;		/* of what has none */
 	DpBuf		text;
@@ -91,16 +94,59 @@ to_jsonb(DpMessageReader *self, const char *src, size_t len, size_t *outlen, DpE
 	return jsonb;
 }
 
+/* The member at the path has a column; *inside: members of it have. */
 static bool
-has_column(const Reader *reader, const DpJsInst *key)
+has_column(const Reader *reader, bool *inside)
 {
+	bool		found = false;
+
+	*inside = false;
 	for (int i = 0; i < reader->ncolumns; i++)
 	{
-		if (reader->names[i] != NULL && strlen(reader->names[i]) == key->len &&
-			memcmp(reader->names[i], key->ptr, key->len) == 0)
-			return true;
+		if (reader->paths[i] == NULL)
+			continue;
+		found |= strcmp(reader->paths[i], reader->path.data) == 0;
+		*inside |= reader->nested &&
+			dp_path_is_inside(reader->paths[i], strlen(reader->paths[i]), reader->path.data, reader->path.len);
 	}
-	return false;
+	return found;
+}
+
+/* Members of an object that have no column, each with its path.  False: no memory. */
+static bool
+print_rest(Reader *reader, const DpJsInst *object, int level, bool *any)
+{
+	size_t		above = reader->path.len;
+
+	for (uint32 i = 0; object->kind == DP_JS_OBJECT && i < object->len; i++)
+	{
+		DpJsInst	key = dp_js_key(object, i);
+		DpJsInst	value = dp_js_member(object, i);
+		bool		inside;
+
+		if (!dp_path_add(&reader->path, key.ptr, key.len))
+			return false;
+		if (has_column(reader, &inside))
+			;
+		else if (inside && value.kind == DP_JS_OBJECT && level < DP_PATH_MAX_LEVELS)
+		{
+			if (!print_rest(reader, &value, level + 1, any))
+				return false;
+		}
+		else if (!inside || value.kind != DP_JS_NULL)
+		{
+			dp_buf_append(&reader->text, *any ? "," : "{", 1);
+			if (reader->nested)
+				dp_js_print_string(reader->path.data, reader->path.len, &reader->text);
+			else
+				dp_js_print_string(key.ptr, key.len, &reader->text);
+			dp_buf_append(&reader->text, ":", 1);
+			dp_js_inst_print(&value, &reader->text);
+			*any = true;
+		}
+		dp_path_end(&reader->path, above);
+	}
+	return true;
 }
 
 /* The members without a column as one more value. */
@@ -108,25 +154,16 @@ static bool
 fill_rest(Reader *reader, const char *jsonb, DpColumnValue *out, DpError *err)
 {
 	DpJsInst	root = dp_js_root(jsonb);
+	bool		any = false;
 	const char *rest;
 	size_t		len;
 
 	memset(out, 0, sizeof(*out));
-	out->isnull = true;
 	dp_buf_reset(&reader->text);
-	for (uint32 i = 0; root.kind == DP_JS_OBJECT && i < root.len; i++)
-	{
-		DpJsInst	key = dp_js_key(&root, i);
-		DpJsInst	value = dp_js_member(&root, i);
-
-		if (has_column(reader, &key))
-			continue;
-		dp_buf_append(&reader->text, out->isnull ? "{" : ",", 1);
-		dp_js_print_string(key.ptr, key.len, &reader->text);
-		dp_buf_append(&reader->text, ":", 1);
-		dp_js_inst_print(&value, &reader->text);
-		out->isnull = false;
-	}
+	dp_buf_reset(&reader->path);
+	if (!print_rest(reader, &root, 0, &any))
+		return dp_out_of_memory(err);
+	out->isnull = !any;
 	if (out->isnull)
 		return true;
 	dp_buf_append(&reader->text, "}", 1);
@@ -168,10 +205,11 @@ free_reader(DpMessageReader *self)
 	dp_json_decoder_destroy(reader->d);
 	dp_json_decoder_destroy(reader->rest);
 	dp_columns_free(reader->columns);
-	for (int i = 0; reader->names != NULL && i < reader->ncolumns; i++)
-		free(reader->names[i]);
-	free(reader->names);
+	for (int i = 0; reader->paths != NULL && i < reader->ncolumns; i++)
+		free(reader->paths[i]);
+	free(reader->paths);
 	dp_buf_free(&reader->text);
+	dp_buf_free(&reader->path);
 	dp_js_program_release(reader->program);
 	free(reader);
 }
@@ -181,18 +219,24 @@ prepare_columns(Reader *reader, const DpReaderOptions *options)
 {
 	reader->columns = dp_columns_compile(options->columns, options->ncolumns, &options->limits);
 	reader->rest = dp_json_decoder_create(&options->limits);
-	reader->names = calloc(Max(options->ncolumns, 1), sizeof(char *));
+	reader->paths = calloc(Max(options->ncolumns, 1), sizeof(char *));
 	reader->ncolumns = options->ncolumns;
 	reader->rescue = options->rescue;
-	if (reader->columns == NULL || reader->rest == NULL || reader->names == NULL)
+	if (reader->columns == NULL || reader->rest == NULL || reader->paths == NULL)
 		return false;
 	for (int i = 0; i < options->ncolumns; i++)
 	{
-		if (options->columns[i].field == NULL)
+		const DpColumnSpec *spec = &options->columns[i];
+
+		if (spec->field == NULL)
 			continue;
-		reader->names[i] = strdup(options->columns[i].field);
-		if (reader->names[i] == NULL)
+		dp_buf_reset(&reader->path);
+		if (!spec->is_path && !dp_path_add(&reader->path, spec->field, strlen(spec->field)))
 			return false;
+		reader->paths[i] = strdup(spec->is_path ? spec->field : reader->path.data);
+		if (reader->paths[i] == NULL)
+			return false;
+		reader->nested |= spec->is_path;
 	}
 	return true;
 }

@@ -82,7 +82,7 @@ same_columns(const DpReaderOptions *a, const DpReaderOptions *b)
 		const DpColumnSpec *y = &b->columns[i];
 
 		if (x->type != y->type || x->typmod != y->typmod || x->not_null != y->not_null ||
-			x->csv_index != y->csv_index || (x->field == NULL) != (y->field == NULL) ||
+			x->csv_index != y->csv_index || x->is_path != y->is_path || (x->field == NULL) != (y->field == NULL) ||
 			(x->field && strcmp(x->field, y->field) != 0))
 			return false;
 	}
