@@ -16,11 +16,11 @@
 typedef struct DpColumnSpec
 {
 	const char *field;			/* JSON member name or CSV header name; NULL = by position */
-	bool		is_path;		/* "field" is a path (path.h), into objects inside objects */
 	int			csv_index;		/* place in a record or root array, from 0; -1 = none */
 	Oid			type;
 	int32		typmod;
 	bool		not_null;
+	bool		is_path;		/* "field" is a path (path.h), into objects inside objects */
 } DpColumnSpec;
 
 typedef struct DpColumnValue

@@ -36,6 +36,11 @@ static const DpColumnSpec specs[] = {
 	{"o", -1, FLOAT4OID, -1, false},
 	{"p", -1, TIMEOID, -1, false},
 	{"q", -1, TEXTOID, -1, false},
+	{"h.a", -1, TEXTOID, -1, false, true},
+	{"r.a", -1, TEXTOID, -1, false, true},
+	{"r.b", -1, INT8OID, -1, false, true},
+	{"r.r.a", -1, NUMERICOID, -1, false, true},
+	{"r.r.h", -1, JSONBOID, -1, false, true},
 };
 
 /* Each once more. */

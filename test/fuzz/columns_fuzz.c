@@ -38,6 +38,11 @@ static const DpColumnSpec specs[] = {
 	{"x", 18, BYTEAOID, -1, false},
 	{"t", 2, JSONBOID, -1, false},
 	{NULL, 0, TEXTOID, -1, false},
+	{"r.t", -1, TEXTOID, -1, false, true},
+	{"r.t", -1, NUMERICOID, -1, false, true},
+	{"r.r.i", -1, INT4OID, -1, false, true},
+	{"r.r", -1, JSONBOID, -1, false, true},
+	{"jb.jb.t", -1, TEXTOID, -1, false, true},
 };
 
 static volatile unsigned sink;

@@ -15,6 +15,7 @@
 #include "protobuf/protobuf.h"
 
 #define MESSAGES 3
+#define MAX_COLUMNS 14
 
 static const char schema_text[] =
 "syntax = \"proto2\";\n"
@@ -37,15 +38,18 @@ static const char schema_text[] =
 "message R { required string a=1; required R2 b=2; message R2 { required int32 c=1; } }\n"
 "extend A { optional A ext=100; }\n";
 
-static const DpColumnSpec specs[MESSAGES][9] = {
+static const DpColumnSpec specs[MESSAGES][MAX_COLUMNS] = {
 	{{"a", -1, INT4OID, -1}, {"c", -1, NUMERICOID, -1}, {"k", -1, TEXTOID, -1},
 	{"l", -1, BYTEAOID, -1}, {"q", -1, JSONBOID, -1}, {"h", -1, FLOAT4OID, -1},
-	{"v", -1, TEXTOID, -1}, {"n", -1, JSONOID, -1}, {"i", -1, NUMERICOID, -1}},
+	{"v", -1, TEXTOID, -1}, {"n", -1, JSONOID, -1}, {"i", -1, NUMERICOID, -1},
+	{"m.k", -1, TEXTOID, -1, false, true}, {"m.m.l", -1, BYTEAOID, -1, false, true}, {"u.k", -1, TEXTOID, -1, false, true},
+	{"u", -1, JSONBOID, -1}, {"g.x.a", -1, INT4OID, -1, false, true}},
 	{{"a", -1, TIMESTAMPTZOID, -1}, {"b", -1, INTERVALOID, -1}, {"h", -1, NUMERICOID, -1},
 	{"i", -1, DATEOID, -1}, {"f", -1, INT8OID, -1}, {"g", -1, TEXTOID, -1},
 	{"d", -1, JSONBOID, -1}, {"c", -1, TEXTOID, -1}, {"k", -1, VARCHAROID, 8}},
-	{{"a", -1, TEXTOID, -1}},
+	{{"a", -1, TEXTOID, -1}, {"b.c", -1, INT4OID, -1, false, true}},
 };
+static const int nspecs[MESSAGES] = {14, 9, 2};
 
 static bool
 keep(void *arg, const DpDifference *difference)
@@ -80,7 +84,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 			readers[i] = dp_protobuf_kind.reader(schema, &options, &err);
 			options.columns = specs[i];
-			options.ncolumns = i == 2 ? 1 : lengthof(specs[0]);
+			options.ncolumns = nspecs[i];
 			options.rescue = true;
 			columns[i] = dp_protobuf_kind.reader(schema, &options, &err);
 			FUZZ_REQUIRE(readers[i] != NULL && columns[i] != NULL);

@@ -35,6 +35,15 @@ any_field(void *arg, const DpSchemaField *field)
 	return true;
 }
 
+static int	nfields;
+
+/* Of records inside each other there may be very many. */
+static bool
+few_fields(void *arg, const DpSchemaField *field)
+{
+	return any_field(arg, field) && ++nfields < 2000;
+}
+
 static void
 check_printed(const DpSchema *schema, bool normalize, bool set)
 {
@@ -85,6 +94,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (before != NULL)
 			FUZZ_REQUIRE(dp_protobuf_kind.diff(before, schema, false, any_difference, NULL, &err));
 		dp_protobuf_kind.fields(schema, NULL, 0, any_field, NULL, &err);
+		nfields = 0;
+		dp_protobuf_kind.fields(schema, NULL, 32, few_fields, NULL, &err);
 		dp_protobuf_kind.full_name(schema, NULL);
 		FUZZ_REQUIRE(dp_protobuf_serialized(schema, &serialized, &err));
 		reader = dp_protobuf_kind.reader(schema, &none, &err);
