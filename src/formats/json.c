@@ -15,6 +15,7 @@
 #include "formats/json.h"
 #include "formats/nodes.h"
 #include "formats/scan.h"
+#include "formats/schema.h"
 
 #define BAD_JSON "22P02"
 
@@ -45,6 +46,7 @@ dp_json_decoder_create(const DpJsonLimits *limits)
 	d->limits.max_bytes = limits->max_bytes == 0 ? DP_JSON_MAX_BYTES :
 		Min(limits->max_bytes, DP_JSON_MAX_BYTES_CEILING);
 	d->limits.zero_bytes = limits->zero_bytes;
+	d->limits.interruptible = limits->interruptible;
 	d->frames = malloc((d->limits.max_depth + 1) * sizeof(DpFrame));
 	if (!dp_shapes_init(&d->shapes) || d->frames == NULL)
 	{
@@ -232,18 +234,30 @@ close_container(DpJsonDecoder *d, const DpFrame *frame, DpError *err)
 	return dp_out_of_memory(err);
 }
 
+bool
+dp_json_interrupted(DpError *err)
+{
+	if (dp_schema_interrupted == NULL || !dp_schema_interrupted())
+		return false;
+	dp_error_set(err, DP_SQLSTATE_INTERRUPTED, DP_NO_POSITION, "interrupted");
+	return true;
+}
+
 /*
  * The states of the parser are labels: it is at a value, at a key, or behind
  * a value.
  */
-bool
-dp_json_parse_value(DpJsonDecoder *d, char **pp, DpError *err)
+static pg_attribute_always_inline bool
+parse_value(DpJsonDecoder *d, char **pp, const bool interruptible, DpError *err)
 {
 	char	   *p = *pp;
 	int			depth = 0;
 	DpFrame    *frame = NULL;
+	uint32		values = 0;
 
 at_value:
+	if (interruptible && ++values % DP_JSON_INTERRUPT_EVERY == 0 && dp_json_interrupted(err))
+		return false;
 	p = dp_scan_blanks(p);
 	switch (*p)
 	{
@@ -320,6 +334,13 @@ at_key:
 		return dp_json_expected(p, d->text.data, "a colon is", err);
 	p++;
 	goto at_value;
+}
+
+/* Two of them, so that those who cannot be interrupted do not pay for it. */
+bool
+dp_json_parse_value(DpJsonDecoder *d, char **pp, DpError *err)
+{
+	return d->limits.interruptible ? parse_value(d, pp, true, err) : parse_value(d, pp, false, err);
 }
 
 const char *

@@ -22,6 +22,9 @@
 #define DP_JSON_MAX_BYTES ((size_t) 256 * 1024 * 1024)
 #define DP_JSON_MAX_BYTES_CEILING ((size_t) 0x3fffffff) /* MaxAllocSize */
 
+/* How many values or containers are taken between two questions about interrupts. */
+#define DP_JSON_INTERRUPT_EVERY 65536
+
 /* Zero means the value named above. */
 typedef struct DpJsonLimits
 {
@@ -35,6 +38,9 @@ typedef struct DpJsonLimits
 	 * server then, only for readers that count bytes.
 	 */
 	bool		zero_bytes;
+
+	/* Give up with 57014 when dp_schema_interrupted() says so. */
+	bool		interruptible;
 } DpJsonLimits;
 
 typedef struct DpJsonDecoder DpJsonDecoder;

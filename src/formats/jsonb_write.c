@@ -41,6 +41,9 @@ typedef struct Writer
 	char	   *at;
 	bool		too_large;
 	bool		oom;
+	bool		interrupted;	/* and *err is set; what is written does not matter any more */
+	uint32		containers;
+	DpError    *err;
 } Writer;
 
 static JEntry put_container(Writer *w, const DpNode *node);
@@ -131,6 +134,14 @@ put_child(Writer *w, const DpNode *node, char *entries, uint32 i, size_t *total)
 	memcpy(entries + i * sizeof(JEntry), &entry, sizeof(JEntry));
 }
 
+static bool
+must_stop(Writer *w)
+{
+	if (w->d->limits.interruptible && !w->interrupted)
+		w->interrupted = dp_json_interrupted(w->err);
+	return w->interrupted;
+}
+
 static void
 put_array(Writer *w, const DpNode *node)
 {
@@ -142,7 +153,11 @@ put_array(Writer *w, const DpNode *node)
 	entries = w->at;
 	w->at += (size_t) node->len * sizeof(JEntry);
 	for (uint32 i = 0; i < node->len; i++)
+	{
 		put_child(w, &elements[i], entries, i, &total);
+		if (unlikely(i % DP_JSON_INTERRUPT_EVERY == DP_JSON_INTERRUPT_EVERY - 1) && must_stop(w))
+			break;
+	}
 }
 
 /* The sorted form of an object that is in no shape. */
@@ -205,6 +220,10 @@ put_container(Writer *w, const DpNode *node)
 	char	   *start = w->at;
 	size_t		size;
 
+	if (unlikely(++w->containers % DP_JSON_INTERRUPT_EVERY == 0))
+		must_stop(w);
+	if (unlikely(w->interrupted))
+		return JENTRY_ISNULL;
 	put_padding(w);
 	if (node->kind == DP_NODE_ARRAY)
 		put_array(w, node);
@@ -220,7 +239,7 @@ const char *
 dp_jsonb_write(DpJsonDecoder *d, const DpNode *root, size_t *outlen, DpError *err)
 {
 	size_t		nodes = (size_t) d->stack.len + d->tape.len;
-	Writer		w = {d};
+	Writer		w = {d, .err = err};
 
 	dp_buf_reset(&d->out);
 	if (!dp_buf_reserve(&d->out, ROOT_BYTES + nodes * NODE_BYTES + d->text.len +
@@ -244,6 +263,8 @@ dp_jsonb_write(DpJsonDecoder *d, const DpNode *root, size_t *outlen, DpError *er
 		if (total + 2 * sizeof(uint32) > JENTRY_OFFLENMASK)
 			w.too_large = true;
 	}
+	if (w.interrupted)
+		return NULL;
 	if (w.oom)
 	{
 		dp_out_of_memory(err);

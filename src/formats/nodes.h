@@ -127,6 +127,9 @@ extern const char *dp_jsonb_write(DpJsonDecoder *d, const DpNode *root,
  */
 extern bool dp_json_parse_value(DpJsonDecoder *d, char **pp, DpError *err);
 
+/* Shall it stop?  Then *err says so. */
+extern bool dp_json_interrupted(DpError *err);
+
 /*
  * The key at p, after its opening quote, of an object at *shape: moves *shape
  * on and returns where the text continues, or NULL.

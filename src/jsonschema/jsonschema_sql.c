@@ -121,7 +121,8 @@ read_text(CallSite *site, const struct varlena *json, const char *argument)
 		.max_depth = DP_JSON_MAX_DEPTH_CEILING,
 		.max_exponent = DP_JSON_MAX_EXPONENT_CEILING,
 		.max_digits = DP_JSON_MAX_DIGITS_CEILING,
-		.zero_bytes = true
+		.zero_bytes = true,
+		.interruptible = true
 	};
 	DpError		err = {0};
 	const char *jsonb;
@@ -131,7 +132,10 @@ read_text(CallSite *site, const struct varlena *json, const char *argument)
 		site->d = dp_json_decoder_create(&limits);
 	if (site->d == NULL)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-	jsonb = dp_json_to_jsonb(site->d, VARDATA(json), VARSIZE(json) - VARHDRSZ, &size, &err);
+	do
+	{
+		jsonb = dp_json_to_jsonb(site->d, VARDATA(json), VARSIZE(json) - VARHDRSZ, &size, &err);
+	} while (jsonb == NULL && made_way(&err));
 	if (jsonb == NULL)
 	{
 		if (err.position != DP_NO_POSITION)

@@ -12,6 +12,8 @@
 #include "fuzz.h"
 
 #include "common/buf.h"
+#include "jsonschema/hostname.h"
+#include "jsonschema/instance.h"
 #include "jsonschema/jsonschema.h"
 #include "jsonschema/pattern.h"
 
@@ -117,6 +119,35 @@ read_message(DpSchema *schema, const char *src, size_t len)
 	dp_buf_free(&out);
 }
 
+/* As SQL's function takes text: strings may hold zero bytes. */
+static void
+validate_text(const DpSchema *schema, const char *src, size_t len)
+{
+	DpJsonLimits limits = {
+		.max_depth = DP_JSON_MAX_DEPTH_CEILING,
+		.max_exponent = DP_JSON_MAX_EXPONENT_CEILING,
+		.max_digits = DP_JSON_MAX_DIGITS_CEILING,
+		.zero_bytes = true
+	};
+	DpJsonDecoder *d = dp_json_decoder_create(&limits);
+	int			violations = 0;
+	size_t		size;
+	DpError		err;
+	const char *jsonb = dp_json_to_jsonb(d, src, len, &size, &err);
+
+	if (jsonb != NULL)
+	{
+		DpJsInst	root = dp_js_root(jsonb);
+
+		fuzz_check_jsonb(jsonb, size);
+		FUZZ_REQUIRE(dp_jsonschema_validate(schema, jsonb, true, see_violation, &violations, &err) ||
+					 err.sqlstate[0] == '5');
+		if (root.kind == DP_JS_STRING && dp_js_is_hostname(root.ptr, root.len, false))
+			FUZZ_REQUIRE(dp_js_is_hostname(root.ptr, root.len, true));
+	}
+	dp_json_decoder_destroy(d);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -145,6 +176,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		nfields = 0;
 		dp_jsonschema_kind.fields(old, NULL, 32, few_fields, NULL, &err);
 		read_message(old, text3, len3);
+		validate_text(old, text3, len3);
 	}
 	if (old != NULL && new != NULL)
 	{
@@ -153,6 +185,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		dp_jsonschema_kind.diff(old, new, false, see_difference, &differences, &err);
 		dp_jsonschema_kind.diff(new, old, true, see_difference, &differences, &err);
 		read_message(new, text3, len3);
+		validate_text(new, text3, len3);
 	}
 	if (old != NULL)
 		dp_jsonschema_kind.free(old);
