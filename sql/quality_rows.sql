@@ -94,6 +94,14 @@ INSERT INTO qr.reading VALUES (1, now(), 1), (2, now() + interval '2 days', 2), 
 SELECT rows_inserted, rows_quarantined FROM dataplat.run_pipeline('qr_reading');
 SELECT name, success, outcome, evaluated, passed, unexpected, listed, error FROM qr.results;
 SELECT id, n FROM qr.readings ORDER BY id;
+-- Rules only read, whatever a function says of itself and whenever it is called.
+CREATE SEQUENCE qr.turn;
+CREATE FUNCTION qr.sly(most int) RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN most + nextval('qr.turn'); END $$;
+SELECT qr.rule('qr.readings', 'sly', 'n < qr.sly(1)', 'warn');
+INSERT INTO qr.reading VALUES (5, now(), 5);
+SELECT rows_inserted, rows_quarantined FROM dataplat.run_pipeline('qr_reading');
+SELECT name, outcome, error FROM qr.results WHERE name = 'sly';
+SELECT is_called FROM qr.turn;
 SELECT dataplat.drop_pipeline('qr_reading', drop_target => true);
 DELETE FROM dataplat.expectation WHERE dataset LIKE 'qr.%';
 DELETE FROM dataplat.quarantine WHERE dataset LIKE 'qr.%';

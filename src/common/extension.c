@@ -51,19 +51,6 @@ dp_extension_version(void)
 }
 
 void
-dp_extension_check_version(void)
-{
-	char	   *version = dp_extension_version();
-
-	if (version != NULL && strcmp(version, DATAPLAT_VERSION) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("extension dataplat has version %s but the loaded library has version %s",
-						version, DATAPLAT_VERSION),
-				 errhint("Run ALTER EXTENSION dataplat UPDATE, or restart the server when the library is the older one.")));
-}
-
-void
 dp_fence_register(bool (*is_fenced) (void))
 {
 	fence_question = is_fenced;

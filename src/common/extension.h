@@ -14,9 +14,6 @@
  */
 extern char *dp_extension_version(void);
 
-/* An error unless the database's version is the library's. */
-extern void dp_extension_check_version(void);
-
 /*
  * The fence: a database that is a copy must not go on with the original's
  * work.  The room that knows the identity answers the question; a room that

@@ -34,6 +34,7 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#include "common/role.h"
 #include "common/statement.h"
 
 extern PGDLLEXPORT Datum dp_command(PG_FUNCTION_ARGS);
@@ -104,28 +105,24 @@ dp_execute_as(PG_FUNCTION_ARGS)
 {
 	Oid			role = get_role_oid(NameStr(*PG_GETARG_NAME(0)), false);
 	char	   *statement = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	Oid			caller;
-	int			security;
-	int			nestlevel;
+	Oid			caller = GetUserId();
+	DpRoleScope scope;
 	int64		touched;
 
-	GetUserIdAndSecContext(&caller, &security);
 	if (!superuser_arg(caller) && !has_privs_of_role(caller, role))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be a member of role \"%s\"",
 						GetUserNameFromId(role, false))));
 
-	nestlevel = NewGUCNestLevel();
-	SetUserIdAndSecContext(role, security | SECURITY_RESTRICTED_OPERATION);
+	dp_role_enter(role, NULL, &scope);
 	SPI_connect();
 	if (SPI_execute(statement, false, 0) < 0)
 		elog(ERROR, "could not run a statement as role \"%s\"",
 			 GetUserNameFromId(role, false));
 	touched = (int64) SPI_processed;
 	SPI_finish();
-	SetUserIdAndSecContext(caller, security);
-	AtEOXact_GUC(false, nestlevel);
+	dp_role_leave(&scope);
 
 	PG_RETURN_INT64(touched);
 }

@@ -23,8 +23,8 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 
+#include "common/attempt.h"
 #include "ingest/ingest.h"
 #include "ingest/session.h"
 #include "ingest/store.h"
@@ -163,39 +163,35 @@ try_message(DpSource *s, DpBatch *batch, const char *topic, char **results)
 	}
 }
 
+typedef struct Trial
+{
+	DpSource   *source;
+	DpBatch    *batch;
+	const char *topic;
+	char	  **results;
+	char	   *why;
+} Trial;
+
+static void
+try_one(void *arg)
+{
+	Trial	   *trial = arg;
+
+	trial->why = try_message(trial->source, trial->batch, trial->topic, trial->results);
+}
+
 /* try_message() in a savepoint, so that a refused row leaves nothing. */
 static char *
 try_message_in_savepoint(DpSource *s, DpBatch *batch, const char *topic, char **results)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	char	   *volatile why = NULL;
+	Trial		trial = {s, batch, topic, results, NULL};
+	ErrorData  *error = dp_attempt(try_one, &trial);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		why = try_message(s, batch, topic, results);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *edata;
-
-		MemoryContextSwitchTo(context);
-		edata = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (!dp_is_data_error(edata->sqlerrcode))
-			ReThrowError(edata);
-		why = edata->message;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return why;
+	if (error == NULL)
+		return trial.why;
+	if (!dp_is_data_error(error->sqlerrcode))
+		ReThrowError(error);
+	return error->message;
 }
 
 static char *

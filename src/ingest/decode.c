@@ -19,6 +19,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "common/role.h"
 #include "formats/csv.h"
 #include "formats/headers.h"
 #include "formats/json.h"
@@ -246,19 +247,14 @@ convert_deferred(DpDecoder *d, int column)
 	DpColumnValue *v = &d->columns[column];
 	Oid			input,
 				ioparam;
-	Oid			save_userid;
-	int			save_context;
-	int			save_nestlevel;
+	DpRoleScope scope;
 	Datum		value;
 
-	GetUserIdAndSecContext(&save_userid, &save_context);
-	SetUserIdAndSecContext(d->target->owner, save_context | SECURITY_RESTRICTED_OPERATION);
-	save_nestlevel = NewGUCNestLevel();
+	dp_role_enter(d->target->owner, NULL, &scope);
 	getTypeInputInfo(d->source->columns[column].type, &input, &ioparam);
 	value = OidInputFunctionCall(input, pstrdup(v->text), ioparam,
 								 d->source->columns[column].typmod);
-	AtEOXact_GUC(false, save_nestlevel);
-	SetUserIdAndSecContext(save_userid, save_context);
+	dp_role_leave(&scope);
 	return value;
 }
 

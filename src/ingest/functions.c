@@ -37,6 +37,7 @@
 #include "utils/varlena.h"
 
 #include "catalog/catalog.h"
+#include "common/role.h"
 #include "ingest/ingest.h"
 #include "ingest/schemas.h"
 #include "ingest/session.h"
@@ -505,8 +506,7 @@ clear_range(DpSource *s, const char *topic, int partition, int64 from, int64 to,
 	Oid			types[7] = {INT4OID, INT8OID, INT8OID, TEXTOID, INT8OID, TEXTOID};
 	Datum		values[7];
 	StringInfoData sql;
-	Oid			save_userid;
-	int			save_context;
+	DpRoleScope scope;
 	bool		has_batch = s->target->attno[DP_FIELD_BATCH_ID] > 0;
 	const char *table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(s->target->relid)),
 												   get_rel_name(s->target->relid));
@@ -524,10 +524,9 @@ clear_range(DpSource *s, const char *topic, int partition, int64 from, int64 to,
 					 table,
 					 s->target->attno[DP_FIELD_TOPIC] > 0 ? "t._topic = $4" : "$4 IS NOT NULL",
 					 has_batch ? "t._batch_id" : "$5");
-	GetUserIdAndSecContext(&save_userid, &save_context);
-	SetUserIdAndSecContext(s->owner, save_context | SECURITY_RESTRICTED_OPERATION);
+	dp_role_enter(s->owner, NULL, &scope);
 	was->rows = query_int8(sql.data, 1, 5, types, values);
-	SetUserIdAndSecContext(save_userid, save_context);
+	dp_role_leave(&scope);
 	was->dead = query_int8("WITH gone AS (DELETE FROM dataplat.dead_letter AS d WHERE d.partition = $1 AND d.message_offset >= $2"
 					   " AND d.message_offset < $3 AND d.topic = $4 AND d.source = $6 AND d.state = 'open'"
 					   " RETURNING d.batch_id)"

@@ -28,6 +28,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "common/role.h"
 #include "ingest/gate.h"
 #include "quality/rows.h"
 
@@ -41,28 +42,6 @@ struct DpGate
 	char	   *verdicts;		/* DpRowVerdict, by row of the batch */
 	int			stops;			/* the first row that breaks a rule with action fail; -1: none */
 };
-
-typedef struct Scope
-{
-	Oid			user;
-	int			security;
-	int			nestlevel;
-} Scope;
-
-static void
-enter_owner(const DpSource *source, Scope *scope)
-{
-	GetUserIdAndSecContext(&scope->user, &scope->security);
-	SetUserIdAndSecContext(source->owner, scope->security | SECURITY_RESTRICTED_OPERATION);
-	scope->nestlevel = NewGUCNestLevel();
-}
-
-static void
-leave_owner(const Scope *scope)
-{
-	AtEOXact_GUC(false, scope->nestlevel);
-	SetUserIdAndSecContext(scope->user, scope->security);
-}
 
 /*
  * The columns that the source writes.  The others are to rules what the table
@@ -93,7 +72,7 @@ dp_gate_open(DpSource *source, DpBatch *batch)
 {
 	Relation	relation = try_table_open(source->target->relid, RowExclusiveLock);
 	DpGate	   *gate;
-	Scope		scope;
+	DpRoleScope scope;
 
 	/* A target that is gone is the writer's affair. */
 	if (relation == NULL)
@@ -108,9 +87,9 @@ dp_gate_open(DpSource *source, DpBatch *batch)
 	gate->stops = -1;
 	gate->verdicts = palloc0(batch ? Max(batch->nrows, 1) : 1);
 	gate->slot = MakeSingleTupleTableSlot(source->target->desc, &TTSOpsHeapTuple);
-	enter_owner(source, &scope);
+	dp_role_enter(source->owner, NULL, &scope);
 	gate->rules = dp_row_rules_open(source->target->relid, written_columns(source), 0, NULL);
-	leave_owner(&scope);
+	dp_role_leave(&scope);
 	return gate->rules == NULL ? NULL : gate;
 }
 
@@ -173,12 +152,12 @@ int
 dp_gate_pass(DpGate *gate, int first, HeapTuple *tuples, int n)
 {
 	int			passed = 0;
-	Scope		scope;
+	DpRoleScope scope;
 
-	enter_owner(gate->source, &scope);
+	dp_role_enter(gate->source->owner, NULL, &scope);
 	for (int done = 0; done < n; done += DP_ROWS_AT_A_TIME)
 		judge(gate, first + done, tuples + done, Min(n - done, DP_ROWS_AT_A_TIME));
-	leave_owner(&scope);
+	dp_role_leave(&scope);
 	for (int i = 0; i < n; i++)
 		if (gate->verdicts[first + i] == DP_ROW_KEEP)
 			tuples[passed++] = tuples[i];
@@ -252,11 +231,11 @@ dp_gate_refusal(DpGate *gate, HeapTuple tuple)
 {
 	List	   *breaches;
 	const DpRowBreach *breach;
-	Scope		scope;
+	DpRoleScope scope;
 
-	enter_owner(gate->source, &scope);
+	dp_role_enter(gate->source->owner, NULL, &scope);
 	breaches = dp_row_rules_judge_heap(gate->rules, 1, &tuple);
-	leave_owner(&scope);
+	dp_role_leave(&scope);
 	breach = breaches == NIL ? NULL : linitial(breaches);
 	if (breach == NULL || (breach->verdict == DP_ROW_KEEP && breach->fails == 0))
 		return (Datum) 0;

@@ -23,6 +23,7 @@
 #include "utils/guc.h"
 #include "utils/jsonb.h"
 
+#include "common/role.h"
 #include "ingest/gate.h"
 #include "ingest/session.h"
 
@@ -70,13 +71,10 @@ form_row(const DpSource *s, Datum contents)
 	char	   *columns = definitions(desc, contents, held);
 	Oid			type = JSONBOID;
 	int			column = 0;
-	int			nestlevel = NewGUCNestLevel();
-	Oid			save_userid;
-	int			save_context;
+	DpRoleScope scope;
 	HeapTuple	tuple;
 
-	GetUserIdAndSecContext(&save_userid, &save_context);
-	SetUserIdAndSecContext(s->owner, save_context | SECURITY_RESTRICTED_OPERATION);
+	dp_role_enter(s->owner, NULL, &scope);
 	SPI_connect();
 	if (SPI_execute_with_args(psprintf("SELECT * FROM pg_catalog.jsonb_to_record($1) AS r (%s)", columns),
 							  1, &type, &contents, NULL, true, 1) != SPI_OK_SELECT || SPI_processed != 1)
@@ -90,8 +88,7 @@ form_row(const DpSource *s, Datum contents)
 	MemoryContextSwitchTo(context);
 	tuple = heap_form_tuple(desc, values, nulls);
 	SPI_finish();
-	AtEOXact_GUC(false, nestlevel);
-	SetUserIdAndSecContext(save_userid, save_context);
+	dp_role_leave(&scope);
 	return tuple;
 }
 

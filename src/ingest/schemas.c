@@ -147,13 +147,6 @@ dp_schemas_open(DpSource *source)
 	return s;
 }
 
-void
-dp_schemas_close(DpSchemas *schemas)
-{
-	if (schemas)
-		MemoryContextDelete(schemas->context);
-}
-
 /*-------------------------------------------------------------------------
  * Plans
  *-------------------------------------------------------------------------

@@ -77,7 +77,6 @@ extern int	dp_schema_wait;		/* GUC: seconds for a schema that the registry does 
 
 /* NULL when neither side of the messages has schemas. */
 extern DpSchemas *dp_schemas_open(DpSource *source);
-extern void dp_schemas_close(DpSchemas *schemas);
 
 typedef enum DpFound
 {

@@ -34,9 +34,9 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
+#include "common/attempt.h"
 #include "common/inject.h"
 #include "ingest/breadcrumb.h"
 #include "ingest/gate.h"
@@ -229,33 +229,32 @@ refuse_row(Attempt *a, int row, const ErrorData *edata)
 	dp_batch_add_failure(batch, record, DP_STAGE_INSERT, batch->rows[row].schema_id, &error);
 }
 
+typedef struct Span
+{
+	Attempt    *attempt;
+	int			lo;
+	int			hi;
+} Span;
+
+static void
+insert_span(void *arg)
+{
+	Span	   *span = arg;
+
+	insert_rows(span->attempt, span->lo, span->hi);
+}
+
 static void
 insert_bisecting(Attempt *a, int lo, int hi)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	void	   *mark = a->gate ? dp_gate_mark(a->gate) : NULL;
-	ErrorData  *volatile edata = NULL;
+	Span		span = {a, lo, hi};
+	void	   *mark;
+	ErrorData  *edata;
 
 	if (lo >= hi || a->no_partition)
 		return;
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		insert_rows(a, lo, hi);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		edata = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
+	mark = a->gate ? dp_gate_mark(a->gate) : NULL;
+	edata = dp_attempt(insert_span, &span);
 	if (edata == NULL)
 		return;
 	if (!dp_is_data_error(edata->sqlerrcode) || is_missing_partition(edata))

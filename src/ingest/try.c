@@ -16,9 +16,10 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/queryenvironment.h"
-#include "utils/resowner.h"
 #include "utils/tuplestore.h"
 
+#include "common/attempt.h"
+#include "common/role.h"
 #include "ingest/ingest.h"
 #include "ingest/session.h"
 #include "ingest/store.h"
@@ -37,11 +38,9 @@ row_as_jsonb(DpSource *s, HeapTuple tuple)
 	Tuplestorestate *store = tuplestore_begin_heap(false, false, work_mem);
 	Datum		result = (Datum) 0;
 	bool		isnull;
-	Oid			save_userid;
-	int			save_context;
+	DpRoleScope scope;
 
-	GetUserIdAndSecContext(&save_userid, &save_context);
-	SetUserIdAndSecContext(s->owner, save_context | SECURITY_RESTRICTED_OPERATION);
+	dp_role_enter(s->owner, NULL, &scope);
 	tuplestore_puttuple(store, tuple);
 	enr->md.name = "dataplat_row";
 	enr->md.reliddesc = s->target->relid;
@@ -62,7 +61,7 @@ row_as_jsonb(DpSource *s, HeapTuple tuple)
 		MemoryContextSwitchTo(spi);
 	}
 	SPI_finish();
-	SetUserIdAndSecContext(save_userid, save_context);
+	dp_role_leave(&scope);
 	tuplestore_end(store);
 	return isnull ? (Datum) 0 : result;
 }
@@ -95,42 +94,39 @@ put_try(ReturnSetInfo *rsinfo, DpSource *s, DpBatch *batch, int record,
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
+typedef struct Decoding
+{
+	DpBatch    *batch;
+	DpRow	   *row;
+	DpFailure	failure;
+	bool		ok;
+} Decoding;
+
+static void
+decode_deferred(void *arg)
+{
+	Decoding   *d = arg;
+	DpRecord   *r = &d->batch->records[d->row->record];
+
+	d->ok = dp_decode(d->batch->decoder, d->batch, r, dp_decoder_partition(d->batch->decoder, r->tp)->topic,
+					  true, &d->row->tuple, &d->failure.stage, &d->failure.error) == DP_DECODED_ROW;
+}
+
 /* Show a row whose columns need the server's input functions, or what these say. */
 static void
 put_deferred_try(ReturnSetInfo *rsinfo, DpSource *s, DpBatch *batch, DpRow *row)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	DpRecord   *r = &batch->records[row->record];
-	DpFailure	failure = {.record = row->record};
-	volatile bool ok = false;
+	Decoding	d = {.batch = batch,.row = row,.failure = {.record = row->record}};
+	ErrorData  *error = dp_attempt(decode_deferred, &d);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
+	if (error != NULL)
 	{
-		ok = dp_decode(batch->decoder, batch, r, dp_decoder_partition(batch->decoder, r->tp)->topic,
-					   true, &row->tuple, &failure.stage, &failure.error) == DP_DECODED_ROW;
-		ReleaseCurrentSubTransaction();
+		if (!dp_is_data_error(error->sqlerrcode))
+			ReThrowError(error);
+		d.failure.stage = DP_STAGE_INSERT;
+		dp_error_set(&d.failure.error, unpack_sql_state(error->sqlerrcode), DP_NO_POSITION, "%s", error->message);
 	}
-	PG_CATCH();
-	{
-		ErrorData  *edata;
-
-		MemoryContextSwitchTo(context);
-		edata = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		CurrentResourceOwner = owner;
-		if (!dp_is_data_error(edata->sqlerrcode))
-			ReThrowError(edata);
-		failure.stage = DP_STAGE_INSERT;
-		dp_error_set(&failure.error, unpack_sql_state(edata->sqlerrcode), DP_NO_POSITION, "%s", edata->message);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	put_try(rsinfo, s, batch, row->record, ok ? &row->tuple : NULL, ok ? NULL : &failure);
+	put_try(rsinfo, s, batch, row->record, d.ok ? &row->tuple : NULL, d.ok ? NULL : &d.failure);
 }
 
 /* (source, rows) -> setof (topic, partition, message_offset, ok, contents, sqlstate, message) */

@@ -303,6 +303,31 @@ dp_http_settings_load(const char *name, const char *wrapper, Oid roleid)
 	return s;
 }
 
+static int
+int_setting(const DpKafkaSettings *s, const char *name)
+{
+	const char *value = dp_kafka_settings_get(s, name);
+
+	return value ? atoi(value) : 0;
+}
+
+DpHttp *
+dp_http_open(const DpKafkaSettings *s, size_t max_body, MemoryContext context)
+{
+	DpHttpSettings http = {.max_body = max_body,.allow_loopback = s->allow_loopback};
+	const char *verify = dp_kafka_settings_get(s, "verify_tls");
+
+	http.connect_timeout_ms = int_setting(s, "connect_timeout_ms");
+	http.timeout_ms = int_setting(s, "timeout_ms");
+	http.ca_pem = dp_kafka_settings_get(s, "ca_pem");
+	http.ca_file = dp_kafka_settings_get(s, "ca_file");
+	http.no_verify = verify && strcmp(verify, "false") == 0;
+	http.username = dp_kafka_settings_get(s, "username");
+	http.password = dp_kafka_settings_get(s, "password");
+	http.bearer_token = dp_kafka_settings_get(s, "bearer_token");
+	return dp_http_create(&http, context);
+}
+
 char *
 dp_kafka_redact(const DpKafkaSettings *s, const char *text)
 {

@@ -8,6 +8,8 @@
 #ifndef DP_KAFKA_SETTINGS_H
 #define DP_KAFKA_SETTINGS_H
 
+#include "common/http.h"
+
 typedef struct DpKafkaSetting
 {
 	char	   *name;
@@ -43,5 +45,8 @@ extern char *dp_kafka_redact(const DpKafkaSettings *s, const char *text);
  */
 extern DpKafkaSettings *dp_http_settings_load(const char *server,
 											  const char *wrapper, Oid roleid);
+
+/* A client for such a server, which takes answers of up to max_body bytes. */
+extern DpHttp *dp_http_open(const DpKafkaSettings *settings, size_t max_body, MemoryContext context);
 
 #endif							/* DP_KAFKA_SETTINGS_H */

@@ -81,16 +81,6 @@ dp_state_name(DpJobState state)
 	return names[state];
 }
 
-/* Let the launcher look at once.  Takes the lock. */
-void
-dp_launcher_poke(void)
-{
-	LWLockAcquire(dp_slot_lock, LW_EXCLUSIVE);
-	if (dp_launcher_shmem->launcher_latch)
-		SetLatch(dp_launcher_shmem->launcher_latch);
-	LWLockRelease(dp_slot_lock);
-}
-
 /* May the log say now that no worker slot is free?  Takes the lock. */
 bool
 dp_slot_warning_due(void)

@@ -127,10 +127,9 @@ extern int	dp_max_workers;
 extern int	dp_restart_backoff_min;
 extern int	dp_restart_backoff_max;
 
-/* slot.c: all but the first four need dp_slot_lock, exclusive unless told */
+/* slot.c: all but the first three need dp_slot_lock, exclusive unless told */
 extern void dp_slot_init(void);
 extern const char *dp_state_name(DpJobState state);
-extern void dp_launcher_poke(void);
 extern bool dp_slot_warning_due(void);
 extern DpDatabase *dp_database_find(Oid dboid);
 extern DpDatabase *dp_database_make(Oid dboid);

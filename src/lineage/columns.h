@@ -56,11 +56,9 @@ typedef struct DpLineage
  * (CREATE TABLE AS, CREATE VIEW, CREATE and REFRESH MATERIALIZED VIEW, DECLARE
  * CURSOR, EXPLAIN, COPY) are opened.  NULL: the statement reads and writes
  * nothing.  Views are gone through down to the tables; of a tree that was not
- * rewritten, too.
+ * rewritten, too; with stop_at_views they are sources like tables.  "text" is
+ * the statement's source (may be NULL).
  */
-extern DpLineage *dp_lineage_of(Query *tree);
-
-/* The same; "text" is the statement's source (may be NULL), and views may be sources like tables. */
 extern DpLineage *dp_lineage_of_statement(Query *tree, const char *text, bool stop_at_views);
 
 /*

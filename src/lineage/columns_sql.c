@@ -14,6 +14,7 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
+#include "common/role.h"
 #include "lineage/columns.h"
 
 #define COLUMNS 9
@@ -104,8 +105,7 @@ dp_statement_lineage(PG_FUNCTION_ARGS)
 {
 	int			nest = NewGUCNestLevel();
 
-	(void) set_config_option("search_path", text_to_cstring(PG_GETARG_TEXT_PP(1)), PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	dp_role_set("search_path", text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	return_lineage(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_BOOL(2), false);
 	AtEOXact_GUC(true, nest);
 	return (Datum) 0;

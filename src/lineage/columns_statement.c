@@ -347,12 +347,6 @@ dp_lineage_of_statement(Query *tree, const char *text, bool stop_at_views)
 	return of_query(tree, &reading);
 }
 
-DpLineage *
-dp_lineage_of(Query *tree)
-{
-	return dp_lineage_of_statement(tree, NULL, false);
-}
-
 List *
 dp_lineage_of_text(const char *text, bool stop_at_views, bool check_rights)
 {

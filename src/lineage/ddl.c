@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "common/role.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -275,21 +276,16 @@ dp_try_ddl(PG_FUNCTION_ARGS)
 	Oid			role = get_role_oid(NameStr(*PG_GETARG_NAME(0)), false);
 	char	   *path = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	char	   *statement = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	int			nestlevel = NewGUCNestLevel();
-	Oid			user;
-	int			security;
+	DpRoleScope scope;
 
-	GetUserIdAndSecContext(&user, &security);
-	SetUserIdAndSecContext(role, security | SECURITY_RESTRICTED_OPERATION);
-	(void) set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("dataplat.lineage_ddl_check", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("client_min_messages", "warning", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	dp_role_enter(role, path, &scope);
+	dp_role_set("dataplat.lineage_ddl_check", "off");
+	dp_role_set("client_min_messages", "warning");
 	SPI_connect();
 	if (SPI_execute(statement, false, 0) < 0)
 		elog(ERROR, "could not try a statement");
 	SPI_finish();
-	AtEOXact_GUC(false, nestlevel);
-	SetUserIdAndSecContext(user, security);
+	dp_role_leave(&scope);
 	PG_RETURN_VOID();
 }
 
@@ -310,7 +306,7 @@ dp_relation_in_path(PG_FUNCTION_ARGS)
 	if (list_length(names) > 2)
 		PG_RETURN_NULL();
 	nestlevel = NewGUCNestLevel();
-	(void) set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	dp_role_set("search_path", path);
 	relid = RangeVarGetRelid(makeRangeVarFromNameList(names), NoLock, true);
 	AtEOXact_GUC(false, nestlevel);
 	if (!OidIsValid(relid))

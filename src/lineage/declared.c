@@ -32,6 +32,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "common/role.h"
 #include "lineage/columns.h"
 
 PG_FUNCTION_INFO_V1(dp_view_lineage);
@@ -129,16 +130,13 @@ static List *
 lineage_of_function(HeapTuple tuple)
 {
 	Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(tuple);
-	int			nestlevel = NewGUCNestLevel();
 	List	   *result = NIL;
 	List	   *queries;
 	ListCell   *lc;
 	bool		isnull;
-	Oid			user;
-	int			security;
+	DpRoleScope scope;
 
-	GetUserIdAndSecContext(&user, &security);
-	SetUserIdAndSecContext(proc->proowner, security | SECURITY_RESTRICTED_OPERATION);
+	dp_role_enter(proc->proowner, NULL, &scope);
 	set_search_path_of(tuple);
 	(void) SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosqlbody, &isnull);
 	queries = isnull ? queries_of_source(tuple) : queries_of_body(tuple);
@@ -152,8 +150,7 @@ lineage_of_function(HeapTuple tuple)
 			continue;
 		result = lappend(result, lineage);
 	}
-	AtEOXact_GUC(false, nestlevel);
-	SetUserIdAndSecContext(user, security);
+	dp_role_leave(&scope);
 	return result;
 }
 
@@ -175,8 +172,7 @@ set_search_path_of(HeapTuple tuple)
 		char	   *item = TextDatumGetCString(items[i]);
 
 		if (strncmp(item, key, strlen(key)) == 0)
-			(void) set_config_option("search_path", item + strlen(key), PGC_USERSET, PGC_S_SESSION,
-									 GUC_ACTION_SAVE, true, 0, false);
+			dp_role_set("search_path", item + strlen(key));
 	}
 }
 
@@ -222,19 +218,14 @@ dp_query_lineage(PG_FUNCTION_ARGS)
 	Oid			owner = get_role_oid(NameStr(*PG_GETARG_NAME(2)), false);
 	char	   *path = text_to_cstring(PG_GETARG_TEXT_PP(3));
 	char	   *query = text_to_cstring(PG_GETARG_TEXT_PP(4));
-	int			nestlevel = NewGUCNestLevel();
 	List	   *lineages;
 	ListCell   *lc;
-	Oid			user;
-	int			security;
+	DpRoleScope scope;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	GetUserIdAndSecContext(&user, &security);
-	SetUserIdAndSecContext(owner, security | SECURITY_RESTRICTED_OPERATION);
-	(void) set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	dp_role_enter(owner, path, &scope);
 	lineages = dp_lineage_of_text(query, true, true);
-	AtEOXact_GUC(false, nestlevel);
-	SetUserIdAndSecContext(user, security);
+	dp_role_leave(&scope);
 
 	foreach(lc, lineages)
 		if (lfirst(lc) != NULL)

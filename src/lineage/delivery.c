@@ -208,33 +208,6 @@ load_endpoint(Endpoint *endpoint, MemoryContext context)
 
 /* ---- sending ---- */
 
-static int
-int_setting(const DpKafkaSettings *settings, const char *name)
-{
-	const char *value = dp_kafka_settings_get(settings, name);
-
-	return value ? atoi(value) : 0;
-}
-
-static DpHttp *
-open_client(const DpKafkaSettings *settings, MemoryContext context)
-{
-	DpHttpSettings http = {0};
-	const char *verify = dp_kafka_settings_get(settings, "verify_tls");
-
-	http.connect_timeout_ms = int_setting(settings, "connect_timeout_ms");
-	http.timeout_ms = int_setting(settings, "timeout_ms");
-	http.ca_pem = dp_kafka_settings_get(settings, "ca_pem");
-	http.ca_file = dp_kafka_settings_get(settings, "ca_file");
-	http.no_verify = verify && strcmp(verify, "false") == 0;
-	http.username = dp_kafka_settings_get(settings, "username");
-	http.password = dp_kafka_settings_get(settings, "password");
-	http.bearer_token = dp_kafka_settings_get(settings, "bearer_token");
-	http.allow_loopback = settings->allow_loopback;
-	http.max_body = ANSWER_BYTES;
-	return dp_http_create(&http, context);
-}
-
 static uint32
 wait_event(void)
 {
@@ -352,7 +325,7 @@ serve_endpoint(Endpoint *endpoint, MemoryContext context)
 		return false;
 	if (endpoint->settings)
 	{
-		DpHttp	   *http = open_client(endpoint->settings, context);
+		DpHttp	   *http = dp_http_open(endpoint->settings, ANSWER_BYTES, context);
 
 		for (int i = 0; i < endpoint->nevents; i++)
 		{

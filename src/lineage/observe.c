@@ -41,6 +41,7 @@
 
 #include "common/compat.h"
 #include "common/md5.h"
+#include "common/role.h"
 #include "lineage/observe.h"
 #include "lineage/observe_int.h"
 
@@ -656,7 +657,7 @@ dp_observe_pause(void)
 	if (observe_lineage == OBSERVE_OFF || is_our_worker())
 		return 0;
 	nestlevel = NewGUCNestLevel();
-	(void) set_config_option("dataplat.observe_lineage", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	dp_role_set("dataplat.observe_lineage", "off");
 	return nestlevel;
 }
 

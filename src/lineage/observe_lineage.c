@@ -17,8 +17,8 @@
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 
+#include "common/attempt.h"
 #include "lineage/observe_int.h"
 
 /* Lineages of statements that were analysed and may run; then all are forgotten. */
@@ -38,41 +38,16 @@ static HTAB *analysed = NULL;
 bool
 dp_observed_guarded(void (*work) (void *), void *arg, bool keep)
 {
-	MemoryContext oldcontext = CurrentMemoryContext;
-	ResourceOwner oldowner = CurrentResourceOwner;
-	volatile bool done = false;
+	ErrorData  *error = keep ? dp_attempt(work, arg) : dp_attempt_undone(work, arg);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(oldcontext);
-	PG_TRY();
-	{
-		work(arg);
-		if (keep)
-			ReleaseCurrentSubTransaction();
-		else
-			RollbackAndReleaseCurrentSubTransaction();
-		done = true;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *edata;
-
-		MemoryContextSwitchTo(oldcontext);
-		edata = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(oldcontext);
-		CurrentResourceOwner = oldowner;
-		/* Who wants to end the statement, wants that. */
-		if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED || edata->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
-			ReThrowError(edata);
-		ereport(DEBUG1, (errmsg_internal("lineage was not observed: %s", edata->message)));
-		FreeErrorData(edata);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(oldcontext);
-	CurrentResourceOwner = oldowner;
-	return done;
+	if (error == NULL)
+		return true;
+	/* Who wants to end the statement, wants that. */
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN)
+		ReThrowError(error);
+	ereport(DEBUG1, (errmsg_internal("lineage was not observed: %s", error->message)));
+	FreeErrorData(error);
+	return false;
 }
 
 /* ---- the lineage of what was analysed ---- */

@@ -67,7 +67,7 @@ Datum
 dp_analyze_pipeline(PG_FUNCTION_ARGS)
 {
 	Analysis	a = {0};
-	DpOwnerScope scope;
+	DpRoleScope scope;
 	char	   *text = text_argument(fcinfo, 2);
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || text == NULL)
@@ -88,7 +88,7 @@ dp_analyze_pipeline(PG_FUNCTION_ARGS)
 	infer_keys(&a);
 	infer_mode(&a);
 	check_key_types(&a);
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 
 	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(result_json(&a))));
 }
@@ -146,18 +146,18 @@ dp_is_bronze(Oid relid)
 {
 	Oid			types[1] = {OIDOID};
 	Datum		values[1] = {ObjectIdGetDatum(relid)};
-	DpOwnerScope scope;
+	DpRoleScope scope;
 	bool		found;
 
 	if (get_attnum(relid, "_batch_id") == InvalidAttrNumber)
 		return false;
-	dp_enter_platform(&scope);
+	dp_platform_enter(&scope);
 	SPI_connect();
 	SPI_execute_with_args("SELECT 1 FROM dataplat.source AS s WHERE pg_catalog.to_regclass(s.target) = $1",
 						  1, types, values, NULL, false, 1);
 	found = SPI_processed > 0;
 	SPI_finish();
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 	return found;
 }
 

@@ -91,11 +91,11 @@ state_table(DpApply *apply, bool afresh)
 
 	if (afresh)
 	{
-		DpOwnerScope scope;
+		DpRoleScope scope;
 
-		dp_enter_platform(&scope);
+		dp_platform_enter(&scope);
 		dp_apply_forget(pipeline->id);
-		dp_leave_owner(&scope);
+		dp_role_leave(&scope);
 		CommandCounterIncrement();
 	}
 	return dp_side_table_open(STATE, pipeline->id, pipeline->owner, pipeline->additive->desc,

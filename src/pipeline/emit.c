@@ -33,7 +33,7 @@ static bool emits(DpTime *time, TupleTableSlot *row);
 static TimestampTz closes_at(const DpTime *time, Datum value, bool isnull);
 static void hold(DpTime *time, TupleDesc desc, const int *columns, TupleTableSlot *row, TimestampTz closes);
 static void make_held(DpTime *time, TupleDesc desc, const int *columns);
-static void enter_keys(DpOwnerScope *scope);
+static void enter_keys(DpRoleScope *scope);
 static void name_rows(const char *name, TupleDesc desc, Tuplestorestate *rows);
 static void take_closing(DpTime *time, TupleDesc desc, Tuplestorestate *out);
 
@@ -45,7 +45,7 @@ dp_time_settle_keys(DpTime *time, DpRows *keys)
 	TupleTableSlot *key;
 	Oid			types[1] = {TEXTOID};
 	Datum		values[1] = {CStringGetTextDatum(time->pipeline->name)};
-	DpOwnerScope scope;
+	DpRoleScope scope;
 	ListCell   *lc;
 
 	if (!time->settings.closes)
@@ -85,7 +85,7 @@ dp_time_settle_keys(DpTime *time, DpRows *keys)
 						  1, types, values, NULL, false, 0);
 	take_closing(time, named, settled->store);
 	SPI_finish();
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 
 	settled->n = tuplestore_tuple_count(settled->store);
 	dp_rows_name(settled);
@@ -148,7 +148,7 @@ dp_time_finish(DpTime *time, bool everything)
 {
 	Oid			types[1] = {TEXTOID};
 	Datum		values[1] = {CStringGetTextDatum(time->pipeline->name)};
-	DpOwnerScope scope;
+	DpRoleScope scope;
 
 	if (!time->settings.closes || (time->held == NULL && !everything))
 		return;
@@ -168,7 +168,7 @@ dp_time_finish(DpTime *time, bool everything)
 							  1, types, values, NULL, false, 0);
 	}
 	SPI_finish();
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 	if (time->held != NULL)
 		tuplestore_clear(time->held);
 }
@@ -178,18 +178,18 @@ dp_time_next_close(const DpTime *time)
 {
 	Oid			types[1] = {TEXTOID};
 	Datum		values[1] = {CStringGetTextDatum(time->pipeline->name)};
-	DpOwnerScope scope;
+	DpRoleScope scope;
 	Datum		at;
 	bool		isnull;
 
 	if (!time->settings.closes)
 		return 0;
-	dp_enter_platform(&scope);
+	dp_platform_enter(&scope);
 	SPI_connect();
 	SPI_execute_with_args("SELECT dataplat_internal.next_window_close($1)", 1, types, values, NULL, false, 1);
 	at = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 	SPI_finish();
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 	return isnull ? 0 : DatumGetTimestampTz(at);
 }
 
@@ -238,13 +238,13 @@ make_held(DpTime *time, TupleDesc desc, const int *columns)
 
 /* Our rights, and settings in which a key always has the same text. */
 static void
-enter_keys(DpOwnerScope *scope)
+enter_keys(DpRoleScope *scope)
 {
 	static const char *const settings[][2] = {
 		{"TimeZone", "UTC"}, {"IntervalStyle", "postgres"}, {"extra_float_digits", "1"}, {"bytea_output", "hex"}
 	};
 
-	dp_enter_platform(scope);
+	dp_platform_enter(scope);
 	for (int i = 0; i < (int) lengthof(settings); i++)
 		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);

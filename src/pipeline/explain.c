@@ -129,7 +129,7 @@ explain_query(DpPipeline *pipeline, DpPlans *plans)
 	DpDerive   *derive = dp_derive_new(pipeline->query, env);
 	DestReceiver *dest = None_Receiver;
 	DpPlans    *before;
-	DpOwnerScope scope;
+	DpRoleScope scope;
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	dp_enter_owner(pipeline, &scope);
@@ -152,7 +152,7 @@ explain_query(DpPipeline *pipeline, DpPlans *plans)
 		dp_query_explain(before);
 	}
 	PG_END_TRY();
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 	PopActiveSnapshot();
 }
 

@@ -9,19 +9,11 @@
 #define DP_PIPELINE_INTERNAL_H
 
 #include "changelog/changelog.h"
+#include "common/role.h"
 #include "pipeline/pipeline.h"
 
-typedef struct DpOwnerScope
-{
-	Oid			user;
-	int			security;
-	int			nestlevel;
-} DpOwnerScope;
-
 /* ---- load.c ---- */
-extern void dp_enter_owner(const DpPipeline *pipeline, DpOwnerScope *scope);
-extern void dp_enter_platform(DpOwnerScope *scope);
-extern void dp_leave_owner(const DpOwnerScope *scope);
+extern void dp_enter_owner(const DpPipeline *pipeline, DpRoleScope *scope);
 extern List *dp_text_list(Datum array, bool isnull);
 extern List *dp_text_items(const char *text);
 extern Oid	dp_relation_by_name(const char *name);

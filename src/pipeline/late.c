@@ -74,18 +74,18 @@ dp_late_note(DpTime *time, const DpEventInput *input, TupleTableSlot *row, Times
 void
 dp_late_store(DpTime *time)
 {
-	DpOwnerScope scope;
+	DpRoleScope scope;
 
 	if (time->late_rows == NIL)
 		return;
-	dp_enter_platform(&scope);
+	dp_platform_enter(&scope);
 	store_ids(time);
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 	if (time->settings.side_table)
 	{
 		dp_enter_owner(time->pipeline, &scope);
 		store_contents(time);
-		dp_leave_owner(&scope);
+		dp_role_leave(&scope);
 	}
 	time->late_rows = NIL;
 	time->has_late_rows = true;
@@ -222,7 +222,7 @@ without_late_rows(DpTime *time, const DpEventInput *input, Query *from, RangeTbl
 	StringInfoData text;
 	Relation	rel = RelationIdGetRelation(input->relid);
 	TupleDesc	desc = RelationGetDescr(rel);
-	DpOwnerScope scope;
+	DpRoleScope scope;
 	Query	   *subquery;
 	Query	   *noted;
 
@@ -241,9 +241,9 @@ without_late_rows(DpTime *time, const DpEventInput *input, Query *from, RangeTbl
 					 input->topic == 0 ? "''" : "t._topic");
 
 	/* Our table is read with our rights; the bronze table as the user's entry says. */
-	dp_enter_platform(&scope);
+	dp_platform_enter(&scope);
 	subquery = dp_tree_parse(text.data, NULL);
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 	noted = castNode(Query, find_sublink((Node *) subquery->jointree->quals));
 	dp_rte_set_user(noted, linitial_node(RangeTblEntry, noted->rtable), BOOTSTRAP_SUPERUSERID);
 	dp_rte_replace(subquery, 1, from, rte);

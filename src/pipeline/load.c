@@ -99,34 +99,11 @@ dp_relation_by_name(const char *name)
  * error restores all with the (sub)transaction.
  */
 void
-dp_enter_owner(const DpPipeline *pipeline, DpOwnerScope *scope)
+dp_enter_owner(const DpPipeline *pipeline, DpRoleScope *scope)
 {
-	GetUserIdAndSecContext(&scope->user, &scope->security);
-	scope->nestlevel = NewGUCNestLevel();
-	SetUserIdAndSecContext(pipeline->owner, scope->security | SECURITY_RESTRICTED_OPERATION);
-	(void) set_config_option("search_path", pipeline->search_path, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	dp_role_enter(pipeline->owner, pipeline->search_path, scope);
 	if (pipeline->time_zone != NULL)
-		(void) set_config_option("TimeZone", pipeline->time_zone, PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-}
-
-void
-dp_leave_owner(const DpOwnerScope *scope)
-{
-	AtEOXact_GUC(false, scope->nestlevel);
-	SetUserIdAndSecContext(scope->user, scope->security);
-}
-
-/* Reads and writes of our own tables go by the extension's rights. */
-void
-dp_enter_platform(DpOwnerScope *scope)
-{
-	GetUserIdAndSecContext(&scope->user, &scope->security);
-	scope->nestlevel = NewGUCNestLevel();
-	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, scope->security | SECURITY_LOCAL_USERID_CHANGE);
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+		dp_role_set("TimeZone", pipeline->time_zone);
 }
 
 static char *
@@ -266,11 +243,11 @@ dp_pipeline_take(const char *name)
 {
 	Oid			types[1] = {TEXTOID};
 	Datum		values[1] = {CStringGetTextDatum(name)};
-	DpOwnerScope scope;
+	DpRoleScope scope;
 	bool		isnull;
 	int32		id;
 
-	dp_enter_platform(&scope);
+	dp_platform_enter(&scope);
 	SPI_connect();
 	dp_statement_execute("SELECT p.pipeline_id FROM dataplat.pipeline AS p WHERE p.name = $1",
 						 1, types, values, NULL, false, 0);
@@ -278,7 +255,7 @@ dp_pipeline_take(const char *name)
 		error_unknown(name);
 	id = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_finish();
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 	(void) dp_pipeline_lock(id, true);
 	/* Only now: somebody may have run or altered it while we waited. */
 	return dp_pipeline_load(name);
@@ -291,13 +268,13 @@ dp_pipeline_load(const char *name)
 	DpPipeline *pipeline = palloc0(sizeof(DpPipeline));
 	Oid			types[1] = {TEXTOID};
 	Datum		values[1] = {CStringGetTextDatum(name)};
-	DpOwnerScope scope;
+	DpRoleScope scope;
 	HeapTuple	row;
 	TupleDesc	desc;
 	bool		isnull;
 	char	   *text;
 
-	dp_enter_platform(&scope);
+	dp_platform_enter(&scope);
 	SPI_connect();
 	dp_statement_execute("SELECT p.name, p.pipeline_id, p.owner::text, p.target, p.query, p.search_path, p.mode,"
 						  " p.keys, p.sequence_by, p.delete_when, p.track_history_on, p.time_zone, s.filled,"
@@ -326,7 +303,7 @@ dp_pipeline_load(const char *name)
 	pipeline->rebuilding = DatumGetBool(SPI_getbinval(row, desc, 15, &isnull));
 	load_inputs(pipeline, context);
 	SPI_finish();
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 
 	pipeline->target = dp_relation_by_name(pipeline->target_name);
 	dp_enter_owner(pipeline, &scope);
@@ -336,7 +313,7 @@ dp_pipeline_load(const char *name)
 		pipeline->query = dp_query_analyze(newest_text(pipeline, text));
 		pipeline->mode = DP_MODE_AGGREGATE;
 	}
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 	find_keys(pipeline);
 	if (pipeline->mode == DP_MODE_AGGREGATE)
 		pipeline->additive = dp_query_additive(pipeline->query, pipeline->key_columns);

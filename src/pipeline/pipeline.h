@@ -92,8 +92,6 @@ typedef struct DpRun
 	TimestampTz not_before;		/* of the next chunk; 0: now */
 } DpRun;
 
-extern void dp_pipeline_init(void);
-
 /* In CurrentMemoryContext; needs a transaction and a snapshot.  42704 when there is none. */
 extern DpPipeline *dp_pipeline_load(const char *name);
 

@@ -65,10 +65,10 @@ dp_rebuild_load(DpPipeline *pipeline, DpRun *run, DpRebuild **chunk)
 	Oid			types[1] = {TEXTOID};
 	Datum		values[1] = {CStringGetTextDatum(pipeline->name)};
 	MemoryContext context = CurrentMemoryContext;
-	DpOwnerScope scope;
+	DpRoleScope scope;
 
 	*chunk = NULL;
-	dp_enter_platform(&scope);
+	dp_platform_enter(&scope);
 	SPI_connect();
 	SPI_execute_with_args("SELECT b.kind, b.chunks, coalesce(b.cursor, b.from_position), b.to_position, b.last_batch,"
 						  " b.rows_done, b.rate FROM dataplat_internal.pipeline_rebuild AS b WHERE b.pipeline = $1",
@@ -99,7 +99,7 @@ dp_rebuild_load(DpPipeline *pipeline, DpRun *run, DpRebuild **chunk)
 		*chunk = one;
 	}
 	SPI_finish();
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 	if (*chunk != NULL && (*chunk)->by_keys && pipeline->additive != NULL)
 	{
 		/* Few groups, many rows: one pass over the inputs costs what one chunk would. */
@@ -114,7 +114,7 @@ dp_rebuild_run(DpPipeline *pipeline, DpRebuild *chunk, DpTime *time, DpRun *run)
 {
 	DpApply		apply = {0};
 	DpQuery    *query = pipeline->query;
-	DpOwnerScope scope;
+	DpRoleScope scope;
 
 	apply.pipeline = pipeline;
 	apply.time = time;
@@ -127,7 +127,7 @@ dp_rebuild_run(DpPipeline *pipeline, DpRebuild *chunk, DpTime *time, DpRun *run)
 	else
 		run_batches(pipeline, chunk, &apply);
 	pipeline->query = query;
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 	run->rows_in += chunk->rows;
 	run->rows_inserted += apply.counts.inserted;
 	run->rows_updated += apply.counts.updated;
@@ -250,10 +250,10 @@ next_batches(DpInput *input, DpRebuild *chunk)
 		Int64GetDatum(chunk->cursor ? pg_strtoint64(chunk->cursor) : 0),
 	Int64GetDatum(chunk->last_batch), Int64GetDatum(chunk_rows)};
 	MemoryContext context = CurrentMemoryContext;
-	DpOwnerScope scope;
+	DpRoleScope scope;
 	char	   *frontier = NULL;
 
-	dp_enter_platform(&scope);
+	dp_platform_enter(&scope);
 	SPI_connect();
 	SPI_execute_with_args("SELECT n.frontier::text, n.last::text FROM dataplat_internal.rebuild_batches($1, $2, $3, $4) AS n",
 						  4, types, values, NULL, true, 1);
@@ -267,7 +267,7 @@ next_batches(DpInput *input, DpRebuild *chunk)
 			chunk->end = MemoryContextStrdup(context, chunk->end);
 	}
 	SPI_finish();
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 	return chunk->end != NULL ? frontier : NULL;
 }
 
@@ -294,7 +294,7 @@ run_batches(DpPipeline *pipeline, DpRebuild *chunk, DpApply *apply)
 	DpInput    *input = NULL;
 	DpInput		once;
 	DpDelta    *delta;
-	DpOwnerScope scope;
+	DpRoleScope scope;
 	ListCell   *lc;
 	char	   *frontier;
 	char	   *unused;
@@ -317,9 +317,9 @@ run_batches(DpPipeline *pipeline, DpRebuild *chunk, DpApply *apply)
 	}
 	once = *input;
 	once.bronze_frontier = frontier;
-	dp_enter_platform(&scope);
+	dp_platform_enter(&scope);
 	delta = dp_bronze_read(&once, dp_query_input(pipeline->query, input->relid), false, &unused);
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 	chunk->rows = delta->nnew;
 	dp_derive_change(apply->derive, delta->relid, delta->desc, delta->old_rows, 0, delta->new_rows, delta->source, delta->nnew,
 					 list_make1_int(get_attnum(input->relid, "_batch_id")));

@@ -115,7 +115,7 @@ dp_requeue_row(PG_FUNCTION_ARGS)
 {
 	DpPipeline *pipeline = dp_pipeline_take(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	char	   *repaired = DatumGetCString(DirectFunctionCall1(jsonb_out, PG_GETARG_DATUM(1)));
-	DpOwnerScope scope;
+	DpRoleScope scope;
 	TupleTableSlot *row;
 	TupleDesc	desc;
 	Datum		reasons;
@@ -140,7 +140,7 @@ dp_requeue_row(PG_FUNCTION_ARGS)
 	if (reasons == (Datum) 0)
 		write_row(pipeline, row);
 	DP_INJECT("q3");
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 	PopActiveSnapshot();
 	if (reasons == (Datum) 0)
 		PG_RETURN_NULL();

@@ -305,7 +305,7 @@ find_entry(DpSieve *sieve, TupleTableSlot *row, char **repaired)
 	Datum		values[4];
 	MemoryContext context = CurrentMemoryContext;
 	bool		found = false;
-	DpOwnerScope scope;
+	DpRoleScope scope;
 
 	*repaired = NULL;
 	values[0] = CStringGetTextDatum(dp_row_rules_dataset(sieve->rows));
@@ -313,7 +313,7 @@ find_entry(DpSieve *sieve, TupleTableSlot *row, char **repaired)
 	values[2] = dp_row_rules_contents(sieve->rows, row);
 	/* An event is in the input still when a later one has come; a row that is bad once more is another. */
 	values[3] = BoolGetDatum(are_events(sieve->rules->pipeline));
-	dp_enter_platform(&scope);
+	dp_platform_enter(&scope);
 	SPI_connect();
 	if (dp_statement_execute(FIND_QUERY, 4, types, values, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not look into the quarantine");
@@ -330,7 +330,7 @@ find_entry(DpSieve *sieve, TupleTableSlot *row, char **repaired)
 			*repaired = MemoryContextStrdup(context, text);
 	}
 	SPI_finish();
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 	return found;
 }
 
@@ -350,12 +350,12 @@ take_run_id(DpRules *rules)
 {
 	if (rules->run_id == 0)
 	{
-		DpOwnerScope scope;
+		DpRoleScope scope;
 
-		dp_enter_platform(&scope);
+		dp_platform_enter(&scope);
 		rules->run_id = DatumGetInt64(DirectFunctionCall1(nextval_oid,
 														  ObjectIdGetDatum(get_relname_relid("pipeline_run_run_id_seq", get_namespace_oid("dataplat", false)))));
-		dp_leave_owner(&scope);
+		dp_role_leave(&scope);
 	}
 	return rules->run_id;
 }
@@ -524,7 +524,7 @@ watch(DpRules *rules)
 	Datum		values[3];
 	char		nulls[4] = "   ";
 	HASHCTL		control = {.keysize = sizeof(uint32), .entrysize = sizeof(WatchedHash), .hcxt = rules->context};
-	DpOwnerScope scope;
+	DpRoleScope scope;
 
 	if (pipeline->key_columns == NIL || pipeline->mode == DP_MODE_SCD2 || pipeline->mode == DP_MODE_APPEND ||
 		rules->kind == DP_RUN_FULL)
@@ -539,7 +539,7 @@ watch(DpRules *rules)
 		values[2] = CStringGetTextDatum(NameStr(TupleDescAttr(rules->desc, rules->sequence - 1)->attname));
 		nulls[2] = ' ';
 	}
-	dp_enter_platform(&scope);
+	dp_platform_enter(&scope);
 	SPI_connect();
 	if (dp_statement_execute(OPEN_QUERY, 3, types, values, nulls, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the quarantine");
@@ -552,7 +552,7 @@ watch(DpRules *rules)
 			watch_entry(rules, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
 	}
 	SPI_finish();
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 	if (rules->watching && rules->sequence > 0)
 		read_sequences(rules);
 }

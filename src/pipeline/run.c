@@ -65,7 +65,7 @@ dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
 	List	   *deltas = NIL;
 	ListCell   *lc;
 	DpTime	   *time;
-	DpOwnerScope scope;
+	DpRoleScope scope;
 	DpRebuild  *chunk = NULL;
 	int			observed;
 
@@ -95,10 +95,10 @@ dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
 	time = dp_time_load(pipeline);
 	if (time && dp_time_leaves_out(time))
 		pipeline->additive = NULL;
-	dp_enter_platform(&scope);
+	dp_platform_enter(&scope);
 	/* Late rows are taken out of the stores. */
 	deltas = read_deltas(pipeline, time == NULL, run);
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 	if (time)
 		observe_times(pipeline, time, deltas, run);
 
@@ -110,7 +110,7 @@ dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
 		pipeline->rules = dp_rules_load(pipeline, run->kind);
 		if (run->rows_in > 0 || chunk == NULL || time)
 			apply_deltas(pipeline, deltas, time, run);
-		dp_leave_owner(&scope);
+		dp_role_leave(&scope);
 	}
 	if (chunk != NULL && run->kind != DP_RUN_FULL)
 	{
@@ -125,7 +125,7 @@ dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
 	run->exec_ms = INSTR_TIME_GET_MILLISEC(end);
 
 	/* What the run wrote itself is part of its frontier: a pipeline may read its own upstream's rows of this transaction. */
-	dp_enter_platform(&scope);
+	dp_platform_enter(&scope);
 	if (!pipeline->undone)
 		dp_pipeline_check_fuse(pipeline, run);
 	advance(pipeline, deltas, run->kind == DP_RUN_FULL);
@@ -138,7 +138,7 @@ dp_pipeline_run(DpPipeline *pipeline, DpRunKind kind, DpRun *run)
 		run->closes_at = dp_time_next_close(time);
 	if (chunk != NULL || run->kind == DP_RUN_FULL)
 		dp_rebuild_store(pipeline, chunk, run);
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 	PopActiveSnapshot();
 	dp_observe_resume(observed);
 	foreach(lc, deltas)

@@ -101,7 +101,7 @@ Datum
 dp_verify_pipeline(PG_FUNCTION_ARGS)
 {
 	DpPipeline *pipeline = dp_pipeline_load(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	DpOwnerScope scope;
+	DpRoleScope scope;
 	TupleDesc	desc;
 	Datum		values[3];
 	bool		nulls[3] = {false, false, false};
@@ -121,7 +121,7 @@ dp_verify_pipeline(PG_FUNCTION_ARGS)
 		UpdateActiveSnapshotCommandId();
 		dp_enter_owner(pipeline, &scope);
 		dp_compare_target(pipeline, counts);
-		dp_leave_owner(&scope);
+		dp_role_leave(&scope);
 		PopActiveSnapshot();
 	}
 	for (int i = 0; i < 3; i++)

@@ -43,7 +43,7 @@ dp_resolve_event_time(PG_FUNCTION_ARGS)
 	List	   *lookups = NIL;
 	List	   *inputs;
 	ListCell   *lc;
-	DpOwnerScope scope;
+	DpRoleScope scope;
 	char	   *json;
 
 	pipeline.owner = get_role_oid(NameStr(*PG_GETARG_NAME(0)), false);
@@ -64,7 +64,7 @@ dp_resolve_event_time(PG_FUNCTION_ARGS)
 	if (settings.closes)
 		dp_window_end(query, &settings, keys, &end);
 	json = result_json(inputs, &end, query->desc);
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(json)));
 }
 

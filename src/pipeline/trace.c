@@ -75,7 +75,7 @@ dp_trace_inputs(PG_FUNCTION_ARGS)
 	char	   *key = JsonbToCString(NULL, &PG_GETARG_JSONB_P(1)->root, -1);
 	int			max_rows = PG_GETARG_INT32(2);
 	QueryEnvironment *env = create_queryEnv();
-	DpOwnerScope scope;
+	DpRoleScope scope;
 	List	   *columns;
 	DpRows	   *keys;
 
@@ -84,7 +84,7 @@ dp_trace_inputs(PG_FUNCTION_ARGS)
 	dp_enter_owner(pipeline, &scope);
 	keys = key_row(pipeline, key, env, &columns);
 	dp_derive_trace(dp_derive_new(pipeline->query, env), columns, keys, max_rows, put_row, rsinfo);
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 	PopActiveSnapshot();
 	return (Datum) 0;
 }

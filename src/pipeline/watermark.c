@@ -53,14 +53,14 @@ DpTime *
 dp_time_load(const DpPipeline *pipeline)
 {
 	DpTime	   *time = palloc0(sizeof(DpTime));
-	DpOwnerScope scope;
+	DpRoleScope scope;
 	bool		applies;
 
 	time->pipeline = pipeline;
 	time->context = CurrentMemoryContext;
-	dp_enter_platform(&scope);
+	dp_platform_enter(&scope);
 	applies = load_settings(time);
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 	if (!applies)
 		return NULL;
 
@@ -68,7 +68,7 @@ dp_time_load(const DpPipeline *pipeline)
 	time->inputs = dp_event_inputs(pipeline->query, &time->settings, pipeline->keys, lookup_oids(pipeline));
 	if (time->settings.closes)
 		dp_window_end(pipeline->query, &time->settings, pipeline->keys, &time->end);
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 	need_columns(time);
 	return time;
 }
@@ -126,7 +126,7 @@ dp_time_observe(DpTime *time, DpDelta *delta)
 	TupleTableSlot *row;
 	TimestampTz late_before;
 	DpPartitionTimes *partition = NULL;
-	DpOwnerScope scope;
+	DpRoleScope scope;
 
 	if (input == NULL || delta->new_rows == NULL)
 		return;
@@ -162,7 +162,7 @@ dp_time_observe(DpTime *time, DpDelta *delta)
 	}
 	ExecDropSingleTupleTableSlot(row);
 	FreeExecutorState(estate);
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 
 	if (kept != NULL)
 	{
@@ -180,7 +180,7 @@ dp_time_observe_table(DpTime *time, Oid relid)
 	DpEventInput *input = dp_event_input(time, relid);
 	char	   *expr;
 	char	   *name;
-	DpOwnerScope scope;
+	DpRoleScope scope;
 	MemoryContext old;
 
 	if (input == NULL)
@@ -210,7 +210,7 @@ dp_time_observe_table(DpTime *time, Oid relid)
 	}
 	MemoryContextSwitchTo(old);
 	SPI_finish();
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 }
 
 void
@@ -223,10 +223,10 @@ dp_time_advance(DpTime *time, DpRun *run)
 	ListCell   *cell;
 	bool		isnull;
 	Datum		moved;
-	DpOwnerScope scope;
+	DpRoleScope scope;
 
 	dp_late_store(time);
-	dp_enter_platform(&scope);
+	dp_platform_enter(&scope);
 	SPI_connect();
 	foreach(lc, time->inputs)
 	{
@@ -261,7 +261,7 @@ dp_time_advance(DpTime *time, DpRun *run)
 		time->has_closing = SPI_processed > 0;
 	}
 	SPI_finish();
-	dp_leave_owner(&scope);
+	dp_role_leave(&scope);
 }
 
 bool

@@ -8,7 +8,7 @@
 #ifndef DP_PIPELINE_WORKER_H
 #define DP_PIPELINE_WORKER_H
 
-/* From dp_pipeline_init: settings, shared memory, the job kind. */
+/* From _PG_init: settings, shared memory, the job kind. */
 extern void dp_pipeline_worker_init(void);
 
 #endif							/* DP_PIPELINE_WORKER_H */

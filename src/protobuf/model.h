@@ -347,7 +347,6 @@ extern const DpPbSymbol *dp_pb_resolve(const DpPbSchema *schema, const char *sco
 
 extern const char *dp_pb_type_word(int type);	/* "int32"; NULL for a named type */
 extern int	dp_pb_type_of_word(const char *word, size_t len);	/* DP_PB_NAMED when none */
-extern const DpPbEnumValue *dp_pb_enum_by_number(const DpPbEnum *e, int32 number);
 
 /* The message at an index path; NULL and *err when there is none. */
 extern const DpPbMessage *dp_pb_message_at(const DpPbSchema *schema, const DpMessagePath *path,

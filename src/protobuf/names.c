@@ -261,17 +261,6 @@ dp_pb_option(const DpPbOption *options, const char *name)
 	return NULL;
 }
 
-const DpPbEnumValue *
-dp_pb_enum_by_number(const DpPbEnum *e, int32 number)
-{
-	for (const DpPbEnumValue *value = e->values; value != NULL; value = value->next)
-	{
-		if (value->number == number)
-			return value;
-	}
-	return NULL;
-}
-
 /* The message number "index" of a list; groups are not counted. */
 static const DpPbMessage *
 nth(const DpPbMessage *list, int index)

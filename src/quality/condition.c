@@ -22,6 +22,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
+#include "common/role.h"
 #include "quality/quality.h"
 
 extern PGDLLEXPORT Datum dp_check_condition(PG_FUNCTION_ARGS);
@@ -95,8 +96,7 @@ analyze(const char *statement, const char *search_path)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("the condition is more than one statement")));
-	(void) set_config_option("search_path", search_path, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	dp_role_set("search_path", search_path);
 	query = parse_analyze_fixedparams(linitial_node(RawStmt, parsed), statement, NULL, 0, NULL);
 	AtEOXact_GUC(false, nestlevel);
 	return query;

@@ -35,6 +35,7 @@
 #include "utils/snapmgr.h"
 
 #include "common/compat.h"
+#include "common/role.h"
 #include "quality/delta.h"
 
 extern PGDLLEXPORT Datum dp_delta_kind(PG_FUNCTION_ARGS);
@@ -153,19 +154,14 @@ query_as(Oid role, const char *search_path, const char *query,
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	Oid			save_user;
-	int			save_security;
-	int			nestlevel;
+	DpRoleScope scope;
 	Datum		result = (Datum) 0;
 
 	/* The subtransaction puts XactReadOnly and the user back, whatever happens. */
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(caller);
-	GetUserIdAndSecContext(&save_user, &save_security);
-	nestlevel = NewGUCNestLevel();
 	XactReadOnly = true;
-	(void) set_config_option("search_path", search_path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	SetUserIdAndSecContext(role, save_security | SECURITY_RESTRICTED_OPERATION);
+	dp_role_enter(role, search_path, &scope);
 
 	SPI_connect();
 	name_rows("dataplat_delta", delta->desc, rows, n);
@@ -183,8 +179,7 @@ query_as(Oid role, const char *search_path, const char *query,
 		MemoryContextSwitchTo(spi);
 	}
 	SPI_finish();
-	SetUserIdAndSecContext(save_user, save_security);
-	AtEOXact_GUC(false, nestlevel);
+	dp_role_leave(&scope);
 	ReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(caller);
 	CurrentResourceOwner = owner;

@@ -47,15 +47,6 @@ $$;
 COMMENT ON FUNCTION dataplat_internal.row_rules(text) IS 'rules over single rows that runs and batches look at, as conditions over the columns of their dataset';
 REVOKE ALL ON FUNCTION dataplat_internal.row_rules(text) FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION dataplat_internal.row_rule_obstacle(dataset regclass, row_filter text, ignored text, expected text)
-RETURNS text
-LANGUAGE c STABLE
-SET search_path = pg_catalog, pg_temp
-AS 'MODULE_PATHNAME', 'dp_row_rule_obstacle';
-COMMENT ON FUNCTION dataplat_internal.row_rule_obstacle(regclass, text, text, text) IS
-    'why conditions cannot be evaluated over single rows of a table, in words; NULL: they can';
-REVOKE ALL ON FUNCTION dataplat_internal.row_rule_obstacle(regclass, text, text, text) FROM PUBLIC;
-
 -- Sessions remember rules; a change here makes them read again.
 CREATE OR REPLACE FUNCTION dataplat_internal.expectations_changed()
 RETURNS trigger

@@ -33,6 +33,7 @@
 #include "utils/timeout.h"
 
 #include "common/inject.h"
+#include "common/role.h"
 #include "quality/quality.h"
 
 extern PGDLLEXPORT Datum dp_ask_as(PG_FUNCTION_ARGS);
@@ -50,7 +51,7 @@ int			dp_quality_work_mem;
 static TimeoutId timeout_id = MAX_TIMEOUTS;
 static volatile sig_atomic_t timed_out = false;
 
-static void set_up(const char *search_path);
+static void set_up(void);
 static Datum ask(const char *statement, bool *isnull, MemoryContext caller);
 static Datum error_as_jsonb(ErrorData *error);
 static void set_timer(void);
@@ -91,13 +92,11 @@ dp_ask_as(PG_FUNCTION_ARGS)
 	TupleDesc	desc;
 	Datum		values[2] = {0};
 	bool		nulls[2] = {true, true};
-	Oid			caller;
-	int			security;
-	int			nestlevel;
+	Oid			caller = GetUserId();
+	DpRoleScope scope;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	GetUserIdAndSecContext(&caller, &security);
 	if (!superuser_arg(caller) && !has_privs_of_role(caller, role))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -109,14 +108,12 @@ dp_ask_as(PG_FUNCTION_ARGS)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		nestlevel = NewGUCNestLevel();
-		SetUserIdAndSecContext(role, security | SECURITY_RESTRICTED_OPERATION);
-		set_up(search_path);
+		dp_role_enter(role, search_path, &scope);
+		set_up();
 		set_timer();
 		values[0] = ask(statement, &nulls[0], context);
 		stop_timer();
-		SetUserIdAndSecContext(caller, security);
-		AtEOXact_GUC(false, nestlevel);
+		dp_role_leave(&scope);
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
@@ -144,18 +141,13 @@ dp_ask_as(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
-/* The subtransaction, or AtEOXact_GUC, puts these back. */
 static void
-set_up(const char *search_path)
+set_up(void)
 {
-	(void) set_config_option("search_path", search_path, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
 	if (!XactReadOnly)
-		(void) set_config_option("transaction_read_only", "on", PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
+		dp_role_set("transaction_read_only", "on");
 	if (dp_quality_work_mem > work_mem)
-		(void) set_config_option("work_mem", psprintf("%d", dp_quality_work_mem), PGC_USERSET,
-								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+		dp_role_set("work_mem", psprintf("%d", dp_quality_work_mem));
 }
 
 /* No row limit: the executor uses parallel workers only without one. */

@@ -33,8 +33,8 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 
+#include "common/role.h"
 #include "quality/plain_regex.h"
 #include "quality/rows_int.h"
 
@@ -113,40 +113,6 @@ plan(Expr *expr, Columns *columns)
 	return expression_planner((Expr *) put_values((Node *) expr, columns));
 }
 
-/* ---- what may fail ---- */
-
-/* Do it in a subtransaction; returns the message of an error, else NULL. */
-static char *
-attempt(void (*work) (void *), void *arg)
-{
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		work(arg);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	if (error == NULL)
-		return NULL;
-	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
-		ReThrowError(error);
-	return error->message;
-}
-
 static void
 fold(void *arg)
 {
@@ -165,7 +131,7 @@ static Expr *
 with_constants(Expr *expr)
 {
 	if (contain_mutable_functions((Node *) expr) && !contain_volatile_functions((Node *) expr))
-		(void) attempt(fold, &expr);
+		(void) dp_row_attempt(fold, &expr);
 	return expr;
 }
 
@@ -228,8 +194,7 @@ static void
 open_simple(DpRuleGroup *group, DpOpenRule *open, Columns *columns, List **quals)
 {
 	const DpRowRule *rule = open->rule;
-
-	Expr	   *good = dp_plain_regex(with_constants(plan(good_condition(rule), columns)));
+	Expr	   *good;
 
 	open->ignored = init(plan(rule->ignored_expr, columns));
 	open->expected = init(plan(rule->expected_expr, columns));
@@ -241,6 +206,7 @@ open_simple(DpRuleGroup *group, DpOpenRule *open, Columns *columns, List **quals
 		group->apart = lappend(group->apart, open);
 		return;
 	}
+	good = dp_plain_regex(with_constants(plan(good_condition(rule), columns)));
 	group->together = lappend(group->together, open);
 	*quals = list_concat_unique(*quals, make_ands_implicit(good));
 }
@@ -299,6 +265,8 @@ open_rules(void *arg)
 {
 	Opening    *job = arg;
 
+	/* As when they are judged: what is computed once, now, does not write, either. */
+	XactReadOnly = true;
 	for (int i = 0; i < job->rules->n; i++)
 	{
 		DpOpenRule *open = &job->rules->rules[i];
@@ -320,10 +288,10 @@ static void
 open_group(DpRowRules *rules, DpRuleGroup *group, const char *owner, Columns *columns)
 {
 	Opening		job = {rules, group, owner, columns, NULL, NIL};
-	DpRowUser	save;
+	DpRoleScope scope;
 
-	dp_row_user_enter(group->owner, SECURITY_RESTRICTED_OPERATION, rules->search_path, &save);
-	if (attempt(open_rules, &job) != NULL)
+	dp_role_enter(group->owner, rules->search_path, &scope);
+	if (dp_row_attempt(open_rules, &job) != NULL)
 	{
 		job.quals = group->together = group->apart = group->asked = NIL;
 		for (int i = 0; i < rules->n; i++)
@@ -331,7 +299,7 @@ open_group(DpRowRules *rules, DpRuleGroup *group, const char *owner, Columns *co
 			char	   *problem;
 
 			job.one = &rules->rules[i];
-			problem = attempt(open_rules, &job);
+			problem = dp_row_attempt(open_rules, &job);
 			if (problem == NULL)
 				continue;
 			job.one->rule->problem = problem;
@@ -339,7 +307,7 @@ open_group(DpRowRules *rules, DpRuleGroup *group, const char *owner, Columns *co
 		}
 	}
 	group->quals = ExecInitQual(job.quals, NULL);
-	dp_row_user_leave(&save);
+	dp_role_leave(&scope);
 }
 
 static void
@@ -492,16 +460,4 @@ const char *
 dp_row_rules_dataset(DpRowRules *rules)
 {
 	return rules->dataset_name;
-}
-
-const char *
-dp_row_rules_name(DpRowRules *rules, int rule)
-{
-	return rules->rules[rule - 1].rule->name;
-}
-
-int64
-dp_row_rules_quarantined(const DpRowRules *rules)
-{
-	return rules->quarantined;
 }

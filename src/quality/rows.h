@@ -101,9 +101,6 @@ extern void dp_row_rules_check(DpRowRules *rules);
 
 /* The same in words, palloc'd; NULL: none has. */
 extern char *dp_row_rules_failure(DpRowRules *rules);
-extern const char *dp_row_rules_name(DpRowRules *rules, int rule);
-
-extern int64 dp_row_rules_quarantined(const DpRowRules *rules);
 extern void dp_row_rules_close(DpRowRules *rules);
 
 #endif							/* DP_QUALITY_ROWS_H */

@@ -107,19 +107,11 @@ extern List *dp_row_rules_load(Oid dataset);
 /* Analyse expressions over the columns of "desc"; as whoever is the user.  Query * */
 extern Query *dp_row_rules_analyze(const char *list, TupleDesc desc);
 
-typedef struct DpRowUser
-{
-	Oid			user;
-	int			security;
-	int			nestlevel;
-} DpRowUser;
-
-/* search_path: NULL: that of our own functions. */
-extern void dp_row_user_enter(Oid user, int flags, const char *search_path, DpRowUser *save);
+/* Do it in a subtransaction; returns the message of an error, else NULL.  Cancellations pass. */
+extern char *dp_row_attempt(void (*work) (void *arg), void *arg);
 
 /* Where names in rules over a table are looked up; palloc'd. */
 extern char *dp_row_search_path(Oid dataset);
-extern void dp_row_user_leave(const DpRowUser *save);
 
 /* ---- rows_judge.c ---- */
 extern void dp_row_rules_note_error(DpOpenRule *rule, const char *message);

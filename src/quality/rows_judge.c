@@ -25,9 +25,10 @@
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 #include "utils/queryenvironment.h"
-#include "utils/resowner.h"
 #include "utils/tuplestore.h"
 
+#include "common/attempt.h"
+#include "common/role.h"
 #include "quality/rows_int.h"
 
 #define PLACE_COLUMN "dataplat place"
@@ -286,6 +287,28 @@ is_fatal(int sqlerrcode)
 	return false;
 }
 
+typedef struct Trial
+{
+	Rows	   *rows;
+	DpRuleGroup *group;
+	int			lo;
+	int			hi;
+	DpOpenRule *one;
+} Trial;
+
+static void
+judge_as_owner(void *arg)
+{
+	Trial	   *trial = arg;
+	DpRoleScope scope;
+
+	/* Rules only read, whatever their functions say of themselves; the subtransaction's end puts it back. */
+	XactReadOnly = true;
+	dp_role_enter(trial->group->owner, trial->rows->rules->search_path, &scope);
+	judge_rows(trial->rows, trial->group, trial->lo, trial->hi, trial->one);
+	dp_role_leave(&scope);
+}
+
 /*
  * The same in a subtransaction.  Returns the message of the error, then
  * nothing is counted; NULL when there was none.
@@ -293,42 +316,19 @@ is_fatal(int sqlerrcode)
 static char *
 try_rows(Rows *rows, DpRuleGroup *group, int lo, int hi, DpOpenRule *one)
 {
-	DpRowRules *rules = rows->rules;
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	void	   *mark = dp_row_rules_mark(rules);
+	Trial		trial = {rows, group, lo, hi, one};
+	void	   *mark = dp_row_rules_mark(rows->rules);
 	int		   *lengths = palloc(sizeof(int) * (hi - lo));
-	ErrorData  *volatile error = NULL;
-	DpRowUser	save;
+	ErrorData  *error;
 
 	for (int i = lo; i < hi; i++)
 		lengths[i - lo] = list_length(rows->broken[i]);
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	/* Rules only read, whatever their functions say of themselves; the subtransaction's end puts it back. */
-	XactReadOnly = true;
-	PG_TRY();
-	{
-		dp_row_user_enter(group->owner, SECURITY_RESTRICTED_OPERATION, rules->search_path, &save);
-		judge_rows(rows, group, lo, hi, one);
-		dp_row_user_leave(&save);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
+	error = dp_attempt(judge_as_owner, &trial);
 	if (error != NULL)
 	{
 		if (is_fatal(error->sqlerrcode))
 			ReThrowError(error);
-		dp_row_rules_reset(rules, mark);
+		dp_row_rules_reset(rows->rules, mark);
 		for (int i = lo; i < hi; i++)
 			rows->broken[i] = list_truncate(rows->broken[i], lengths[i - lo]);
 	}

@@ -37,21 +37,20 @@
 #include "utils/memutils.h"
 #include "utils/queryenvironment.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "common/attempt.h"
 #include "common/compat.h"
+#include "common/role.h"
 #include "common/statement.h"
 #include "quality/rows_int.h"
 
 #define ROWS_NAME "dataplat_rows"
 
 PG_FUNCTION_INFO_V1(dp_expectations_changed);
-PG_FUNCTION_INFO_V1(dp_row_rule_obstacle);
 
 extern PGDLLEXPORT Datum dp_expectations_changed(PG_FUNCTION_ARGS);
-extern PGDLLEXPORT Datum dp_row_rule_obstacle(PG_FUNCTION_ARGS);
 
 typedef struct Remembered
 {
@@ -64,23 +63,6 @@ typedef struct Remembered
 static HTAB *memory = NULL;
 static uint64 changes = 1;
 static Oid	expectation_table = InvalidOid;
-
-void
-dp_row_user_enter(Oid user, int flags, const char *search_path, DpRowUser *save)
-{
-	GetUserIdAndSecContext(&save->user, &save->security);
-	save->nestlevel = NewGUCNestLevel();
-	SetUserIdAndSecContext(user, save->security | flags);
-	(void) set_config_option("search_path", search_path ? search_path : "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-}
-
-void
-dp_row_user_leave(const DpRowUser *save)
-{
-	AtEOXact_GUC(false, save->nestlevel);
-	SetUserIdAndSecContext(save->user, save->security);
-}
 
 /* As in validate(): beside the table, then public. */
 char *
@@ -215,46 +197,50 @@ analyze_rule(DpRowRule *rule, TupleDesc desc)
 		rule->filter_expr = NULL;
 }
 
-/* In a subtransaction: what is wrong with one rule is its own affair. */
+char *
+dp_row_attempt(void (*work) (void *), void *arg)
+{
+	ErrorData  *error = dp_attempt(work, arg);
+
+	if (error == NULL)
+		return NULL;
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+		ReThrowError(error);
+	return error->message;
+}
+
+typedef struct Trial
+{
+	DpRowRule  *rule;
+	Oid			role;
+	TupleDesc	desc;
+	const char *search_path;
+} Trial;
+
+static void
+analyze_as_owner(void *arg)
+{
+	Trial	   *trial = arg;
+	DpRoleScope scope;
+
+	dp_role_enter(trial->role, trial->search_path, &scope);
+	analyze_rule(trial->rule, trial->desc);
+	dp_role_leave(&scope);
+}
+
+/* What is wrong with one rule is its own affair. */
 static void
 try_rule(DpRowRule *rule, TupleDesc desc, const char *search_path)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	Oid			role = get_role_oid(rule->owner_name, true);
-	DpRowUser	save;
+	Trial		trial = {rule, get_role_oid(rule->owner_name, true), desc, search_path};
+	char	   *problem;
 
-	if (!OidIsValid(role))
-	{
-		rule->problem = psprintf("its owner \"%s\" does not exist", rule->owner_name);
-		return;
-	}
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		dp_row_user_enter(role, SECURITY_RESTRICTED_OPERATION, search_path, &save);
-		analyze_rule(rule, desc);
-		dp_row_user_leave(&save);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
-			ReThrowError(error);
-		rule->problem = error->message;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
+	if (!OidIsValid(trial.role))
+		problem = psprintf("its owner \"%s\" does not exist", rule->owner_name);
+	else
+		problem = dp_row_attempt(analyze_as_owner, &trial);
+	if (problem != NULL)
+		rule->problem = problem;
 }
 
 /* ---- reading ---- */
@@ -300,9 +286,9 @@ read_rules(const char *dataset, MemoryContext context)
 	Oid			types[1] = {TEXTOID};
 	Datum		values[1] = {CStringGetTextDatum(dataset)};
 	List	   *rules = NIL;
-	DpRowUser	save;
+	DpRoleScope scope;
 
-	dp_row_user_enter(BOOTSTRAP_SUPERUSERID, SECURITY_LOCAL_USERID_CHANGE, NULL, &save);
+	dp_platform_enter(&scope);
 	PushActiveSnapshot(GetLatestSnapshot());
 	SPI_connect();
 	if (dp_statement_execute("SELECT r.expectation_id, r.name, r.owner, r.action, r.null_handling, r.row_filter, r.element, r.ignored,"
@@ -319,7 +305,7 @@ read_rules(const char *dataset, MemoryContext context)
 	}
 	SPI_finish();
 	PopActiveSnapshot();
-	dp_row_user_leave(&save);
+	dp_role_leave(&scope);
 	return rules;
 }
 
@@ -393,23 +379,4 @@ dp_row_rules_load(Oid dataset)
 		PG_END_TRY();
 	}
 	return one->rules;
-}
-
-/* Why a rule with these conditions cannot be evaluated over rows of a table; NULL: it can. */
-Datum
-dp_row_rule_obstacle(PG_FUNCTION_ARGS)
-{
-	DpRowRule	rule = {.owner_name = GetUserNameFromId(GetUserId(), false)};
-	Relation	relation = table_open(PG_GETARG_OID(0), AccessShareLock);
-
-	if (!PG_ARGISNULL(1))
-		rule.filter = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	if (!PG_ARGISNULL(2))
-		rule.ignored = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	rule.expected = text_to_cstring(PG_GETARG_TEXT_PP(3));
-	try_rule(&rule, RelationGetDescr(relation), dp_row_search_path(PG_GETARG_OID(0)));
-	table_close(relation, NoLock);
-	if (rule.problem == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(cstring_to_text(rule.problem));
 }

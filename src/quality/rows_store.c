@@ -21,6 +21,7 @@
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
+#include "common/role.h"
 #include "common/statement.h"
 #include "quality/rows_int.h"
 
@@ -81,7 +82,7 @@ dp_row_rules_put_aside(DpRowRules *rules, TupleTableSlot *row, const DpRowBreach
 	char		nulls[PUT_ASIDE_NARGS + 1];
 	bool		isnull;
 	int64		id = 0;
-	DpRowUser	save;
+	DpRoleScope scope;
 
 	memset(nulls, ' ', sizeof(nulls));
 	values[0] = CStringGetTextDatum(rules->dataset_name);
@@ -101,14 +102,14 @@ dp_row_rules_put_aside(DpRowRules *rules, TupleTableSlot *row, const DpRowBreach
 	values[9] = dp_row_rules_contents(rules, row);
 	values[10] = breach->expectations;
 	values[11] = breach->reasons;
-	dp_row_user_enter(BOOTSTRAP_SUPERUSERID, SECURITY_LOCAL_USERID_CHANGE, NULL, &save);
+	dp_platform_enter(&scope);
 	SPI_connect();
 	if (dp_statement_execute(PUT_ASIDE_QUERY, PUT_ASIDE_NARGS, types, values, nulls, false, 0) != SPI_OK_INSERT_RETURNING)
 		elog(ERROR, "could not put a row into quarantine");
 	if (SPI_processed > 0)
 		id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_finish();
-	dp_row_user_leave(&save);
+	dp_role_leave(&scope);
 	rules->quarantined++;
 	return id;
 }
@@ -170,7 +171,7 @@ dp_row_results_store(const char *dataset, const char *results, const char *trigg
 	Oid			types[STORE_NARGS] = {TEXTOID, TEXTOID, TEXTOID, INT8OID, INT8OID, TIMESTAMPTZOID, TEXTOID};
 	Datum		values[STORE_NARGS];
 	char		nulls[STORE_NARGS + 1];
-	DpRowUser	save;
+	DpRoleScope scope;
 
 	memset(nulls, ' ', sizeof(nulls));
 	values[0] = CStringGetTextDatum(dataset);
@@ -182,12 +183,12 @@ dp_row_results_store(const char *dataset, const char *results, const char *trigg
 	nulls[4] = origin->batch_id == 0 ? 'n' : ' ';
 	values[5] = TimestampTzGetDatum(started_at);
 	values[6] = CStringGetTextDatum(results);
-	dp_row_user_enter(BOOTSTRAP_SUPERUSERID, SECURITY_LOCAL_USERID_CHANGE, NULL, &save);
+	dp_platform_enter(&scope);
 	SPI_connect();
 	if (dp_statement_execute(STORE_QUERY, STORE_NARGS, types, values, nulls, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not store the results of row rules");
 	SPI_finish();
-	dp_row_user_leave(&save);
+	dp_role_leave(&scope);
 }
 
 void
@@ -209,7 +210,7 @@ dp_row_rules_failure(DpRowRules *rules)
 	MemoryContext context = CurrentMemoryContext;
 	bool		any = false;
 	char	   *failure;
-	DpRowUser	save;
+	DpRoleScope scope;
 
 	for (int i = 0; i < rules->n && !any; i++)
 	{
@@ -220,7 +221,7 @@ dp_row_rules_failure(DpRowRules *rules)
 	if (!any)
 		return NULL;
 	values[0] = CStringGetTextDatum(dp_row_rules_results(rules));
-	dp_row_user_enter(BOOTSTRAP_SUPERUSERID, SECURITY_LOCAL_USERID_CHANGE, NULL, &save);
+	dp_platform_enter(&scope);
 	SPI_connect();
 	if (dp_statement_execute("SELECT dataplat_internal.row_failure($1::pg_catalog.jsonb)", 1, types, values, NULL, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not judge row rules");
@@ -228,7 +229,7 @@ dp_row_rules_failure(DpRowRules *rules)
 	if (failure != NULL)
 		failure = MemoryContextStrdup(context, failure);
 	SPI_finish();
-	dp_row_user_leave(&save);
+	dp_role_leave(&scope);
 	return failure;
 }
 

@@ -26,6 +26,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "common/attempt.h"
 #include "common/cron.h"
 #include "launcher/launcher.h"
 #include "quality/quality.h"
@@ -50,33 +51,19 @@ cron_zone(void)
 	return zone ? zone : session_timezone;
 }
 
-/* As interval_in, but false for what is none. */
-static bool
-read_interval(char *text, Interval *interval)
+typedef struct Reading
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool good = true;
+	char	   *text;
+	Interval	interval;
+} Reading;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		*interval = *DatumGetIntervalP(DirectFunctionCall3(interval_in, CStringGetDatum(text),
-														   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		good = false;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return good;
+static void
+read_interval(void *arg)
+{
+	Reading    *reading = arg;
+
+	reading->interval = *DatumGetIntervalP(DirectFunctionCall3(interval_in, CStringGetDatum(reading->text),
+															   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
 }
 
 static int64
@@ -95,7 +82,7 @@ dp_next_suite_time(PG_FUNCTION_ARGS)
 {
 	char	   *schedule = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	TimestampTz after = PG_GETARG_TIMESTAMPTZ(1);
-	Interval	interval;
+	Reading		reading = {.text = schedule};
 	DpCron		cron;
 	char	   *why = NULL;
 	TimestampTz next;
@@ -109,13 +96,13 @@ dp_next_suite_time(PG_FUNCTION_ARGS)
 			PG_RETURN_NULL();
 		PG_RETURN_TIMESTAMPTZ(next);
 	}
-	if (!read_interval(schedule, &interval) || interval_us(&interval) < SHORTEST_INTERVAL_US)
+	if (dp_attempt(read_interval, &reading) != NULL || interval_us(&reading.interval) < SHORTEST_INTERVAL_US)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid schedule \"%s\"", schedule),
 				 errdetail("As a cron line: %s", why),
 				 errhint("A schedule is on_data, an interval of a second or more (15 minutes), or a cron line (0 6 * * *).")));
-	PG_RETURN_TIMESTAMPTZ(after + interval_us(&interval));
+	PG_RETURN_TIMESTAMPTZ(after + interval_us(&reading.interval));
 }
 
 /* ---- the worker ---- */

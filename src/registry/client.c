@@ -40,14 +40,6 @@ with_jitter(int ms)
 	return (int) (ms * (2.0 / 3 + pg_prng_double(&pg_global_prng_state) * 2.0 / 3));
 }
 
-static int
-int_setting(const DpKafkaSettings *settings, const char *name)
-{
-	const char *value = dp_kafka_settings_get(settings, name);
-
-	return value ? atoi(value) : 0;
-}
-
 /* Split "url, url" and take the slashes off their ends. */
 static void
 set_urls(DpRegistryClient *client, const char *list)
@@ -73,28 +65,14 @@ dp_registry_client_open(const char *server, Oid role, MemoryContext parent)
 												  ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	DpRegistryClient *client = palloc0(sizeof(DpRegistryClient));
-	DpHttpSettings http = {0};
-	const char *verify;
 
 	client->context = context;
 	client->server = pstrdup(server);
 	client->role = role;
 	client->settings = dp_http_settings_load(server, DP_WRAPPER_REGISTRY, role);
 	set_urls(client, dp_kafka_settings_get(client->settings, "url"));
-
-	http.connect_timeout_ms = int_setting(client->settings, "connect_timeout_ms");
-	http.timeout_ms = int_setting(client->settings, "timeout_ms");
-	http.ca_pem = dp_kafka_settings_get(client->settings, "ca_pem");
-	http.ca_file = dp_kafka_settings_get(client->settings, "ca_file");
-	verify = dp_kafka_settings_get(client->settings, "verify_tls");
-	http.no_verify = verify && strcmp(verify, "false") == 0;
-	http.username = dp_kafka_settings_get(client->settings, "username");
-	http.password = dp_kafka_settings_get(client->settings, "password");
-	http.bearer_token = dp_kafka_settings_get(client->settings, "bearer_token");
-	http.allow_loopback = client->settings->allow_loopback;
 	/* A schema and the JSON around it, in which each character may take six. */
-	http.max_body = 2 * DP_SCHEMA_MAX_BYTES;
-	client->http = dp_http_create(&http, context);
+	client->http = dp_http_open(client->settings, 2 * DP_SCHEMA_MAX_BYTES, context);
 	MemoryContextSwitchTo(old);
 	return client;
 }

@@ -22,10 +22,10 @@
 #include "catalog/pg_authid.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "common/attempt.h"
 #include "common/compat.h"
 #include "registry/client.h"
 
@@ -55,16 +55,6 @@ dp_external_open(DpSchemaSource *source)
 {
 	source->noted = -1;
 	source->client = dp_registry_client_open(source->registry, source->role, source->context);
-}
-
-/* Give up all that is under way. */
-void
-dp_external_forget(DpSchemaSource *source)
-{
-	for (int i = 0; i < DP_MAX_FETCHES; i++)
-		if (source->flights[i].known)
-			dp_fetch_end(source->flights[i].fetch);
-	memset(source->flights, 0, sizeof(source->flights));
 }
 
 /* ---------------------------------------------------------------- transactions of our own */
@@ -174,6 +164,21 @@ look_for_all(DpSchemaSource *source)
 
 /* ---------------------------------------------------------------- asking */
 
+typedef struct Renewal
+{
+	DpSchemaSource *source;
+	DpRegistryClient *client;
+} Renewal;
+
+static void
+open_client(void *arg)
+{
+	Renewal    *renewal = arg;
+	DpSchemaSource *source = renewal->source;
+
+	renewal->client = dp_registry_client_open(source->registry, source->role, source->context);
+}
+
 /*
  * The server's options and the user mapping may have been mended meanwhile.
  * When they cannot be read, that is one more reason of the outage.
@@ -182,39 +187,24 @@ static void
 renew_client(DpSchemaSource *source)
 {
 	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner;
 	DpRegistryClient *before = source->client;
-	DpRegistryClient *volatile fresh = NULL;
+	DpRegistryClient *fresh;
+	Renewal		renewal = {source, NULL};
+	ErrorData  *error;
 	Own			own;
 
 	begin(&own);
-	owner = CurrentResourceOwner;
-	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
-	PG_TRY();
+	error = dp_attempt(open_client, &renewal);
+	if (error != NULL)
 	{
-		fresh = dp_registry_client_open(source->registry, source->role, source->context);
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
 		dp_registry_client_failed(before, error->message);
 		FreeErrorData(error);
 	}
-	PG_END_TRY();
 	commit(&own);
 	MemoryContextSwitchTo(context);
 
+	fresh = renewal.client;
 	if (!fresh)
 		return;
 	fresh->failures = before->failures;

@@ -134,14 +134,6 @@ extern DpSchemaAnswer dp_schema_source_fetch(DpSchemaSource *source, const DpSch
 extern const DpRegisteredSchema *dp_schema_source_latest(DpSchemaSource *source, const char *subject,
 														 int timeout_ms);
 
-/*
- * Of a registered schema: a reader for its messages at "path", kept.  NULL and
- * *err.  It is valid at least until DP_SCHEMA_READERS - 1 others were asked for.
- */
-#define DP_SCHEMA_READERS 64
-extern DpMessageReader *dp_schema_source_reader(DpSchemaSource *source, const DpRegisteredSchema *schema,
-												const DpReaderOptions *options, DpError *err);
-
 extern void dp_registry_init(void);
 
 #endif							/* DP_REGISTRY_H */

@@ -51,8 +51,6 @@ cleanup(void *arg)
 {
 	DpSchemaSource *source = arg;
 
-	if (source->readers)
-		dp_reader_cache_free(source->readers);
 	while (!slist_is_empty(&source->schemas))
 	{
 		Parsed	   *parsed = slist_container(Parsed, node, slist_pop_head_node(&source->schemas));
@@ -82,7 +80,6 @@ dp_schema_source_open(const char *registry, Oid role, MemoryContext parent)
 	ctl.entrysize = sizeof(DpKnown);
 	ctl.hcxt = context;
 	source->known = hash_create("dataplat schemas", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	source->readers = dp_reader_cache_create(context);
 	if (registry)
 		dp_external_open(source);
 	return source;

@@ -66,8 +66,6 @@ typedef struct DpInFlight
 	struct DpFetch *fetch;
 } DpInFlight;
 
-typedef struct DpReaderCache DpReaderCache;
-
 struct DpSchemaSource
 {
 	MemoryContext context;
@@ -79,7 +77,6 @@ struct DpSchemaSource
 	dlist_head	questions;		/* of DpKnown */
 	slist_head	schemas;		/* all that are parsed */
 	const DpError *error;		/* of the last UNUSABLE answer */
-	DpReaderCache *readers;
 	int			nquestions;
 	bool		revoked;		/* something found is not to be used any more */
 
@@ -103,7 +100,6 @@ extern bool dp_schema_texts_mean_the_same(const DpSchemaText *a, const DpSchemaT
 
 /* external.c */
 extern void dp_external_open(DpSchemaSource *source);
-extern void dp_external_forget(DpSchemaSource *source);
 extern bool dp_external_work(DpSchemaSource *source, long *wait_ms, const char **problem);
 extern void dp_external_fetch(DpSchemaSource *source, DpKnown *known, int timeout_ms);
 extern const DpRegisteredSchema *dp_external_latest(DpSchemaSource *source, const char *subject, int timeout_ms);
@@ -121,10 +117,6 @@ extern bool dp_cache_load(const char *server, const char *key, DpSchemaText *out
 extern DpCacheVerdict dp_cache_store(const char *server, const char *key, const DpSchemaText *text, bool replace);
 extern void dp_cache_missing(const char *server, const char *key);
 extern void dp_cache_state(const char *server, bool reachable, const char *error);
-
-/* readers.c */
-extern DpReaderCache *dp_reader_cache_create(MemoryContext context);
-extern void dp_reader_cache_free(DpReaderCache *cache);
 
 /* lookup.c: one question to the tables of this database's own registry. */
 extern bool dp_registry_lookup(const DpSchemaKey *key, DpSchemaText *out);

@@ -37,6 +37,7 @@
 #include "utils/queryenvironment.h"
 #include "utils/tuplestore.h"
 
+#include "common/role.h"
 #include "storage/arrival.h"
 #include "storage/target_int.h"
 
@@ -223,9 +224,7 @@ dp_target_insert(DpTarget *target, HeapTuple *rows, int nrows,
 {
 	Relation	parent,
 				leaf;
-	Oid			save_userid;
-	int			save_sec_context;
-	int			save_nestlevel;
+	DpRoleScope scope;
 
 	if (nrows == 0)
 		return true;
@@ -246,9 +245,7 @@ dp_target_insert(DpTarget *target, HeapTuple *rows, int nrows,
 		}
 		leaf = table_open(leafid, RowExclusiveLock);
 	}
-	GetUserIdAndSecContext(&save_userid, &save_sec_context);
-	SetUserIdAndSecContext(target->owner, save_sec_context | SECURITY_RESTRICTED_OPERATION);
-	save_nestlevel = NewGUCNestLevel();
+	dp_role_enter(target->owner, NULL, &scope);
 
 	if (target->path == DP_PATH_MULTI_INSERT &&
 		same_shape(RelationGetDescr(leaf), target->desc) &&
@@ -265,8 +262,7 @@ dp_target_insert(DpTarget *target, HeapTuple *rows, int nrows,
 	else
 		insert_by_executor(target, rows, nrows);
 
-	AtEOXact_GUC(false, save_nestlevel);
-	SetUserIdAndSecContext(save_userid, save_sec_context);
+	dp_role_leave(&scope);
 	target->leaf = RelationGetRelid(leaf);
 	dp_arrival_note(target->relid, nrows);
 	if (leaf != parent)

@@ -30,7 +30,7 @@ for name in $names; do
 	if [ "$seconds" = 0 ]; then
 		set -- "test/fuzz/corpus/$name"/*
 	else
-		set -- -max_total_time="$seconds" -max_len=4096 -timeout=5 \
+		set -- -max_total_time="$seconds" -max_len=4096 -timeout=25 \
 			-print_final_stats=1 -artifact_prefix="$work/$name." \
 			"$work/$name.corpus" "test/fuzz/corpus/$name"
 	fi
