@@ -61,6 +61,7 @@ typedef struct DpAvroType DpAvroType;
 typedef struct DpAvroName
 {
 	const char *full;
+	const char *absolute;		/* the same, with a dot before it when there is no namespace */
 	const char *simple;			/* inside full */
 	const char *space;			/* "" when there is none */
 } DpAvroName;

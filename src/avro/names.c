@@ -119,12 +119,14 @@ dp_avro_make_name(DpArena *arena, const char *name, const char *space, DpAvroNam
 			return dp_error_set(err, DP_SQLSTATE_INVALID_SCHEMA, DP_NO_POSITION,
 								"\"%.60s\" is not a legal Avro namespace", space);
 	}
-	full = dp_arena_alloc(arena, spacelen + simplelen + 2);
+	full = dp_arena_alloc(arena, spacelen + simplelen + 3);
 	copy = dp_arena_alloc(arena, spacelen + 1);
 	if (full == NULL || copy == NULL)
 		return dp_out_of_memory(err);
 	memcpy(copy, space, spacelen);
 	copy[spacelen] = '\0';
+	*full++ = '.';
+	out->absolute = spacelen > 0 ? full : full - 1;
 	memcpy(full, space, spacelen);
 	if (spacelen > 0)
 		full[spacelen++] = '.';

@@ -129,8 +129,11 @@ put_type_aliases(Printer *w, const DpAvroType *type)
 	{
 		const DpAvroName *alias = &type->aliases[i];
 
-		aliases[i] = w->form == FORM_PRINTED && strcmp(alias->space, type->name.space) == 0 ?
-			alias->simple : alias->full;
+		/* A name without dots would be taken to be in the namespace of the type. */
+		if (strcmp(alias->space, type->name.space) == 0)
+			aliases[i] = w->form == FORM_PRINTED ? alias->simple : alias->full;
+		else
+			aliases[i] = alias->absolute;
 	}
 	good = put_aliases(w, aliases, type->naliases);
 	free(aliases);
