@@ -44,7 +44,7 @@ typedef struct Newest
 {
 	uint32		hash;
 	bool		isnull;
-	Datum		first;			/* of its key; points into the tuple */
+	Datum		first;			/* of its key; by reference: only while they are sorted, points into the tuple */
 	MinimalTuple tuple;
 } Newest;
 
@@ -70,6 +70,7 @@ struct DpUpsert
 
 	/* in the columns of the events */
 	DpKey	   *key;
+	bool		first_by_value; /* its first column */
 	DpKey	   *sequence;		/* NULL: the order of arrival decides */
 	TupleTableSlot *row;
 	TupleTableSlot *best;
@@ -188,6 +189,7 @@ upsert_open(DpEvents *events, bool afresh)
 	upsert->events = events;
 	upsert->afresh = afresh;
 	upsert->key = dp_key_make(events->desc, events->nkeys, events->keys);
+	upsert->first_by_value = TupleDescAttr(events->desc, events->keys[0] - 1)->attbyval;
 	upsert->row = MakeSingleTupleTableSlot(events->desc, &TTSOpsMinimalTuple);
 	upsert->best = MakeSingleTupleTableSlot(events->desc, &TTSOpsMinimalTuple);
 	upsert->target = CreateTupleDescCopy(RelationGetDescr(rel));
@@ -370,7 +372,7 @@ sort_newest(Upsert *upsert, KeyTable *table)
 	if (OidIsValid(column->collation) && column->collation != C_COLLATION_OID)
 		return;
 	PrepareSortSupportFromOrderingOp(lookup_type_cache(type, TYPECACHE_LT_OPR)->lt_opr, &sort);
-	for (uint32 i = 0; i < table->n; i++)
+	for (uint32 i = 0; !upsert->first_by_value && i < table->n; i++)
 	{
 		Newest	   *newest = &table->newest[i];
 
@@ -394,6 +396,8 @@ add_newest(Upsert *upsert, TupleTableSlot *row)
 		upsert->table->bytes -= newest->tuple->t_len;
 		pfree(newest->tuple);
 	}
+	if (upsert->first_by_value)
+		newest->first = slot_getattr(row, upsert->key->columns[0].attno, &newest->isnull);
 	newest->tuple = ExecCopySlotMinimalTuple(row);
 	upsert->table->bytes += newest->tuple->t_len;
 }
