@@ -110,6 +110,22 @@ SELECT pg_stat_get_xact_function_calls('dataplat_internal.json_field(jsonb, text
 COMMIT;
 RESET track_functions;
 
+-- Who may not call it reads them the long way.
+CREATE ROLE query_fields_plain;
+GRANT USAGE ON SCHEMA query_fields, dataplat_internal TO query_fields_plain;
+GRANT SELECT ON docs TO query_fields_plain;
+GRANT EXECUTE ON FUNCTION dataplat_internal.query_rows(text) TO query_fields_plain;
+BEGIN;
+REVOKE EXECUTE ON FUNCTION dataplat_internal.json_field(jsonb, text[], text, integer) FROM PUBLIC;
+SET LOCAL ROLE query_fields_plain;
+SELECT r FROM dataplat_internal.query_rows($$SELECT (doc ->> 'a')::bigint + 1 FROM docs WHERE id = 7$$) AS r;
+ROLLBACK;
+REVOKE ALL ON SCHEMA dataplat_internal FROM query_fields_plain;
+REVOKE ALL ON FUNCTION dataplat_internal.query_rows(text) FROM query_fields_plain;
+REVOKE ALL ON docs FROM query_fields_plain;
+REVOKE ALL ON SCHEMA query_fields FROM query_fields_plain;
+DROP ROLE query_fields_plain;
+
 -- By hand it is a function like others.
 SELECT dataplat_internal.json_field('{"a": {"b": [1, "x"]}}', '{a,b,1}', 'kke', 0), dataplat_internal.json_field('{"a": 1}', '{b}', 'k', 0) IS NULL AS missing;
 SELECT dataplat_internal.json_field('{}', '{a}', 'x', 0);

@@ -19,6 +19,7 @@
 #include "catalog/pg_extension.h"
 #include "executor/executor.h"
 #include "catalog/pg_foreign_server.h"
+#include "catalog/pg_proc.h"
 #include "optimizer/optimizer.h"
 #include "storage/latch.h"
 #include "parser/parse_relation.h"
@@ -75,6 +76,8 @@ dp_object_aclcheck(Oid classid, Oid objectid, Oid roleid, AclMode mode)
 #else
 	if (classid == DatabaseRelationId)
 		return pg_database_aclcheck(objectid, roleid, mode);
+	if (classid == ProcedureRelationId)
+		return pg_proc_aclcheck(objectid, roleid, mode);
 	Assert(classid == ForeignServerRelationId);
 	return pg_foreign_server_aclcheck(objectid, roleid, mode);
 #endif

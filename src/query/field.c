@@ -22,6 +22,7 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/array.h"
@@ -57,10 +58,14 @@ dp_field_function(void)
 {
 	Oid			types[4] = {JSONBOID, TEXTARRAYOID, TEXTOID, INT4OID};
 	Oid			schema = get_namespace_oid("dataplat_internal", true);
-
 	/* not by its name as SQL would: who owns a pipeline need not have rights on the schema */
-	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("json_field"),
-						   PointerGetDatum(buildoidvector(types, 4)), ObjectIdGetDatum(schema));
+	Oid			function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("json_field"),
+										   PointerGetDatum(buildoidvector(types, 4)), ObjectIdGetDatum(schema));
+
+	if (!OidIsValid(function) ||
+		dp_object_aclcheck(ProcedureRelationId, function, GetUserId(), ACL_EXECUTE) != ACLCHECK_OK)
+		return InvalidOid;
+	return function;
 }
 
 static bool

@@ -25,7 +25,7 @@
 
 /* ---- field.c ---- */
 
-/* Does the extension have the function that reads fields?  InvalidOid: no. */
+/* The function that reads fields; InvalidOid: there is none that the current user may call. */
 extern Oid	dp_field_function(void);
 
 /* Let the targets and the filter of one plan node read fields by that function. */
