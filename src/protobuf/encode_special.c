@@ -192,7 +192,9 @@ encode_field_mask(DpPbEncoder *e, const DpPbJson *json, const DpPbCode *at)
 
 	if (json->type != DP_PB_JSON_STRING)
 		return dp_pb_encode_fail(e, at, "is no field mask");
-	while (p < end)
+	if (p == end)
+		return true;
+	for (;;)
 	{
 		size_t		start = dp_pb_open(e, 1);
 
@@ -209,9 +211,10 @@ encode_field_mask(DpPbEncoder *e, const DpPbJson *json, const DpPbCode *at)
 		}
 		if (!dp_pb_close(e, start))
 			return false;
-		p += p < end;
+		if (p == end)
+			return true;
+		p++;
 	}
-	return true;
 }
 
 /* The member of an object; false when there is none. */
