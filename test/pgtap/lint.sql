@@ -32,17 +32,17 @@ SELECT p.*, p.oid::pg_catalog.regprocedure AS signature, n.nspname
   JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace;
 
 -- But for functions in C that run once a row and look nothing up by name: the setting costs 30 times what they do;
--- and for the one that reads its caller's statements as he would write them.
+-- and for those that read their caller's statements as he would write them.
 SELECT is_empty($$
     SELECT f.signature FROM member_function AS f
      WHERE NOT EXISTS (SELECT FROM pg_catalog.unnest(f.proconfig) AS c WHERE c = 'search_path=pg_catalog, pg_temp')
        AND f.prokind <> 'a'
        AND NOT (f.prolang = (SELECT l.oid FROM pg_catalog.pg_language AS l WHERE l.lanname = 'c')
-                AND (f.prorettype IN ('pg_catalog.fdw_handler'::regtype, 'pg_catalog.trigger'::regtype) OR f.oid = 'dataplat.column_lineage(text, boolean)'::regprocedure
+                AND (f.prorettype IN ('pg_catalog.fdw_handler'::regtype, 'pg_catalog.trigger'::regtype) OR f.oid IN ('dataplat.column_lineage(text, boolean)'::regprocedure, 'dataplat_internal.query_rows(text)'::regprocedure)
                      OR f.provolatile = 'i' AND f.proname IN ('tumble', 'tumble_end', 'tumble_range', 'hop', 'hop_range', 'session_start', 'session_end', 'session_range',
                                                               'column_state_add', 'column_state_add_state', 'column_state_combine', 'column_state_serialize',
                                                               'column_state_deserialize', 'column_state_final', 'is_json', 'is_credit_card', 'plain_match', 'may_repeat_add',
-                                                              'may_repeat_combine', 'may_repeat_write', 'may_repeat_read', 'may_repeat_tell')))
+                                                              'may_repeat_combine', 'may_repeat_write', 'may_repeat_read', 'may_repeat_tell', 'json_field')))
      ORDER BY 1
 $$, 'every function sets search_path to pg_catalog, pg_temp');
 
