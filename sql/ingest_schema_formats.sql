@@ -58,10 +58,10 @@ SELECT count(*) FROM (
     UNION ALL SELECT dataplat.produce('sf_shop', 'sf_json', '{"order_id": 2, "status": "PAID"}'::bytea)
     UNION ALL SELECT dataplat.produce('sf_shop', 'sf_json', '{"order_id": 3, "status": "LOST"}'::bytea)
     UNION ALL SELECT dataplat.produce('sf_shop', 'sf_json', '{"order_id": 4'::bytea)) AS p;
-SELECT dataplat.create_source('sf_json', 'sf_shop', 'sf_json', target => 'sf.json', value_subject => 'sf_json-value');
+SELECT dataplat.create_source('sf_json', 'sf_shop', 'sf_json', target => 'sf.jsn', value_subject => 'sf_json-value');
 SELECT dataplat.create_source('sf_json_cols', 'sf_shop', 'sf_json', target => 'sf.json_cols', value_subject => 'sf_json-value', layout => 'columns');
 SELECT dataplat.wait_for_source('sf_json'), dataplat.wait_for_source('sf_json_cols');
-SELECT _offset, _schema_id = :json_id AS same_id, value FROM sf.json ORDER BY _offset;
+SELECT _offset, _schema_id = :json_id AS same_id, value FROM sf.jsn ORDER BY _offset;
 SELECT _offset, order_id, status FROM sf.json_cols ORDER BY _offset;
 
 -- Without any framing, by the latest version of a subject, even where the bytes look like one.

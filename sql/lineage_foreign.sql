@@ -22,7 +22,7 @@ EXCEPTION WHEN OTHERS THEN
     RETURN SQLSTATE || ' ' || coalesce(nullif(detail, ''), SQLERRM);
 END $$;
 CREATE VIEW lof.edges AS SELECT job, output_node, output_column, input_node, input_column, type, subtype, masking, right(run_id::text, 1) AS run, valid_to IS NULL AS holds
-  FROM dataplat_internal.lineage_edge WHERE origin = 'openlineage' AND job LIKE 'openlineage:etl/%' ORDER BY edge_id;
+  FROM dataplat_internal.lineage_edge WHERE origin = 'openlineage' AND job LIKE 'openlineage:etl/%' ORDER BY output_column, input_node, input_column;
 
 -- Bad input.
 SELECT what, lof.try(event) FROM (VALUES

@@ -317,7 +317,10 @@ dp_changelog_close(DpLogSink *sink)
 	if (sink->bistate)
 		FreeBulkInsertState(sink->bistate);
 	if (sink->brin)
+	{
+		dp_index_insert_end(sink->brin, sink->brin_info);
 		index_close(sink->brin, NoLock);
+	}
 	table_close(sink->segment, NoLock);
 	MemoryContextDelete(sink->context);
 }

@@ -164,6 +164,15 @@ dp_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int nkeys)
 #endif
 }
 
+/* After the last index_insert(); from 17 on what an index kept for the next one must be given back. */
+static inline void
+dp_index_insert_end(Relation index, struct IndexInfo *info)
+{
+#if PG_VERSION_NUM >= 170000
+	index_insert_cleanup(index, info);
+#endif
+}
+
 /* 16 asks for the table; 17 needs no snapshot, which was for old_snapshot_threshold. */
 static inline BTStack
 dp_bt_search(Relation index, Relation heap, BTScanInsert key, Buffer *leaf)

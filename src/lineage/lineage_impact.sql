@@ -116,6 +116,8 @@ BEGIN
                    AND (start.field IS NULL OR d.refobjsubid = attnum)
                    AND d.classid NOT IN ('pg_rewrite'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass)
                    AND NOT (d.classid = 'pg_class'::regclass AND EXISTS (SELECT FROM pg_class AS c WHERE c.oid = d.objid AND c.relkind NOT IN ('i', 'I', 'S')))
+                   -- from 18 on NOT NULL of a column is a constraint, too: it is a part of the column
+                   AND NOT (d.classid = 'pg_constraint'::regclass AND EXISTS (SELECT FROM pg_constraint AS k WHERE k.oid = d.objid AND k.contype = 'n'))
                    -- ours, of the change log
                    AND NOT (d.classid = 'pg_trigger'::regclass AND EXISTS (SELECT FROM pg_trigger AS t WHERE t.oid = d.objid AND t.tgisinternal))
                  GROUP BY i.identity, i.type) AS o;

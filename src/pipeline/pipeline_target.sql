@@ -239,8 +239,9 @@ BEGIN
     SELECT n.nspname, x.name INTO STRICT schema_name, index_name
       FROM pg_class AS c
       JOIN pg_namespace AS n ON n.oid = c.relnamespace
-     CROSS JOIN LATERAL (SELECT left(c.relname, 40) || '_pipeline_key' || coalesce(nullif(g, 1)::text, '') FROM generate_series(1, 100) AS g) AS x (name)
+     CROSS JOIN LATERAL (SELECT left(c.relname, 40) || '_pipeline_key' || coalesce(nullif(g, 1)::text, ''), g FROM generate_series(1, 100) AS g) AS x (name, number)
      WHERE c.oid = relation AND NOT EXISTS (SELECT FROM pg_class AS o WHERE o.relnamespace = c.relnamespace AND o.relname = x.name)
+     ORDER BY x.number
      LIMIT 1;
     BEGIN
         PERFORM dataplat_internal.execute_as(p.owner, (

@@ -157,6 +157,10 @@ BEGIN
     IF newest IS NULL THEN
         RETURN '{"success": false, "observed_value": null, "details": {"newest": null}}';
     END IF;
+    IF NOT isfinite(newest) THEN
+        RAISE EXCEPTION 'the newest value of column "%" is %, which has no age', kwargs ->> 'column', newest
+            USING ERRCODE = 'datetime_field_overflow', HINT = 'Leave such rows out: {"row_filter": "isfinite(...)"}.';
+    END IF;
     seconds := floor(extract(epoch FROM clock - newest));
     age := seconds / extract(epoch FROM ('1 ' || coalesce(kwargs ->> 'unit', 'hour'))::interval);
     RETURN jsonb_build_object(

@@ -144,8 +144,8 @@ dp_ask_as(PG_FUNCTION_ARGS)
 static void
 set_up(void)
 {
-	if (!XactReadOnly)
-		dp_role_set("transaction_read_only", "on");
+	/* Not by its setting, which functions cannot set from 16 on; the subtransaction's end puts it back. */
+	XactReadOnly = true;
 	if (dp_quality_work_mem > work_mem)
 		dp_role_set("work_mem", psprintf("%d", dp_quality_work_mem));
 }
