@@ -56,6 +56,14 @@ SELECT dataplat_internal.protobuf_print(encode(
  || pg_temp.part(1, pg_temp.part(1, 'a.proto') || pg_temp.part(3, 'b.proto')
                  || pg_temp.part(4, pg_temp.part(1, 'A') || pg_temp.part(2, pg_temp.part(1, 'b') || '\x1801'::bytea || pg_temp.part(6, '.B')))), 'base64'));
 
+-- The body of a group is a message that its field declares: not another one, least of all one around it.
+SELECT dataplat_internal.protobuf_print(encode(
+    pg_temp.part(4, pg_temp.part(1, 'A') || pg_temp.part(3, pg_temp.part(1, 'G'))
+                 || pg_temp.part(2, pg_temp.part(1, 'g') || '\x18012001280a'::bytea || pg_temp.part(6, '.A.G'))), 'base64'));
+SELECT dataplat_internal.protobuf_print(encode(
+    pg_temp.part(4, pg_temp.part(1, 'A') || pg_temp.part(2, pg_temp.part(1, 'a') || '\x18012001280a'::bytea || pg_temp.part(6, '.A')))
+ || pg_temp.part(4, pg_temp.part(1, 'B') || pg_temp.part(2, pg_temp.part(1, 'a') || '\x18012001280a'::bytea || pg_temp.part(6, '.A'))), 'base64'));
+
 -- Numbers that are used twice and fields of proto2 without a label are accepted.
 SELECT dataplat_internal.protobuf_print('message A { int32 a = 1; int32 b = 1; }');
 
@@ -123,7 +131,12 @@ SELECT pg_temp.error_of(schema)
                (35, repeat('message A { ', 199) || repeat('}', 199)),
                (36, 'message A { optional int32 a = 0x10 [default = 010]; }'),
                (37, ''),
-               (38, repeat('option a = 1;', 100001))) AS s(n, schema)
+               (38, repeat('option a = 1;', 100001)),
+               (39, 'message A { optional E e = 1; message E { option map_entry = true; optional int32 key = 1; optional int32 value = 2; } }'),
+               (40, 'message A { extensions 5; message E { option map_entry = true; optional int32 key = 1; optional int32 value = 2; } } extend A { repeated A.E e = 5; }'),
+               (41, 'message A { repeated E e = 1; message E { option map_entry = true; optional int32 key = 1; optional V value = 2; enum V { Z = 0; } } }'),
+               (42, 'message E { option map_entry = true; extensions 5; } extend E { optional int32 a = 5; }'),
+               (43, 'message A { repeated group E = 1 { option map_entry = true; optional int32 key = 1; optional int32 value = 2; } }')) AS s(n, schema)
  ORDER BY n;
 SELECT pg_temp.error_of('import "b.proto"; message A { optional B b = 1; }', '[{"name": "b.proto", "schema": "message B { optional C c = 1; }"}]');
 SELECT pg_temp.error_of('import "b.proto"; message A { optional B b = 1; }', '[{"name": "b.proto", "schema": "import \"a.proto\"; message B {}"}, {"name": "a.proto", "schema": "import \"b.proto\"; message C {}"}]');

@@ -167,8 +167,47 @@ set_traits(Linker *l, DpPbField *field)
 			field->oneof != NULL || dp_pb_is_message(field->type);
 }
 
+/* Is the name of a group's field what text would make of the message's name? */
 static bool
-link_field(Linker *l, DpPbField *field, const char *scope)
+is_lower_of(const char *lower, const char *name)
+{
+	for (; *lower != '\0' && *lower == pg_ascii_tolower((unsigned char) *name); lower++)
+		name++;
+	return *lower == *name;
+}
+
+/*
+ * A descriptor may name any message as the body of a group.  In text a group
+ * declares its message on the spot; any other has no text, and one that holds
+ * itself would be printed without end.
+ */
+static bool
+link_group(Linker *l, const DpPbField *field, DpPbMessage *message, const char *scope)
+{
+	const char *own = dp_pb_join(l->schema, scope, message->name, l->err);
+
+	if (own == NULL)
+		return false;
+	if (dp_pb_is_proto3(l->file))
+		return dp_pb_fail_at(l->file->path, &field->place, l->err, "proto3 has no groups");
+	if (message->is_group || message->file != l->file ||
+		strcmp(message->full_name, own) != 0 || !is_lower_of(field->name, message->name))
+		return dp_pb_fail_at(l->file->path, &field->place, l->err,
+							 "group \"%.60s\" has no message of its own", field->name);
+	message->is_group = true;
+	return true;
+}
+
+/* The normal form says map<k, v>, so nothing else may need the entry. */
+static bool
+may_hold_entry(const DpPbField *field, bool extension)
+{
+	return field->label == DP_PB_REPEATED && field->type == DP_PB_MESSAGE &&
+		!field->map_syntax && !extension;
+}
+
+static bool
+link_field(Linker *l, DpPbField *field, const char *scope, bool extension)
 {
 	if (field->type_name != NULL && field->message == NULL)
 	{
@@ -178,8 +217,9 @@ link_field(Linker *l, DpPbField *field, const char *scope)
 			return unknown_type(l, field->type_name, &field->place);
 		field->message = symbol->message;
 		field->enumeration = symbol->enumeration;
-		if (field->type == DP_PB_GROUP && symbol->message != NULL)
-			symbol->message->is_group = true;
+		if (field->type == DP_PB_GROUP && symbol->message != NULL &&
+			!link_group(l, field, symbol->message, scope))
+			return false;
 		if (field->type == DP_PB_NAMED)
 			field->type = symbol->message != NULL ? DP_PB_MESSAGE : DP_PB_ENUM;
 		if ((field->type == DP_PB_ENUM) != (symbol->enumeration != NULL))
@@ -191,19 +231,24 @@ link_field(Linker *l, DpPbField *field, const char *scope)
 		field->json_name = dp_pb_json_name(l->schema, field->name, l->err);
 	if (field->json_name == NULL)
 		return false;
-	if (!field->map_syntax && field->label == DP_PB_REPEATED && field->message != NULL &&
-		field->message->is_map_entry)
+	if (field->message != NULL && field->message->is_map_entry)
+	{
+		if (!may_hold_entry(field, extension))
+			return dp_pb_fail_at(l->file->path, &field->place, l->err,
+								 "map entry \"%.60s\" can only be the entry of a map",
+								 field->message->name);
 		field->entry = field->message;
+	}
 	set_traits(l, field);
 	return true;
 }
 
 static bool
-link_fields(Linker *l, DpPbField *field, const char *scope)
+link_fields(Linker *l, DpPbField *field, const char *scope, bool extension)
 {
 	for (; field != NULL; field = field->next)
 	{
-		if (!link_field(l, field, scope) || dp_pb_interrupted(l->err))
+		if (!link_field(l, field, scope, extension) || dp_pb_interrupted(l->err))
 			return false;
 	}
 	return true;
@@ -218,7 +263,11 @@ link_extends(Linker *l, DpPbExtend *extend, const char *scope)
 
 		if (symbol == NULL || symbol->message == NULL)
 			return unknown_type(l, extend->extendee, &extend->place);
-		if (!link_fields(l, extend->fields, scope))
+		if (symbol->message->is_map_entry)
+			return dp_pb_fail_at(l->file->path, &extend->place, l->err,
+								 "map entry \"%.60s\" cannot be extended",
+								 symbol->message->name);
+		if (!link_fields(l, extend->fields, scope, true))
 			return false;
 		for (DpPbField *field = extend->fields; field != NULL; field = field->next)
 		{
@@ -250,7 +299,7 @@ link_messages(Linker *l, DpPbMessage *message)
 		/* A descriptor may have left holes among the indexes. */
 		for (DpPbOneof *oneof = message->oneofs; oneof != NULL; oneof = oneof->next)
 			oneof->index = n++;
-		if (!link_fields(l, message->fields, message->full_name) ||
+		if (!link_fields(l, message->fields, message->full_name, false) ||
 			!link_extends(l, message->extends, message->full_name) ||
 			!link_messages(l, message->messages) || dp_pb_interrupted(l->err))
 			return false;
@@ -264,6 +313,10 @@ link_entries(Linker *l, DpPbMessage *message)
 {
 	for (; message != NULL; message = message->next)
 	{
+		if (message->is_map_entry && (message->messages != NULL || message->enums != NULL ||
+									  message->extends != NULL))
+			return dp_pb_fail_at(l->file->path, NULL, l->err,
+								 "map entry \"%.60s\" declares something", message->name);
 		for (DpPbField *field = message->fields; field != NULL; field = field->next)
 		{
 			const DpPbField *key = NULL;
