@@ -139,3 +139,8 @@ SELECT change,
 
 -- The sentence says where.
 SELECT message FROM dataplat_internal.protobuf_diff('message A { optional int32 a = 1; }', 'message A { optional string a = 1; }');
+
+-- Nothing differs from itself, not even where numbers are used twice.
+SELECT count(*) FROM dataplat_internal.protobuf_diff(
+    'message A { oneof o { int32 a = 1; int32 b = 2; } oneof p { int32 c = 1; } oneof q { int32 d = 2; } }',
+    'message A { oneof o { int32 a = 1; int32 b = 2; } oneof p { int32 c = 1; } oneof q { int32 d = 2; } }');

@@ -242,12 +242,13 @@ collect_oneofs(DpPbDiffer *d, const DpPbMessage *message, DpPbEntries *entries)
 }
 
 /*
- * What was told apart before and excludes each other now: "fields" are those
- * of one oneof of the new schema.
+ * What was told apart before and excludes each other now, in one oneof of the
+ * new schema.  Of fields with the same number only the one that wins counts,
+ * as it does in the old schema.
  */
 static void
 check_exclusive(DpPbDiffer *d, const DpPbOneof *oneof, const DpPbField *fields,
-				const DpPbEntries *old)
+				const DpPbEntries *old, const DpPbEntries *new)
 {
 	const DpPbOneof *origin = NULL;
 	int			groups = 0;
@@ -255,10 +256,14 @@ check_exclusive(DpPbDiffer *d, const DpPbOneof *oneof, const DpPbField *fields,
 
 	for (const DpPbField *f = fields; f != NULL; f = f->next)
 	{
+		const DpPbEntry *now;
 		const DpPbEntry *before;
 		const DpPbField *was;
 
 		if (f->oneof != oneof)
+			continue;
+		now = dp_pb_find_number(new, f->number);
+		if (now == NULL || now->thing != f)
 			continue;
 		before = dp_pb_find_number(old, f->number);
 		if (before == NULL)
@@ -343,7 +348,7 @@ compare_message_fields(DpPbDiffer *d, const DpPbMessage *old, const DpPbMessage 
 	collect_oneofs(d, old, &old_oneofs);
 	collect_oneofs(d, new, &new_oneofs);
 	for (const DpPbOneof *oneof = new->oneofs; oneof != NULL && dp_pb_diff_busy(d); oneof = oneof->next)
-		check_exclusive(d, oneof, new->fields, &old_fields);
+		check_exclusive(d, oneof, new->fields, &old_fields, &new_fields);
 	while (dp_pb_diff_busy(d) && dp_pb_next_match(&old_oneofs, &new_oneofs, &i, &k, &o, &n))
 	{
 		if (n == NULL)
