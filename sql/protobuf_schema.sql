@@ -41,6 +41,9 @@ SELECT p = dataplat_internal.protobuf_print(p), n = dataplat_internal.protobuf_p
 SELECT count(*) AS differences
   FROM schema, dataplat_internal.protobuf_diff(text, dataplat_internal.protobuf_print(text));
 
+-- Blanks and comments may stand between the parts of an option's name.
+SELECT dataplat_internal.protobuf_print(E'option (o).// c\nsyntax = "x"; option (a)/* d */. (.b.c)\n . d = 1; message M { optional int32 x = 1 [(o) .y /* z */ = 2, f.g = 3]; }');
+
 -- As a descriptor, and back; custom options stay behind.
 SELECT dataplat_internal.protobuf_print(dataplat_internal.protobuf_serialized(text)) FROM schema;
 SELECT type, path FROM schema, dataplat_internal.protobuf_diff(text, dataplat_internal.protobuf_serialized(text)) ORDER BY 1, 2;
@@ -136,7 +139,9 @@ SELECT pg_temp.error_of(schema)
                (40, 'message A { extensions 5; message E { option map_entry = true; optional int32 key = 1; optional int32 value = 2; } } extend A { repeated A.E e = 5; }'),
                (41, 'message A { repeated E e = 1; message E { option map_entry = true; optional int32 key = 1; optional V value = 2; enum V { Z = 0; } } }'),
                (42, 'message E { option map_entry = true; extensions 5; } extend E { optional int32 a = 5; }'),
-               (43, 'message A { repeated group E = 1 { option map_entry = true; optional int32 key = 1; optional int32 value = 2; } }')) AS s(n, schema)
+               (43, 'message A { repeated group E = 1 { option map_entry = true; optional int32 key = 1; optional int32 value = 2; } }'),
+               (44, 'option (o)(p) = 1;'),
+               (45, 'option (o). .p = 1;')) AS s(n, schema)
  ORDER BY n;
 SELECT pg_temp.error_of('import "b.proto"; message A { optional B b = 1; }', '[{"name": "b.proto", "schema": "message B { optional C c = 1; }"}]');
 SELECT pg_temp.error_of('import "b.proto"; message A { optional B b = 1; }', '[{"name": "b.proto", "schema": "import \"a.proto\"; message B {}"}, {"name": "a.proto", "schema": "import \"b.proto\"; message C {}"}]');

@@ -153,48 +153,48 @@ parse_value(DpPbLexer *lex, DpPbValue *value)
 static bool
 parse_rest_of_name(DpPbLexer *lex, DpPbOption *option)
 {
-	const char *start = lex->token;
-	const char *end = start;
-	char	   *rest;
+	DpPbLexer	parts = *lex;
+	const char *end = lex->token;
 	char	   *to;
 
-	while ((lex->kind == DP_PB_WORD && *lex->token == '.') || dp_pb_at_sign(lex, '.') ||
-		   dp_pb_at_sign(lex, '('))
+	while ((lex->kind == DP_PB_WORD && *lex->token == '.') || dp_pb_at_sign(lex, '.'))
 	{
-		if (dp_pb_at_sign(lex, '.') && !dp_pb_next(lex))
-			return false;
-		if (dp_pb_at_sign(lex, '('))
+		if (dp_pb_at_sign(lex, '.'))
 		{
+			bool		parenthesized;
+
 			if (!dp_pb_next(lex))
 				return false;
-			if (lex->kind != DP_PB_WORD)
+			parenthesized = dp_pb_at_sign(lex, '(');
+			if (parenthesized && !dp_pb_next(lex))
+				return false;
+			if (lex->kind != DP_PB_WORD || (*lex->token == '.' && !parenthesized))
 				return dp_pb_fail(lex, NULL, "name of an option expected");
-			if (!dp_pb_next(lex))
+			if (parenthesized && !dp_pb_next(lex))
 				return false;
-			if (!dp_pb_at_sign(lex, ')'))
+			if (parenthesized && !dp_pb_at_sign(lex, ')'))
 				return dp_pb_fail(lex, NULL, "\")\" expected");
 		}
-		else if (lex->kind != DP_PB_WORD)
-			return dp_pb_fail(lex, NULL, "name of an option expected");
 		end = lex->token + lex->len;
 		if (!dp_pb_next(lex))
 			return false;
 	}
-	if (end == start)
+	if (end == parts.token)
 		return true;
-	rest = dp_pb_copy(lex->schema, start, end - start, lex->err);
-	if (rest == NULL)
+	to = dp_pb_copy(lex->schema, parts.token, end - parts.token, lex->err);
+	if (to == NULL)
 		return false;
+	option->rest = to + (*parts.token == '.');
 
-	/* Blanks may stand between the parts; comments are not worth the trouble. */
-	to = rest;
-	for (const char *p = rest; *p != '\0'; p++)
+	/* Once more, because blanks and comments may stand between the parts. */
+	while (parts.token < end)
 	{
-		if (strchr(" \t\r\n\f\v", *p) == NULL)
-			*to++ = *p;
+		memcpy(to, parts.token, parts.len);
+		to += parts.len;
+		if (!dp_pb_next(&parts))
+			return false;
 	}
 	*to = '\0';
-	option->rest = rest + (*rest == '.');
 	return true;
 }
 
