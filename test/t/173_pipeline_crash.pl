@@ -57,7 +57,7 @@ my @points = qw(p1 p2 p3 p4 changelog_before_switch changelog_after_switch chang
 my @work = (q{SELECT dataplat.rebuild_pipeline('silver')}, q{SELECT dataplat.backfill_pipeline('silver', '100', '400')}, 'SELECT 1');
 my $kills = 0;
 my $rebuilding = 0;
-for my $round (1 .. $ROUNDS)
+for (my $round = 1; $round <= $ROUNDS || ($round <= 6 * $ROUNDS && ($kills < $ROUNDS / 3 || $rebuilding == 0)); $round++)
 {
 	my $point = $points[ $round % @points ];
 	my $whole = $round % 3 == 0;
@@ -83,7 +83,7 @@ for my $round (1 .. $ROUNDS)
 }
 # points that were not reached must not fire in the checks
 wait_until($node, "SELECT public.inject_set('$_', 'none', 0, 0)", undef) for @points;
-cmp_ok($kills, '>=', $ROUNDS / 3, "at least a third of $ROUNDS rounds ended in a crash ($kills)");
+cmp_ok($kills, '>=', $ROUNDS / 3, "$kills crashes");
 cmp_ok($rebuilding, '>', 0, "$rebuilding of them in the middle of a rebuild or a backfill");
 wait_until($node, q{SELECT count(*) = 2 FROM pg_stat_activity AS a WHERE a.backend_type = 'dataplat pipeline worker'}, 'the workers are back by themselves');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM dataplat.pipeline AS p WHERE NOT dataplat.wait_for_pipeline(p.name, '1 minute')}), '0', 'everything comes down');
