@@ -3,39 +3,22 @@
  * decimal.c
  *	  From a spelled number to the bytes of a PostgreSQL numeric.
  *
- * numeric holds base-10000 digits aligned at the decimal point, without
- * leading or trailing zero digits, and the number of decimals to show.  Small
- * scales and weights have a two byte header, all others four bytes.
- *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "common/compat.h"
 #include "formats/decimal.h"
+#include "formats/numeric.h"
 
-/* As in the server's numeric.c. */
-#define NBASE 10000
-#define DEC_DIGITS 4
-#define NUMERIC_NEG 0x4000
-#define NUMERIC_SHORT 0x8000
-#define NUMERIC_SHORT_NEG 0x2000
-#define NUMERIC_SHORT_DSCALE_SHIFT 7
-#define NUMERIC_SHORT_DSCALE_MAX 63
-#define NUMERIC_SHORT_WEIGHT_SIGN 0x0040
-#define NUMERIC_SHORT_WEIGHT_MASK 0x003F
-#define NUMERIC_SHORT_WEIGHT_MAX 63
-#define NUMERIC_SHORT_WEIGHT_MIN (-64)
-#define NUMERIC_DSCALE_MASK 0x3FFF
-
-static const uint64 padding[DEC_DIGITS] = {1, 10, 100, 1000};
+static const uint64 padding[DP_DEC_DIGITS] = {1, 10, 100, 1000};
 
 static inline int
 weight_of(int dweight)
 {
 	if (dweight >= 0)
-		return dweight / DEC_DIGITS;
-	return -((-dweight - 1) / DEC_DIGITS + 1);
+		return dweight / DP_DEC_DIGITS;
+	return -((-dweight - 1) / DP_DEC_DIGITS + 1);
 }
 
 /* Digit k of the spelling, counted from the left. */
@@ -72,7 +55,7 @@ dp_decimal_fits(const DpDecimal *dec)
 	int			last;
 	int			weight;
 
-	if (dp_decimal_scale(dec) > NUMERIC_DSCALE_MASK)
+	if (dp_decimal_scale(dec) > DP_NUMERIC_DSCALE_MASK)
 		return false;
 	trim_zeros(dec, &first, &last);
 	if (first == last)
@@ -85,7 +68,7 @@ size_t
 dp_decimal_bound(const DpDecimal *dec)
 {
 	return VARHDRSZ + 2 * sizeof(uint16) +
-		((dec->nwhole + dec->nfraction) / DEC_DIGITS + 2) * sizeof(uint16);
+		((dec->nwhole + dec->nfraction) / DP_DEC_DIGITS + 2) * sizeof(uint16);
 }
 
 /* Write both headers; returns where the digits go. */
@@ -94,17 +77,17 @@ put_header(char *out, int weight, int dscale, bool negative)
 {
 	uint16	   *words = (uint16 *) (out + VARHDRSZ);
 
-	if (dscale <= NUMERIC_SHORT_DSCALE_MAX &&
-		weight <= NUMERIC_SHORT_WEIGHT_MAX && weight >= NUMERIC_SHORT_WEIGHT_MIN)
+	if (dscale <= DP_NUMERIC_SHORT_DSCALE_MAX &&
+		weight <= DP_NUMERIC_SHORT_WEIGHT_MAX && weight >= DP_NUMERIC_SHORT_WEIGHT_MIN)
 	{
-		*words++ = NUMERIC_SHORT | (negative ? NUMERIC_SHORT_NEG : 0) |
-			(dscale << NUMERIC_SHORT_DSCALE_SHIFT) |
-			(weight < 0 ? NUMERIC_SHORT_WEIGHT_SIGN : 0) |
-			(weight & NUMERIC_SHORT_WEIGHT_MASK);
+		*words++ = DP_NUMERIC_SHORT | (negative ? DP_NUMERIC_SHORT_NEG : 0) |
+			(dscale << DP_NUMERIC_SHORT_DSCALE_SHIFT) |
+			(weight < 0 ? DP_NUMERIC_SHORT_WEIGHT_SIGN : 0) |
+			(weight & DP_NUMERIC_SHORT_WEIGHT_MASK);
 	}
 	else
 	{
-		*words++ = (negative ? NUMERIC_NEG : 0) | (dscale & NUMERIC_DSCALE_MASK);
+		*words++ = (negative ? DP_NUMERIC_NEG : 0) | (dscale & DP_NUMERIC_DSCALE_MASK);
 		*words++ = (uint16) (int16) weight;
 	}
 	return words;
@@ -139,11 +122,11 @@ dp_decimal_pack_scaled(const DpDecimal *dec, int dscale, char *out)
 	words = put_header(out, weight, dscale, dec->negative);
 
 	/* The first digit may stand inside its base-10000 digit. */
-	column = (weight + 1) * DEC_DIGITS - (dweight + 1);
+	column = (weight + 1) * DP_DEC_DIGITS - (dweight + 1);
 	for (int k = first; k < last; k++)
 	{
 		group = group * 10 + digit_at(dec, k);
-		if (++column == DEC_DIGITS)
+		if (++column == DP_DEC_DIGITS)
 		{
 			*words++ = group;
 			group = 0;
@@ -151,7 +134,7 @@ dp_decimal_pack_scaled(const DpDecimal *dec, int dscale, char *out)
 		}
 	}
 	if (column > 0)
-		*words++ = group * padding[DEC_DIGITS - column];
+		*words++ = group * padding[DP_DEC_DIGITS - column];
 	return put_size(out, words);
 }
 
@@ -169,43 +152,43 @@ dp_decimal_pack_small(uint64 mantissa, int scale, bool negative, char *out)
 	int			low = 0;
 	uint16	   *words;
 
-	mantissa *= padding[(-scale) & (DEC_DIGITS - 1)];
-	if (mantissa < NBASE * NBASE && mantissa != 0)
+	mantissa *= padding[(-scale) & (DP_DEC_DIGITS - 1)];
+	if (mantissa < DP_NBASE * DP_NBASE && mantissa != 0)
 	{
 		/* nearly all have one group or two */
 		uint32		n = (uint32) mantissa;
-		uint32		upper = n / NBASE;
+		uint32		upper = n / DP_NBASE;
 
-		words = put_header(out, (upper != 0) - (scale + DEC_DIGITS - 1) / DEC_DIGITS, scale, negative);
-		n -= upper * NBASE;
+		words = put_header(out, (upper != 0) - (scale + DP_DEC_DIGITS - 1) / DP_DEC_DIGITS, scale, negative);
+		n -= upper * DP_NBASE;
 		if (upper != 0)
 			*words++ = upper;
 		if (n != 0)
 			*words++ = n;
 		return put_size(out, words);
 	}
-	if (mantissa < (uint64) NBASE * NBASE * NBASE * NBASE && mantissa != 0)
+	if (mantissa < (uint64) DP_NBASE * DP_NBASE * DP_NBASE * DP_NBASE && mantissa != 0)
 	{
-		uint32		upper = (uint32) (mantissa / (NBASE * NBASE));
-		uint32		lower = (uint32) (mantissa - (uint64) upper * (NBASE * NBASE));
-		uint32		group = upper / NBASE;
+		uint32		upper = (uint32) (mantissa / (DP_NBASE * DP_NBASE));
+		uint32		lower = (uint32) (mantissa - (uint64) upper * (DP_NBASE * DP_NBASE));
+		uint32		group = upper / DP_NBASE;
 
-		words = put_header(out, 2 + (group != 0) - (scale + DEC_DIGITS - 1) / DEC_DIGITS, scale, negative);
+		words = put_header(out, 2 + (group != 0) - (scale + DP_DEC_DIGITS - 1) / DP_DEC_DIGITS, scale, negative);
 		if (group != 0)
 			*words++ = group;
-		*words++ = upper - group * NBASE;
-		group = lower / NBASE;
+		*words++ = upper - group * DP_NBASE;
+		group = lower / DP_NBASE;
 		*words++ = group;
-		*words++ = lower - group * NBASE;
+		*words++ = lower - group * DP_NBASE;
 		while (words[-1] == 0)
 			words--;
 		return put_size(out, words);
 	}
 	while (mantissa != 0)
 	{
-		uint64		rest = mantissa / NBASE;
+		uint64		rest = mantissa / DP_NBASE;
 
-		groups[high++] = mantissa - rest * NBASE;
+		groups[high++] = mantissa - rest * DP_NBASE;
 		mantissa = rest;
 	}
 	if (high == 0)
@@ -213,7 +196,7 @@ dp_decimal_pack_small(uint64 mantissa, int scale, bool negative, char *out)
 	while (groups[low] == 0)
 		low++;
 
-	words = put_header(out, high - 1 - (scale + DEC_DIGITS - 1) / DEC_DIGITS,
+	words = put_header(out, high - 1 - (scale + DP_DEC_DIGITS - 1) / DP_DEC_DIGITS,
 					   scale, negative);
 	while (high > low)
 		*words++ = groups[--high];

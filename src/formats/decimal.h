@@ -3,10 +3,6 @@
  * decimal.h
  *	  From a spelled number to the bytes of a PostgreSQL numeric.
  *
- * The layout of numeric on disk is private to the server's numeric.c but
- * frozen by pg_upgrade; what is built here is compared with numeric_in by the
- * tests on every server version.
- *
  *-------------------------------------------------------------------------
  */
 #ifndef DP_FORMATS_DECIMAL_H

@@ -10,19 +10,8 @@
 #include "utils/jsonb.h"
 
 #include "formats/jsonb_read.h"
+#include "formats/numeric.h"
 #include "formats/shapes.h"
-
-/* As in the server's numeric.c. */
-#define DEC_DIGITS 4
-#define NUMERIC_SHORT 0x8000
-#define NUMERIC_SIGN_MASK 0xC000
-#define NUMERIC_NEG 0x4000
-#define NUMERIC_SHORT_NEG 0x2000
-#define NUMERIC_SHORT_DSCALE_MASK 0x1F80
-#define NUMERIC_SHORT_DSCALE_SHIFT 7
-#define NUMERIC_SHORT_WEIGHT_SIGN 0x0040
-#define NUMERIC_SHORT_WEIGHT_MASK 0x003F
-#define NUMERIC_DSCALE_MASK 0x3FFF
 
 static DpJsonbItem
 container_at(const char *p)
@@ -142,63 +131,9 @@ dp_jsonb_find(const DpJsonbItem *object, const char *key, uint32 keylen, DpJsonb
 	return false;
 }
 
-/* One of numeric's digits, which are four of ours. */
-static void
-put_group(char *to, int group)
-{
-	for (int i = DEC_DIGITS - 1; i >= 0; i--)
-	{
-		to[i] = '0' + group % 10;
-		group /= 10;
-	}
-}
-
 bool
 dp_jsonb_number_text(const DpJsonbItem *number, DpBuf *text)
 {
-	const uint16 *words = (const uint16 *) (number->ptr + VARHDRSZ);
-	uint16		header = words[0];
-	bool		is_short = (header & NUMERIC_SIGN_MASK) == NUMERIC_SHORT;
-	int			groups = (VARSIZE(number->ptr) - VARHDRSZ) / sizeof(uint16) - (is_short ? 1 : 2);
-	int			dscale = is_short ? (header & NUMERIC_SHORT_DSCALE_MASK) >> NUMERIC_SHORT_DSCALE_SHIFT :
-		header & NUMERIC_DSCALE_MASK;
-	int			weight = is_short ? (header & NUMERIC_SHORT_WEIGHT_MASK) |
-		(header & NUMERIC_SHORT_WEIGHT_SIGN ? ~NUMERIC_SHORT_WEIGHT_MASK : 0) : (int16) words[1];
-	bool		negative = is_short ? (header & NUMERIC_SHORT_NEG) != 0 :
-		(header & NUMERIC_SIGN_MASK) == NUMERIC_NEG;
-	int			whole = Max(weight, 0) + 1; /* groups in front of the point */
-	int			all = whole + (dscale + DEC_DIGITS - 1) / DEC_DIGITS;
-	char	   *p;
-	char	   *start;
-
 	dp_buf_reset(text);
-	if (!dp_buf_reserve(text, (size_t) all * DEC_DIGITS + 3))
-		return false;
-	words += is_short ? 1 : 2;
-	start = p = text->data;
-	if (negative)
-		*p++ = '-';
-	for (int i = 0; i < all; i++)
-	{
-		int			at = weight - whole + 1 + i;	/* group of this place */
-
-		if (i == whole)
-			*p++ = '.';
-		put_group(p, at >= 0 && at < groups ? words[at] : 0);
-		/* no zeros in front, but one before the point */
-		if (i == 0)
-		{
-			int			zeros = 0;
-
-			while (zeros < DEC_DIGITS - 1 && p[zeros] == '0')
-				zeros++;
-			memmove(p, p + zeros, DEC_DIGITS - zeros);
-			p -= zeros;
-		}
-		p += DEC_DIGITS;
-	}
-	p -= (all - whole) * DEC_DIGITS - dscale;
-	*p = '\0';
-	text->len = p - start;
-	return true;
+	return dp_numeric_text(number->ptr, text);
 }

@@ -3,8 +3,8 @@
  * instance.h
  *	  A jsonb read without the server, and its numbers compared exactly.
  *
- * The layout is the server's (utils/jsonb.h and numeric.c).  Whoever hands a
- * jsonb in vouches for it: it comes from the server or from our own writer.
+ * The layout is the server's (utils/jsonb.h, formats/numeric.h).  Whoever hands
+ * a jsonb in vouches for it: it comes from the server or from our own writer.
  *
  *-------------------------------------------------------------------------
  */

@@ -12,50 +12,18 @@
 
 #include "common/compat.h"
 #include "formats/nodes.h"
+#include "formats/numeric.h"
 #include "jsonschema/instance.h"
 
-/* As in the server's numeric.c. */
-#define NBASE 10000
-#define DEC_DIGITS 4
-#define NUMERIC_SIGN_MASK 0xC000
-#define NUMERIC_NEG 0x4000
-#define NUMERIC_SHORT 0x8000
-#define NUMERIC_SPECIAL 0xC000
-#define NUMERIC_SHORT_NEG 0x2000
-#define NUMERIC_SHORT_DSCALE_SHIFT 7
-#define NUMERIC_SHORT_DSCALE_MASK 0x1F80
-#define NUMERIC_SHORT_WEIGHT_SIGN 0x0040
-#define NUMERIC_SHORT_WEIGHT_MASK 0x003F
-#define NUMERIC_DSCALE_MASK 0x3FFF
-
 #define INTERRUPT_EVERY 1024	/* digits of a long division */
+#define SHORT_DIVISOR 4			/* digits of one that fits into a machine word */
 
 DpJsNumber
 dp_js_number(const DpJsInst *v)
 {
-	const uint16 *words = (const uint16 *) (v->ptr + VARHDRSZ);
-	int			nwords = (VARSIZE(v->ptr) - VARHDRSZ) / sizeof(uint16);
-	uint16		header = words[0];
-	DpJsNumber	a = {false, 0, 0, (const int16 *) words};
+	DpNumeric	number = dp_numeric_read(v->ptr);
+	DpJsNumber	a = {number.negative, number.weight, number.ngroups, number.groups};
 
-	if ((header & NUMERIC_SIGN_MASK) == NUMERIC_SPECIAL)
-		return a;				/* no JSON number is NaN or infinite */
-	if (header & NUMERIC_SHORT)
-	{
-		a.negative = (header & NUMERIC_SHORT_NEG) != 0;
-		a.weight = header & NUMERIC_SHORT_WEIGHT_MASK;
-		if (header & NUMERIC_SHORT_WEIGHT_SIGN)
-			a.weight |= ~NUMERIC_SHORT_WEIGHT_MASK;
-		a.digits = (const int16 *) (words + 1);
-		a.n = nwords - 1;
-	}
-	else
-	{
-		a.negative = (header & NUMERIC_NEG) != 0;
-		a.weight = (int16) words[1];
-		a.digits = (const int16 *) (words + 2);
-		a.n = nwords - 2;
-	}
 	while (a.n > 0 && a.digits[a.n - 1] == 0)
 		a.n--;
 	while (a.n > 0 && a.digits[0] == 0)
@@ -81,13 +49,7 @@ dp_js_number_is_integer(const DpJsNumber *a)
 int
 dp_js_number_scale(const DpJsInst *v)
 {
-	uint16		header = *(const uint16 *) (v->ptr + VARHDRSZ);
-
-	if ((header & NUMERIC_SIGN_MASK) == NUMERIC_SPECIAL)
-		return 0;
-	if (header & NUMERIC_SHORT)
-		return (header & NUMERIC_SHORT_DSCALE_MASK) >> NUMERIC_SHORT_DSCALE_SHIFT;
-	return header & NUMERIC_DSCALE_MASK;
+	return dp_numeric_read(v->ptr).dscale;
 }
 
 static int
@@ -124,7 +86,7 @@ dp_js_number_count(const DpJsNumber *a)
 		return 0;
 	for (int i = 0; i <= a->weight; i++)
 	{
-		count = count * NBASE + (i < a->n ? a->digits[i] : 0);
+		count = count * DP_NBASE + (i < a->n ? a->digits[i] : 0);
 		if (count > PG_UINT32_MAX)
 			return PG_UINT32_MAX;
 	}
@@ -139,8 +101,7 @@ digit_at(const DpJsNumber *a, int i)
 }
 
 /*
- * The remainder of an integer of "len" digits by one of m <= 4 digits: all in
- * one machine word.
+ * The remainder of an integer of "len" digits by one of at most SHORT_DIVISOR.
  */
 static int
 divisible_short(const DpJsNumber *a, int len, uint64 by)
@@ -149,7 +110,7 @@ divisible_short(const DpJsNumber *a, int len, uint64 by)
 
 	for (int i = 0; i < len; i++)
 	{
-		rest = (rest * NBASE + digit_at(a, i)) % by;
+		rest = (rest * DP_NBASE + digit_at(a, i)) % by;
 		if (i >= a->n && rest == 0)
 			return 1;			/* only zeros follow */
 	}
@@ -164,7 +125,7 @@ static int
 divisible_long(const DpJsNumber *a, int len, const int16 *by, int m, DpError *err)
 {
 	int32	   *rest = calloc(m + 1, sizeof(int32));
-	double		top = by[0] * (double) NBASE + by[1];
+	double		top = by[0] * (double) DP_NBASE + by[1];
 	bool		zero = true;
 
 	if (rest == NULL)
@@ -187,7 +148,7 @@ divisible_long(const DpJsNumber *a, int len, const int16 *by, int m, DpError *er
 		rest[m] = digit_at(a, i);
 
 		/* At most one too small; then the divisor is taken off once more. */
-		q = (int64) ((((double) rest[0] * NBASE + rest[1]) * NBASE + rest[2]) / (top + 1));
+		q = (int64) ((((double) rest[0] * DP_NBASE + rest[1]) * DP_NBASE + rest[2]) / (top + 1));
 		for (;;)
 		{
 			int			k = 0;
@@ -197,8 +158,8 @@ divisible_long(const DpJsNumber *a, int len, const int16 *by, int m, DpError *er
 			{
 				int64		d = rest[j] - carry - (j > 0 ? q * by[j - 1] : 0);
 
-				carry = d < 0 ? (-d + NBASE - 1) / NBASE : 0;
-				rest[j] = d + carry * NBASE;
+				carry = d < 0 ? (-d + DP_NBASE - 1) / DP_NBASE : 0;
+				rest[j] = d + carry * DP_NBASE;
 			}
 			if (rest[0] == 0)
 			{
@@ -243,12 +204,12 @@ dp_js_number_divisible(const DpJsNumber *a, const DpJsNumber *by, DpError *err)
 		len -= zeros;
 		m -= zeros;
 	}
-	if (m <= DEC_DIGITS)
+	if (m <= SHORT_DIVISOR)
 	{
 		uint64		divisor = 0;
 
 		for (int i = 0; i < m; i++)
-			divisor = divisor * NBASE + digit_at(by, i);
+			divisor = divisor * DP_NBASE + digit_at(by, i);
 		return divisible_short(a, len, divisor);
 	}
 	digits = malloc(m * sizeof(int16));
@@ -262,46 +223,6 @@ dp_js_number_divisible(const DpJsNumber *a, const DpJsNumber *by, DpError *err)
 	result = divisible_long(a, len, digits, m, err);
 	free(digits);
 	return result;
-}
-
-/* The text of a number, appended: digits, a point where it belongs, more digits. */
-static void
-print_number(const DpJsInst *v, DpBuf *out)
-{
-	const uint16 *words = (const uint16 *) (v->ptr + VARHDRSZ);
-	DpJsNumber	a = dp_js_number(v);
-	int			dscale = (words[0] & NUMERIC_SHORT) ?
-		(words[0] & NUMERIC_SHORT_DSCALE_MASK) >> NUMERIC_SHORT_DSCALE_SHIFT :
-		words[0] & NUMERIC_DSCALE_MASK;
-	char		four[DEC_DIGITS + 1];
-	int			from = 0;
-
-	if (a.negative)
-		dp_buf_append(out, "-", 1);
-	if (a.n == 0 || a.weight < 0)
-		dp_buf_append(out, "0", 1);
-	for (int i = 0; a.n > 0 && i <= a.weight; i++)
-	{
-		int			d = digit_at(&a, i);
-
-		for (int k = DEC_DIGITS - 1; k >= 0; k--, d /= 10)
-			four[k] = '0' + d % 10;
-		from = 0;
-		while (i == 0 && from < DEC_DIGITS - 1 && four[from] == '0')
-			from++;
-		dp_buf_append(out, four + from, DEC_DIGITS - from);
-	}
-	if (dscale > 0)
-		dp_buf_append(out, ".", 1);
-	for (int left = dscale, place = -1; left > 0; left -= DEC_DIGITS, place--)
-	{
-		int			i = a.weight - place;
-		int			d = a.n > 0 && i >= 0 ? digit_at(&a, i) : 0;
-
-		for (int k = DEC_DIGITS - 1; k >= 0; k--, d /= 10)
-			four[k] = '0' + d % 10;
-		dp_buf_append(out, four, Min(left, DEC_DIGITS));
-	}
 }
 
 void
@@ -321,7 +242,7 @@ dp_js_inst_print(const DpJsInst *v, DpBuf *out)
 			dp_buf_append(out, "true", 4);
 			break;
 		case DP_JS_NUMBER:
-			print_number(v, out);
+			dp_numeric_text(v->ptr, out);
 			break;
 		case DP_JS_STRING:
 			dp_js_print_string(v->ptr, v->len, out);

@@ -25,21 +25,11 @@
 
 #include "common/compat.h"
 #include "formats/numbers.h"
+#include "formats/numeric.h"
 #include "formats/values.h"
 #include "query/field.h"
 
-/* As in the server's numeric.c, which pg_upgrade froze. */
-#define NUMERIC_BASE 10000
-#define NUMERIC_BASE_DIGITS 4
-#define NUMERIC_FORM_MASK 0xC000
-#define NUMERIC_SHORT 0x8000
-#define NUMERIC_SHORT_NEG 0x2000
-#define NUMERIC_SHORT_DSCALE_MASK 0x1F80
-#define NUMERIC_SHORT_DSCALE_SHIFT 7
-#define NUMERIC_SHORT_WEIGHT_SIGN 0x0040
-#define NUMERIC_SHORT_WEIGHT_MASK 0x003F
-
-/* Numbers of so many of its digits fit into an int64, and into a double when below 2^53. */
+/* Numbers of so many groups fit into an int64, and into a double when below 2^53. */
 #define SMALL_GROUPS 5
 #define SMALL_FIRST 922			/* of the first of five, at most */
 #define SMALL_CHARS 24			/* for its text */
@@ -269,26 +259,21 @@ find_field(Field *field, JsonbContainer *root, JsonbValue *v)
 static bool
 read_small(Numeric number, Small *small)
 {
-	const uint16 *words = (const uint16 *) VARDATA(number);
-	uint16		header = words[0];
-	int			ngroups = (VARSIZE(number) - VARHDRSZ) / sizeof(uint16) - 1;
-	int			weight = (header & NUMERIC_SHORT_WEIGHT_MASK) |
-		(header & NUMERIC_SHORT_WEIGHT_SIGN ? ~NUMERIC_SHORT_WEIGHT_MASK : 0);
-	int			scale = (header & NUMERIC_SHORT_DSCALE_MASK) >> NUMERIC_SHORT_DSCALE_SHIFT;
-	int			fraction = (scale + NUMERIC_BASE_DIGITS - 1) / NUMERIC_BASE_DIGITS;
-	int			all = weight + 1 + fraction;	/* groups that are shown */
+	DpNumeric	n = dp_numeric_read((const char *) number);
+	int			fraction = (n.dscale + DP_DEC_DIGITS - 1) / DP_DEC_DIGITS;
+	int			all = n.weight + 1 + fraction;	/* groups that are shown */
 	uint64		mantissa = 0;
 
-	if ((header & NUMERIC_FORM_MASK) != NUMERIC_SHORT || all > SMALL_GROUPS ||
-		(all == SMALL_GROUPS && ngroups > 0 && words[1] >= SMALL_FIRST))
+	if (n.special || all > SMALL_GROUPS ||
+		(all == SMALL_GROUPS && n.ngroups > 0 && n.groups[0] >= SMALL_FIRST))
 		return false;
 	for (int i = 0; i < all; i++)
-		mantissa = mantissa * NUMERIC_BASE + (i < ngroups ? words[1 + i] : 0);
-	for (int i = scale; i < fraction * NUMERIC_BASE_DIGITS; i++)
+		mantissa = mantissa * DP_NBASE + (i < n.ngroups ? n.groups[i] : 0);
+	for (int i = n.dscale; i < fraction * DP_DEC_DIGITS; i++)
 		mantissa /= 10;
 	small->mantissa = mantissa;
-	small->scale = scale;
-	small->negative = (header & NUMERIC_SHORT_NEG) != 0;
+	small->scale = n.dscale;
+	small->negative = n.negative;
 	return true;
 }
 
