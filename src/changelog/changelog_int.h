@@ -80,6 +80,10 @@ extern void dp_log_rotate_init(void);
 /* ---- ddl.c ---- */
 extern void dp_log_ddl_init(void);
 
+/* ---- merge.c ---- */
+extern void dp_log_merge_init(void);
+extern bool dp_log_merge_unattended(void);
+
 /* ---- carrier.c ---- */
 
 /* How values of a type stand in the log: as such, or as bytes. */

@@ -46,6 +46,7 @@ dp_changelog_init(void)
 {
 	dp_log_listen_init();
 	dp_log_ddl_init();
+	dp_log_merge_init();
 	dp_log_rotate_init();
 }
 

@@ -92,6 +92,13 @@ dp_log_changes(PG_FUNCTION_ARGS)
 	/* there each row has told already, see below */
 	if (IsLogicalWorker())
 		return PointerGetDatum(NULL);
+	if (dp_log_merge_unattended() && TRIGGER_FIRED_BY_UPDATE(data->tg_event) &&
+		data->tg_relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+	{
+		dp_log_write_reset(dp_log_trigger_log(data->tg_trigger),
+						   "a session wrote it that had not loaded dataplat before");
+		dp_log_note_change(dp_log_trigger_root(data->tg_trigger));
+	}
 	if ((old_rows == NULL || tuplestore_tuple_count(old_rows) == 0) &&
 		(new_rows == NULL || tuplestore_tuple_count(new_rows) == 0))
 		return PointerGetDatum(NULL);

@@ -220,19 +220,28 @@ def trim(r, t):
 
 
 def merge(r, t):
-    if not t.merge or not t.key:
+    """Some of insert, update and delete; rows may get another key, and move to another partition."""
+    if not t.merge:
         return update(r, t)
+    name = r.choice(sorted(t.leaves)) if t.leaves and r.random() < 0.3 else t.name
+    match = t.key or t.names[:1]
+    others = t.plain if t.key else t.names[1:]
     seen = {}
     for _ in range(r.randint(1, 5)):
         v = t.values(r)
-        seen[tuple(v[c] for c in t.key)] = v
+        if name != t.name:
+            v = leaf_values(r, t, v, name)
+        seen[tuple(v[c] for c in match)] = v
     source = " UNION ALL ".join(f"SELECT {', '.join(v.values())}" for v in seen.values())
     cast = f"SELECT {', '.join(t.names)} FROM {t.name} WHERE false UNION ALL {source}"
-    on = " AND ".join(f"t.{c} = s.{c}" for c in t.key)
-    sets = ", ".join(f"{c} = s.{c}" for c in r.sample(t.plain, r.randint(1, len(t.plain))))
-    drop = f"WHEN MATCHED AND s.{t.plain[-1]} IS NULL THEN DELETE " if r.random() < 0.6 else "WHEN MATCHED AND t.%s IS NULL THEN DO NOTHING " % t.plain[0]
-    return (f"MERGE INTO {t.name} AS t USING ({cast}) AS s ON {on} {drop}WHEN MATCHED THEN UPDATE SET {sets} "
-            f"WHEN NOT MATCHED THEN INSERT ({', '.join(t.names)}) VALUES ({', '.join('s.' + c for c in t.names)})")
+    on = " AND ".join(f"t.{c} = s.{c}" for c in match)
+    sets = ", ".join(f"{c} = s.{c}" for c in r.sample(others, r.randint(1, len(others))))
+    if t.key and r.random() < 0.3:
+        c = r.choice(t.key)
+        sets = f"{c} = {t.columns[c](r)}, {sets}"
+    drop = f"WHEN MATCHED AND s.{others[-1]} IS NULL THEN DELETE " if r.random() < 0.6 else f"WHEN MATCHED AND t.{others[0]} IS NULL THEN DO NOTHING "
+    add = f" WHEN NOT MATCHED THEN INSERT ({', '.join(t.names)}) VALUES ({', '.join('s.' + c for c in t.names)})" if r.random() < 0.8 else ""
+    return f"MERGE INTO {name} AS t USING ({cast}) AS s ON {on} {drop}WHEN MATCHED THEN UPDATE SET {sets}{add}"
 
 
 def there_and_back(r, t):
