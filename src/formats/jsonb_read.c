@@ -35,16 +35,19 @@ entry_at(const char *container, uint32 i)
 	return entry;
 }
 
-/* Child i of a container with n entries. */
-static DpJsonbItem
-child(const char *container, uint32 n, uint32 i)
+/* Where the children of a container with n entries are. */
+static inline const char *
+data_of(const char *container, uint32 n)
 {
-	const char *data = container + sizeof(uint32) + (size_t) n * sizeof(JEntry);
-	JEntry		entry = entry_at(container, i);
-	uint32		offset = 0;
-	DpJsonbItem item = {DP_JSONB_NULL, 0, NULL};
+	return container + sizeof(uint32) + (size_t) n * sizeof(JEntry);
+}
 
-	/* every 32nd entry knows where it ends */
+/* Where child i begins in them: every 32nd entry knows where it ends. */
+static uint32
+offset_of(const char *container, uint32 i)
+{
+	uint32		offset = 0;
+
 	for (uint32 k = i; k > 0; k--)
 	{
 		JEntry		before = entry_at(container, k - 1);
@@ -53,7 +56,15 @@ child(const char *container, uint32 n, uint32 i)
 		if (JBE_HAS_OFF(before))
 			break;
 	}
-	item.ptr = data + offset;
+	return offset;
+}
+
+/* The child that this entry is of. */
+static inline DpJsonbItem
+item_at(const char *data, uint32 offset, JEntry entry)
+{
+	DpJsonbItem item = {DP_JSONB_NULL, 0, data + offset};
+
 	switch (entry & JENTRY_TYPEMASK)
 	{
 		case JENTRY_ISSTRING:
@@ -76,6 +87,13 @@ child(const char *container, uint32 n, uint32 i)
 			break;
 	}
 	return item;
+}
+
+/* Child i of a container with n entries. */
+static DpJsonbItem
+child(const char *container, uint32 n, uint32 i)
+{
+	return item_at(data_of(container, n), offset_of(container, i), entry_at(container, i));
 }
 
 DpJsonbItem
@@ -104,6 +122,35 @@ DpJsonbItem
 dp_jsonb_value(const DpJsonbItem *object, uint32 i)
 {
 	return child(object->ptr, 2 * object->len, object->len + i);
+}
+
+DpJsonbWalk
+dp_jsonb_walk(const DpJsonbItem *container)
+{
+	bool		object = container->kind == DP_JSONB_OBJECT;
+	DpJsonbWalk walk = {container->ptr, data_of(container->ptr, object ? 2 * container->len : container->len)};
+
+	return walk;
+}
+
+DpJsonbWalk
+dp_jsonb_walk_values(const DpJsonbItem *object)
+{
+	DpJsonbWalk walk = dp_jsonb_walk(object);
+
+	walk.i = object->len;
+	walk.offset = offset_of(walk.container, walk.i);
+	return walk;
+}
+
+DpJsonbItem
+dp_jsonb_next(DpJsonbWalk *walk)
+{
+	JEntry		entry = entry_at(walk->container, walk->i++);
+	DpJsonbItem item = item_at(walk->data, walk->offset, entry);
+
+	walk->offset = JBE_OFFLENFLD(entry) + (JBE_HAS_OFF(entry) ? 0 : walk->offset);
+	return item;
 }
 
 bool

@@ -44,6 +44,25 @@ extern DpJsonbItem dp_jsonb_element(const DpJsonbItem *array, uint32 i);
 extern DpJsonbItem dp_jsonb_key(const DpJsonbItem *object, uint32 i);
 extern DpJsonbItem dp_jsonb_value(const DpJsonbItem *object, uint32 i);
 
+/* Where we are among the children of a container. */
+typedef struct DpJsonbWalk
+{
+	const char *container;
+	const char *data;			/* the children */
+	uint32		i;
+	uint32		offset;			/* of child i */
+} DpJsonbWalk;
+
+/*
+ * All children one after the other, which is quicker than by their numbers: of
+ * an array; of an object its keys and then its values.  Nobody tells the end.
+ */
+extern DpJsonbWalk dp_jsonb_walk(const DpJsonbItem *container);
+extern DpJsonbItem dp_jsonb_next(DpJsonbWalk *walk);
+
+/* A walk that begins at the first value of an object. */
+extern DpJsonbWalk dp_jsonb_walk_values(const DpJsonbItem *object);
+
 /* The member of this name; false when there is none. */
 extern bool dp_jsonb_find(const DpJsonbItem *object, const char *key, uint32 keylen,
 						  DpJsonbItem *out);

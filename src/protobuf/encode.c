@@ -71,11 +71,11 @@ dp_pb_close(DpPbEncoder *e, size_t start)
 
 /* The number or the string as text with a NUL behind it; NULL when it is neither. */
 static const char *
-number_text(DpPbEncoder *e, const DpPbJson *json)
+number_text(DpPbEncoder *e, const DpJsonbItem *json)
 {
-	if (json->type == DP_PB_JSON_NUMBER)
-		return dp_pb_json_number(json, &e->number) ? e->number.data : NULL;
-	if (json->type != DP_PB_JSON_STRING)
+	if (json->kind == DP_JSONB_NUMBER)
+		return dp_jsonb_number_text(json, &e->number) ? e->number.data : NULL;
+	if (json->kind != DP_JSONB_STRING)
 		return NULL;
 	dp_buf_reset(&e->number);
 	dp_buf_append(&e->number, json->ptr, json->len);
@@ -152,7 +152,7 @@ parse_whole(const char *text, bool *negative, uint64 *magnitude)
 }
 
 static bool
-encode_integer(DpPbEncoder *e, const DpPbCode *code, const DpPbJson *json, uint64 *bits)
+encode_integer(DpPbEncoder *e, const DpPbCode *code, const DpJsonbItem *json, uint64 *bits)
 {
 	const char *text = number_text(e, json);
 	bool		wide = code->type == DP_PB_INT64 || code->type == DP_PB_SINT64 ||
@@ -176,18 +176,18 @@ encode_integer(DpPbEncoder *e, const DpPbCode *code, const DpPbJson *json, uint6
 }
 
 static bool
-encode_float(DpPbEncoder *e, const DpPbCode *code, const DpPbJson *json, uint64 *bits)
+encode_float(DpPbEncoder *e, const DpPbCode *code, const DpJsonbItem *json, uint64 *bits)
 {
 	const char *text = number_text(e, json);
 	double		v;
 
 	if (text == NULL)
 		return dp_pb_encode_fail(e, code, "is no number");
-	if (json->type == DP_PB_JSON_STRING && strcmp(text, "NaN") == 0)
+	if (json->kind == DP_JSONB_STRING && strcmp(text, "NaN") == 0)
 		v = NAN;
-	else if (json->type == DP_PB_JSON_STRING && strcmp(text, "Infinity") == 0)
+	else if (json->kind == DP_JSONB_STRING && strcmp(text, "Infinity") == 0)
 		v = INFINITY;
-	else if (json->type == DP_PB_JSON_STRING && strcmp(text, "-Infinity") == 0)
+	else if (json->kind == DP_JSONB_STRING && strcmp(text, "-Infinity") == 0)
 		v = -INFINITY;
 	else if (!is_number(text))
 		return dp_pb_encode_fail(e, code, "is no number");
@@ -210,17 +210,17 @@ encode_float(DpPbEncoder *e, const DpPbCode *code, const DpPbJson *json, uint64 
 }
 
 static bool
-encode_enum(DpPbEncoder *e, const DpPbCode *code, const DpPbJson *json, uint64 *bits)
+encode_enum(DpPbEncoder *e, const DpPbCode *code, const DpJsonbItem *json, uint64 *bits)
 {
 	const DpPbCodeEnum *en = &e->program->enums[code->enumeration];
 	DpPbCode	number = *code;
 
-	if (json->type == DP_PB_JSON_NULL && en->is_null)
+	if (json->kind == DP_JSONB_NULL && en->is_null)
 	{
 		*bits = 0;
 		return true;
 	}
-	if (json->type == DP_PB_JSON_STRING)
+	if (json->kind == DP_JSONB_STRING)
 	{
 		for (uint32 i = 0; i < en->nvalues; i++)
 		{
@@ -238,16 +238,16 @@ encode_enum(DpPbEncoder *e, const DpPbCode *code, const DpPbJson *json, uint64 *
 }
 
 static bool
-encode_bool(DpPbEncoder *e, const DpPbCode *code, const DpPbJson *json, uint64 *bits)
+encode_bool(DpPbEncoder *e, const DpPbCode *code, const DpJsonbItem *json, uint64 *bits)
 {
-	if (json->type != DP_PB_JSON_TRUE && json->type != DP_PB_JSON_FALSE)
+	if (json->kind != DP_JSONB_TRUE && json->kind != DP_JSONB_FALSE)
 		return dp_pb_encode_fail(e, code, "is no boolean");
-	*bits = json->type == DP_PB_JSON_TRUE;
+	*bits = json->kind == DP_JSONB_TRUE;
 	return true;
 }
 
 static bool
-encode_bits(DpPbEncoder *e, const DpPbCode *code, const DpPbJson *json, uint64 *bits)
+encode_bits(DpPbEncoder *e, const DpPbCode *code, const DpJsonbItem *json, uint64 *bits)
 {
 	switch ((DpPbType) code->type)
 	{
@@ -281,12 +281,12 @@ put_bits(DpPbEncoder *e, const DpPbCode *code, uint64 bits)
 /* ------------------------------------------------------------------ values */
 
 static bool
-encode_string(DpPbEncoder *e, const DpPbCode *code, const DpPbJson *json)
+encode_string(DpPbEncoder *e, const DpPbCode *code, const DpJsonbItem *json)
 {
 	DpBuf		bytes = {0};
 	bool		good = true;
 
-	if (json->type != DP_PB_JSON_STRING)
+	if (json->kind != DP_JSONB_STRING)
 		return dp_pb_encode_fail(e, code, "is no string");
 	if (code->type == DP_PB_STRING)
 	{
@@ -304,7 +304,7 @@ encode_string(DpPbEncoder *e, const DpPbCode *code, const DpPbJson *json)
 
 /* A message as a field: with its length before it, or as a group. */
 static bool
-encode_inner(DpPbEncoder *e, const DpPbCode *code, const DpPbJson *json)
+encode_inner(DpPbEncoder *e, const DpPbCode *code, const DpJsonbItem *json)
 {
 	const DpPbCodeMessage *m = &e->program->messages[code->message];
 	size_t		start;
@@ -322,7 +322,7 @@ encode_inner(DpPbEncoder *e, const DpPbCode *code, const DpPbJson *json)
 }
 
 static bool
-encode_value(DpPbEncoder *e, const DpPbCode *code, const DpPbJson *json)
+encode_value(DpPbEncoder *e, const DpPbCode *code, const DpJsonbItem *json)
 {
 	uint64		bits;
 
@@ -352,23 +352,24 @@ takes_null(const DpPbEncoder *e, const DpPbCode *code)
 }
 
 static bool
-encode_array(DpPbEncoder *e, const DpPbCode *code, const DpPbJson *json)
+encode_array(DpPbEncoder *e, const DpPbCode *code, const DpJsonbItem *json)
 {
-	DpPbJsonWalk walk = dp_pb_json_walk(json);
+	DpJsonbWalk walk;
 	size_t		start = 0;
 
-	if (json->type != DP_PB_JSON_ARRAY)
+	if (json->kind != DP_JSONB_ARRAY)
 		return dp_pb_encode_fail(e, code, "is no array");
-	if (json->n == 0)
+	if (json->len == 0)
 		return true;
 	if (code->packed)
 		start = dp_pb_open(e, code->number);
-	for (uint32 i = 0; i < json->n; i++)
+	walk = dp_jsonb_walk(json);
+	for (uint32 i = 0; i < json->len; i++)
 	{
-		DpPbJson	element = dp_pb_json_next(&walk);
+		DpJsonbItem element = dp_jsonb_next(&walk);
 		uint64		bits;
 
-		if (element.type == DP_PB_JSON_NULL && !takes_null(e, code))
+		if (element.kind == DP_JSONB_NULL && !takes_null(e, code))
 			return dp_pb_encode_fail(e, code, "contains null");
 		if (!code->packed)
 		{
@@ -385,37 +386,38 @@ encode_array(DpPbEncoder *e, const DpPbCode *code, const DpPbJson *json)
 
 /* The key of a map from its spelling in JSON. */
 static bool
-encode_key(DpPbEncoder *e, const DpPbCode *code, const DpPbJson *json)
+encode_key(DpPbEncoder *e, const DpPbCode *code, const DpJsonbItem *json)
 {
-	DpPbJson	key = *json;
+	DpJsonbItem key = *json;
 
 	if (code->type == DP_PB_BOOL)
 	{
 		if (key.len == 4 && memcmp(key.ptr, "true", 4) == 0)
-			key.type = DP_PB_JSON_TRUE;
+			key.kind = DP_JSONB_TRUE;
 		else if (key.len == 5 && memcmp(key.ptr, "false", 5) == 0)
-			key.type = DP_PB_JSON_FALSE;
+			key.kind = DP_JSONB_FALSE;
 	}
 	return encode_value(e, code, &key);
 }
 
 static bool
-encode_map(DpPbEncoder *e, const DpPbCode *code, const DpPbJson *json)
+encode_map(DpPbEncoder *e, const DpPbCode *code, const DpJsonbItem *json)
 {
 	const DpPbCode *codes = e->program->messages[code->message].codes;
-	DpPbJsonWalk keys = dp_pb_json_walk(json);
-	DpPbJsonWalk values;
+	DpJsonbWalk keys;
+	DpJsonbWalk values;
 
-	if (json->type != DP_PB_JSON_OBJECT)
+	if (json->kind != DP_JSONB_OBJECT)
 		return dp_pb_encode_fail(e, code, "is no object");
-	values = dp_pb_json_values(json);
-	for (uint32 i = 0; i < json->n; i++)
+	keys = dp_jsonb_walk(json);
+	values = dp_jsonb_walk_values(json);
+	for (uint32 i = 0; i < json->len; i++)
 	{
-		DpPbJson	key = dp_pb_json_next(&keys);
-		DpPbJson	value = dp_pb_json_next(&values);
+		DpJsonbItem key = dp_jsonb_next(&keys);
+		DpJsonbItem value = dp_jsonb_next(&values);
 		size_t		start = dp_pb_open(e, code->number);
 
-		if (value.type == DP_PB_JSON_NULL && !takes_null(e, &codes[1]))
+		if (value.kind == DP_JSONB_NULL && !takes_null(e, &codes[1]))
 			return dp_pb_encode_fail(e, code, "contains null");
 		if (!encode_key(e, &codes[0], &key) || !encode_value(e, &codes[1], &value) ||
 			!dp_pb_close(e, start))
@@ -425,9 +427,9 @@ encode_map(DpPbEncoder *e, const DpPbCode *code, const DpPbJson *json)
 }
 
 bool
-dp_pb_encode_field(DpPbEncoder *e, const DpPbCode *code, const DpPbJson *json)
+dp_pb_encode_field(DpPbEncoder *e, const DpPbCode *code, const DpJsonbItem *json)
 {
-	if (json->type == DP_PB_JSON_NULL && (!takes_null(e, code) || code->repeated))
+	if (json->kind == DP_JSONB_NULL && (!takes_null(e, code) || code->repeated))
 		return true;
 	if (code->is_map)
 		return encode_map(e, code, json);
@@ -501,16 +503,16 @@ find_field(const DpPbCodeMessage *m, const char *name, uint32 len)
 
 /* Put the members of an object where the fields they name are. */
 static bool
-sort_members(DpPbEncoder *e, const DpPbCodeMessage *m, const DpPbJson *json, const char *skip,
-			 DpPbJson *members)
+sort_members(DpPbEncoder *e, const DpPbCodeMessage *m, const DpJsonbItem *json, const char *skip,
+			 DpJsonbItem *members)
 {
-	DpPbJsonWalk keys = dp_pb_json_walk(json);
-	DpPbJsonWalk values = dp_pb_json_values(json);
+	DpJsonbWalk keys = dp_jsonb_walk(json);
+	DpJsonbWalk values = dp_jsonb_walk_values(json);
 
-	for (uint32 i = 0; i < json->n; i++)
+	for (uint32 i = 0; i < json->len; i++)
 	{
-		DpPbJson	key = dp_pb_json_next(&keys);
-		DpPbJson	value = dp_pb_json_next(&values);
+		DpJsonbItem key = dp_jsonb_next(&keys);
+		DpJsonbItem value = dp_jsonb_next(&values);
 		const DpPbCode *code;
 
 		if (skip != NULL && key.len == strlen(skip) && memcmp(key.ptr, skip, key.len) == 0)
@@ -546,9 +548,9 @@ write_members(DpPbEncoder *e, const DpPbCodeMessage *m, uint32 base)
 	for (uint32 i = 0; good && i < m->ncodes; i++)
 	{
 		const DpPbCode *code = &m->codes[i];
-		DpPbJson	value = e->members[base + i];
+		DpJsonbItem value = e->members[base + i];
 
-		if (value.ptr == NULL || (value.type == DP_PB_JSON_NULL && !takes_null(e, code)))
+		if (value.ptr == NULL || (value.kind == DP_JSONB_NULL && !takes_null(e, code)))
 		{
 			if (code->required)
 				good = dp_pb_encode_fail(e, code, "is required");
@@ -564,20 +566,20 @@ write_members(DpPbEncoder *e, const DpPbCodeMessage *m, uint32 base)
 }
 
 bool
-dp_pb_encode_members(DpPbEncoder *e, const DpPbCodeMessage *m, const DpPbJson *json,
+dp_pb_encode_members(DpPbEncoder *e, const DpPbCodeMessage *m, const DpJsonbItem *json,
 					 const char *skip, const DpPbCode *at)
 {
 	uint32		base = e->nmembers;
 	bool		good;
 
-	if (json->type != DP_PB_JSON_OBJECT)
+	if (json->kind != DP_JSONB_OBJECT)
 		return dp_pb_encode_fail(e, at, "is no object");
 	if (m->by_name == NULL && !index_names((DpPbCodeMessage *) m))
 		return dp_pb_no_memory(e->err);
 	if (e->members_cap - base < m->ncodes)
 	{
 		uint32		cap = Max(2 * e->members_cap, base + m->ncodes);
-		DpPbJson   *members = realloc(e->members, cap * sizeof(DpPbJson));
+		DpJsonbItem *members = realloc(e->members, cap * sizeof(DpJsonbItem));
 
 		if (members == NULL)
 			return dp_pb_no_memory(e->err);
@@ -586,14 +588,14 @@ dp_pb_encode_members(DpPbEncoder *e, const DpPbCodeMessage *m, const DpPbJson *j
 	}
 	e->nmembers += m->ncodes;
 	if (m->ncodes > 0)
-		memset(e->members + base, 0, m->ncodes * sizeof(DpPbJson));
+		memset(e->members + base, 0, m->ncodes * sizeof(DpJsonbItem));
 	good = sort_members(e, m, json, skip, e->members + base) && write_members(e, m, base);
 	e->nmembers = base;
 	return good;
 }
 
 bool
-dp_pb_encode_message(DpPbEncoder *e, const DpPbCodeMessage *m, const DpPbJson *json,
+dp_pb_encode_message(DpPbEncoder *e, const DpPbCodeMessage *m, const DpJsonbItem *json,
 					 const DpPbCode *at)
 {
 	bool		good;
@@ -619,7 +621,7 @@ dp_pb_encode(const DpSchema *base, const DpMessagePath *path, const char *jsonb,
 	DpPbSchema *schema = (DpPbSchema *) base;
 	const DpPbMessage *root = dp_pb_message_at(schema, path, err);
 	DpPbEncoder e = {NULL, out};
-	DpPbJson	json = dp_pb_json_root(jsonb);
+	DpJsonbItem json = dp_jsonb_root(jsonb);
 	bool		good;
 
 	if (root == NULL)

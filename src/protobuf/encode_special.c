@@ -156,12 +156,12 @@ parse_duration(const char *p, const char *end, int64 *seconds, int32 *nanos)
 }
 
 static bool
-encode_time(DpPbEncoder *e, const DpPbJson *json, const DpPbCode *at, bool duration)
+encode_time(DpPbEncoder *e, const DpJsonbItem *json, const DpPbCode *at, bool duration)
 {
 	int64		seconds;
 	int32		nanos;
 
-	if (json->type != DP_PB_JSON_STRING ||
+	if (json->kind != DP_JSONB_STRING ||
 		!(duration ? parse_duration : parse_timestamp) (json->ptr, json->ptr + json->len,
 														&seconds, &nanos))
 		return dp_pb_encode_fail(e, at, duration ? "is no duration" : "is no timestamp");
@@ -172,25 +172,25 @@ encode_time(DpPbEncoder *e, const DpPbJson *json, const DpPbCode *at, bool durat
 
 /* A google.protobuf.Value by the kind of the JSON. */
 static bool
-encode_json(DpPbEncoder *e, const DpPbCodeMessage *m, const DpPbJson *json)
+encode_json(DpPbEncoder *e, const DpPbCodeMessage *m, const DpJsonbItem *json)
 {
 	static const int field_of[] = {
-		[DP_PB_JSON_NULL] = 0,[DP_PB_JSON_NUMBER] = 1,[DP_PB_JSON_STRING] = 2,
-		[DP_PB_JSON_FALSE] = 3,[DP_PB_JSON_TRUE] = 3,[DP_PB_JSON_OBJECT] = 4,
-		[DP_PB_JSON_ARRAY] = 5
+		[DP_JSONB_NULL] = 0,[DP_JSONB_NUMBER] = 1,[DP_JSONB_STRING] = 2,
+		[DP_JSONB_FALSE] = 3,[DP_JSONB_TRUE] = 3,[DP_JSONB_OBJECT] = 4,
+		[DP_JSONB_ARRAY] = 5
 	};
 
-	return dp_pb_encode_field(e, &m->codes[field_of[json->type]], json);
+	return dp_pb_encode_field(e, &m->codes[field_of[json->kind]], json);
 }
 
 /* "a.bC,d" to the paths that were declared: each capital was an underscore. */
 static bool
-encode_field_mask(DpPbEncoder *e, const DpPbJson *json, const DpPbCode *at)
+encode_field_mask(DpPbEncoder *e, const DpJsonbItem *json, const DpPbCode *at)
 {
 	const char *p = json->ptr;
 	const char *end = p + json->len;
 
-	if (json->type != DP_PB_JSON_STRING)
+	if (json->kind != DP_JSONB_STRING)
 		return dp_pb_encode_fail(e, at, "is no field mask");
 	if (p == end)
 		return true;
@@ -217,31 +217,13 @@ encode_field_mask(DpPbEncoder *e, const DpPbJson *json, const DpPbCode *at)
 	}
 }
 
-/* The member of an object; false when there is none. */
-static bool
-find_member(const DpPbJson *json, const char *name, DpPbJson *value)
-{
-	DpPbJsonWalk keys = dp_pb_json_walk(json);
-	DpPbJsonWalk values = dp_pb_json_values(json);
-
-	for (uint32 i = 0; i < json->n; i++)
-	{
-		DpPbJson	key = dp_pb_json_next(&keys);
-
-		*value = dp_pb_json_next(&values);
-		if (key.len == strlen(name) && memcmp(key.ptr, name, key.len) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* What an Any holds: by its type, or as bytes when that is not known. */
 static bool
 encode_any_content(DpPbEncoder *e, const DpPbCodeMessage *m, const DpPbCodeMessage *inner,
-				   const DpPbJson *json, const DpPbCode *at)
+				   const DpJsonbItem *json, const DpPbCode *at)
 {
-	DpPbJson	value = {DP_PB_JSON_NULL};
-	bool		has_value = find_member(json, "value", &value);
+	DpJsonbItem value = {DP_JSONB_NULL};
+	bool		has_value = dp_jsonb_find(json, "value", strlen("value"), &value);
 	bool		special = inner != NULL && inner->well_known != DP_PB_ORDINARY &&
 		inner->well_known < DP_PB_DECIMAL;
 	size_t		start;
@@ -258,18 +240,18 @@ encode_any_content(DpPbEncoder *e, const DpPbCodeMessage *m, const DpPbCodeMessa
 }
 
 static bool
-encode_any(DpPbEncoder *e, const DpPbCodeMessage *m, const DpPbJson *json, const DpPbCode *at)
+encode_any(DpPbEncoder *e, const DpPbCodeMessage *m, const DpJsonbItem *json, const DpPbCode *at)
 {
-	DpPbJson	url;
+	DpJsonbItem url;
 	const char *name;
 	const DpPbCodeMessage *inner;
 	bool		good;
 
-	if (json->type != DP_PB_JSON_OBJECT)
+	if (json->kind != DP_JSONB_OBJECT)
 		return dp_pb_encode_fail(e, at, "is no object");
-	if (json->n == 0)
+	if (json->len == 0)
 		return true;
-	if (!find_member(json, "@type", &url) || url.type != DP_PB_JSON_STRING)
+	if (!dp_jsonb_find(json, "@type", strlen("@type"), &url) || url.kind != DP_JSONB_STRING)
 		return dp_pb_encode_fail(e, at, "has no member \"@type\"");
 	name = url.ptr + url.len;
 	while (name > url.ptr && name[-1] != '/')
@@ -286,7 +268,7 @@ encode_any(DpPbEncoder *e, const DpPbCodeMessage *m, const DpPbJson *json, const
 }
 
 bool
-dp_pb_encode_special(DpPbEncoder *e, const DpPbCodeMessage *m, const DpPbJson *json,
+dp_pb_encode_special(DpPbEncoder *e, const DpPbCodeMessage *m, const DpJsonbItem *json,
 					 const DpPbCode *at)
 {
 	switch (m->well_known)
@@ -296,11 +278,11 @@ dp_pb_encode_special(DpPbEncoder *e, const DpPbCodeMessage *m, const DpPbJson *j
 		case DP_PB_DURATION:
 			return encode_time(e, json, at, true);
 		case DP_PB_STRUCT:
-			if (json->type != DP_PB_JSON_OBJECT)
+			if (json->kind != DP_JSONB_OBJECT)
 				return dp_pb_encode_fail(e, at, "is no object");
 			return dp_pb_encode_field(e, &m->codes[0], json);
 		case DP_PB_LIST_VALUE:
-			if (json->type != DP_PB_JSON_ARRAY)
+			if (json->kind != DP_JSONB_ARRAY)
 				return dp_pb_encode_fail(e, at, "is no array");
 			return dp_pb_encode_field(e, &m->codes[0], json);
 		case DP_PB_VALUE:

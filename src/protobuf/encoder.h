@@ -8,7 +8,7 @@
 #ifndef DP_PROTOBUF_ENCODER_H
 #define DP_PROTOBUF_ENCODER_H
 
-#include "protobuf/jsonb_read.h"
+#include "formats/jsonb_read.h"
 #include "protobuf/program.h"
 
 typedef struct DpPbEncoder
@@ -16,7 +16,7 @@ typedef struct DpPbEncoder
 	DpPbProgram *program;
 	DpBuf	   *out;
 	DpBuf		number;			/* a number as text */
-	DpPbJson   *members;		/* values by field, of all messages that are open */
+	DpJsonbItem *members;		/* values by field, of all messages that are open */
 	uint32		nmembers;
 	uint32		members_cap;
 	int			depth;
@@ -28,19 +28,19 @@ typedef struct DpPbEncoder
 extern bool dp_pb_encode_fail(DpPbEncoder *e, const DpPbCode *code, const char *what);
 
 /* The fields of a message, without a length before them. */
-extern bool dp_pb_encode_message(DpPbEncoder *e, const DpPbCodeMessage *m, const DpPbJson *json,
+extern bool dp_pb_encode_message(DpPbEncoder *e, const DpPbCodeMessage *m, const DpJsonbItem *json,
 								 const DpPbCode *at);
 
 /* Members of an object that are not called "skip" to fields. */
-extern bool dp_pb_encode_members(DpPbEncoder *e, const DpPbCodeMessage *m, const DpPbJson *json,
+extern bool dp_pb_encode_members(DpPbEncoder *e, const DpPbCodeMessage *m, const DpJsonbItem *json,
 								 const char *skip, const DpPbCode *at);
 
 /* The value of a message that ProtoJSON spells in a way of its own. */
-extern bool dp_pb_encode_special(DpPbEncoder *e, const DpPbCodeMessage *m, const DpPbJson *json,
+extern bool dp_pb_encode_special(DpPbEncoder *e, const DpPbCodeMessage *m, const DpJsonbItem *json,
 								 const DpPbCode *at);
 
 /* One field with its value; nothing for the zero of a field without presence. */
-extern bool dp_pb_encode_field(DpPbEncoder *e, const DpPbCode *code, const DpPbJson *json);
+extern bool dp_pb_encode_field(DpPbEncoder *e, const DpPbCode *code, const DpJsonbItem *json);
 
 /* A message or a string of bytes is written first and its length put before it. */
 extern size_t dp_pb_open(DpPbEncoder *e, int32 number);
