@@ -8,8 +8,7 @@
 #include "postgres.h"
 
 #include "avro/model.h"
-#include "formats/nodes.h"
-#include "formats/path.h"
+#include "formats/field_walk.h"
 
 /* The C library's: this file must link without the server. */
 #undef snprintf
@@ -103,73 +102,43 @@ strip_null(const DpAvroType *type, bool *nullable)
 	return n == 1 ? only : type;
 }
 
-/* A walk through records inside records. */
-typedef struct Walk
-{
-	DpSchemaFieldSink sink;
-	void	   *arg;
-	DpError    *err;
-	int			levels;
-	DpBuf		path;
-	const DpAvroType *open[DP_PATH_MAX_LEVELS + 1];	/* records that we are in */
-	int			nopen;
-	bool		stopped;
-} Walk;
-
 /* May this field's columns be those of the record that it is? */
 static bool
-is_taken_apart(const Walk *w, const DpAvroType *type)
+is_taken_apart(const DpFieldWalk *w, const DpAvroType *type)
 {
-	if (type->tag != DP_AVRO_RECORD || type->nfields == 0 || w->nopen > w->levels)
-		return false;
-	for (int i = 0; i < w->nopen; i++)
-	{
-		if (w->open[i] == type)
-			return false;
-	}
-	return true;
+	return type->tag == DP_AVRO_RECORD && type->nfields > 0 && dp_field_walk_may_open(w, type);
 }
 
 static void
-tell_field(Walk *w, const DpAvroField *field, const DpAvroType *type, bool nullable)
+tell_field(DpFieldWalk *w, const DpAvroField *field, const DpAvroType *type, bool nullable)
 {
 	char		room[TYPE_CHARS];
 	DpSchemaField out = {.name = field->name,.nullable = nullable,.has_default = field->fallback != NULL};
 
-	if (w->levels > 0)
-	{
-		out.name = w->path.data;
-		out.is_path = strcmp(out.name, field->name) != 0;
-	}
 	out.pg_type = column_of(type, room);
 	/* Zero bytes of a schema's text are no UTF-8 (tree.c). */
 	out.doc = field->doc != NULL && strchr(field->doc, '\xC0') == NULL ? field->doc : NULL;
-	w->stopped = !w->sink(w->arg, &out);
+	dp_field_walk_tell(w, &out);
 }
 
-static bool
-tell_record(Walk *w, const DpAvroType *record, bool nullable_record)
+static void
+tell_record(DpFieldWalk *w, const DpAvroType *record, bool nullable_record)
 {
-	size_t		above = w->path.len;
-	bool		good = true;
-
-	w->open[w->nopen++] = record;
-	for (int i = 0; good && !w->stopped && i < record->nfields; i++)
+	dp_field_walk_open(w, record);
+	for (int i = 0; !w->stopped && i < record->nfields; i++)
 	{
 		const DpAvroField *field = &record->fields[i];
 		bool		nullable;
 		const DpAvroType *type = strip_null(field->type, &nullable);
+		size_t		above = dp_field_walk_down(w, field->name, strlen(field->name));
 
-		if (w->levels > 0 && !dp_path_add(&w->path, field->name, strlen(field->name)))
-			return dp_out_of_memory(w->err);
 		if (is_taken_apart(w, type))
-			good = tell_record(w, type, nullable_record || nullable);
+			tell_record(w, type, nullable_record || nullable);
 		else
 			tell_field(w, field, type, nullable_record || nullable);
-		dp_path_end(&w->path, above);
+		dp_field_walk_up(w, above);
 	}
-	w->nopen--;
-	return good;
+	dp_field_walk_close(w);
 }
 
 bool
@@ -177,15 +146,14 @@ dp_avro_fields(const DpSchema *schema, const DpMessagePath *path, int levels, Dp
 			   void *arg, DpError *err)
 {
 	const DpAvroType *root = dp_avro_schema(schema)->root;
-	Walk		w = {.sink = sink,.arg = arg,.err = err,.levels = Min(levels, DP_PATH_MAX_LEVELS)};
+	DpFieldWalk w;
 	bool		nullable;
-	bool		good;
 
 	root = strip_null(root, &nullable);
 	if (root->tag != DP_AVRO_RECORD)
 		return dp_error_set(err, DP_SQLSTATE_INVALID_SCHEMA, DP_NO_POSITION,
 							"schema is not a record, so it has no fields");
-	good = tell_record(&w, root, false);
-	dp_buf_free(&w.path);
-	return good;
+	dp_field_walk_begin(&w, levels, sink, arg);
+	tell_record(&w, root, false);
+	return dp_field_walk_end(&w, err);
 }

@@ -13,8 +13,7 @@
  */
 #include "postgres.h"
 
-#include "formats/nodes.h"
-#include "formats/path.h"
+#include "formats/field_walk.h"
 #include "jsonschema/kind.h"
 
 #define MAX_HOPS 32				/* references and combinations on the way to a type */
@@ -155,20 +154,15 @@ pg_type_of(const Shape *shape)
 	}
 }
 
+/* One object on the walk, which many schemas may be parts of. */
 typedef struct Fields
 {
-	DpSchemaFieldSink sink;
-	void	   *arg;
-	DpError    *err;
+	DpFieldWalk *walk;
 	const struct Fields *above; /* of the object around this one */
-	DpBuf	   *path;
-	int			levels;			/* that may be taken apart below */
-	bool		nested;			/* fields are told by their paths */
 	bool		nullable;		/* the object may be missing */
 	const DpJsSchema *now;		/* whose properties are being told */
 	const DpJsSchema *told[MAX_HOPS];	/* whose properties were told */
 	int			ntold;
-	bool		stopped;
 } Fields;
 
 static void tell(Fields *fields, const DpJsSchema *root, const DpJsSchema *s, int hops);
@@ -230,21 +224,19 @@ is_taken_apart(const Fields *fields, const DpJsSchema *property, const Shape *sh
 	bool		any = false;
 	int			parts = 0;
 
-	return fields->levels > 0 && !shape->jsonb &&
+	return dp_field_walk_may_open(fields->walk, property) && !shape->jsonb &&
 		(shape->types & ~DP_JS_TYPE_NULL) == DP_JS_TYPE_OBJECT &&
 		!is_open(fields, property, &any, &parts, 0) && any;
 }
 
 static void
-tell_object(Fields *fields, const DpJsSchema *property, bool nullable)
+tell_object(DpFieldWalk *walk, const Fields *above, const DpJsSchema *object, bool nullable)
 {
-	Fields		inner = {
-		.sink = fields->sink,.arg = fields->arg,.err = fields->err,.above = fields,.path = fields->path,
-		.levels = fields->levels - 1,.nested = true,.nullable = nullable
-	};
+	Fields		fields = {.walk = walk,.above = above,.nullable = nullable};
 
-	tell(&inner, property, property, 0);
-	fields->stopped |= inner.stopped;
+	dp_field_walk_open(walk, object);
+	tell(&fields, object, object, 0);
+	dp_field_walk_close(walk);
 }
 
 static bool
@@ -286,7 +278,6 @@ static void
 tell_properties(Fields *fields, const DpJsSchema *root, const DpJsSchema *s)
 {
 	const DpJsValue *object = dp_js_get(s->source, "properties");
-	size_t		above = fields->path->len;
 
 	fields->now = s;
 	for (uint32 i = 0; object != NULL && object->kind == DP_JS_OBJECT && i < object->len; i++)
@@ -295,44 +286,35 @@ tell_properties(Fields *fields, const DpJsSchema *root, const DpJsSchema *s)
 		const DpJsSchema *property = member->value.schema;
 		Shape		shape = {0};
 		DpSchemaField field;
+		size_t		above;
 
 		/* No column has such a name: it stays with what has no column. */
 		if (dp_js_has_zero_byte(member->key, member->keylen))
 			continue;
-		if (fields->stopped || property == NULL ||
+		if (fields->walk->stopped || property == NULL ||
 			dp_js_get_len(object, member->key, member->keylen) != &member->value ||
 			told_before(fields, member->key, member->keylen))
 			continue;
 		gather(property, &shape, 0);
 		field.name = member->key;
-		field.is_path = false;
-		if (fields->nested)
-		{
-			if (!dp_path_add(fields->path, member->key, member->keylen))
-			{
-				fields->stopped = true;
-				return;
-			}
-			field.name = fields->path->data;
-			field.is_path = strcmp(field.name, member->key) != 0;
-		}
 		field.pg_type = pg_type_of(&shape);
 		field.nullable = fields->nullable || shape.types == 0 || (shape.types & DP_JS_TYPE_NULL) ||
 			!is_required(root, member->key, member->keylen, 0);
 		field.has_default = shape.has_default;
 		field.doc = shape.doc;
+		above = dp_field_walk_down(fields->walk, member->key, member->keylen);
 		if (is_taken_apart(fields, property, &shape))
-			tell_object(fields, property, field.nullable);
+			tell_object(fields->walk, fields, property, field.nullable);
 		else
-			fields->stopped = !fields->sink(fields->arg, &field);
-		dp_path_end(fields->path, above);
+			dp_field_walk_tell(fields->walk, &field);
+		dp_field_walk_up(fields->walk, above);
 	}
 }
 
 static void
 tell(Fields *fields, const DpJsSchema *root, const DpJsSchema *s, int hops)
 {
-	if (hops > MAX_HOPS || fields->ntold == MAX_HOPS || fields->stopped)
+	if (hops > MAX_HOPS || fields->ntold == MAX_HOPS || fields->walk->stopped)
 		return;
 	tell_properties(fields, root, s);
 	fields->told[fields->ntold++] = s;
@@ -351,14 +333,9 @@ dp_js_fields(const DpSchema *schema, const DpMessagePath *path, int levels, DpSc
 			 void *arg, DpError *err)
 {
 	const DpJsProgram *program = (const DpJsProgram *) schema;
-	DpBuf		room = {0};
-	Fields		fields = {
-		.sink = sink,.arg = arg,.err = err,.path = &room,.levels = Min(levels, DP_PATH_MAX_LEVELS),.nested = levels > 0
-	};
-	bool		oom;
+	DpFieldWalk walk;
 
-	tell(&fields, program->root, program->root, 0);
-	oom = room.oom;
-	dp_buf_free(&room);
-	return !oom || dp_out_of_memory(err);
+	dp_field_walk_begin(&walk, levels, sink, arg);
+	tell_object(&walk, NULL, program->root, false);
+	return dp_field_walk_end(&walk, err);
 }

@@ -10,7 +10,7 @@
  */
 #include "postgres.h"
 
-#include "formats/path.h"
+#include "formats/field_walk.h"
 #include "protobuf/model.h"
 
 static const char *
@@ -85,65 +85,34 @@ dp_pb_column_type(const DpPbField *field)
 	return scalar_column_type(field->type);
 }
 
-/* A walk through messages inside messages. */
-typedef struct Walk
-{
-	DpSchemaFieldSink sink;
-	void	   *arg;
-	DpError    *err;
-	int			levels;
-	DpBuf		path;
-	const DpPbMessage *open[DP_PATH_MAX_LEVELS + 1];	/* messages that we are in */
-	int			nopen;
-	bool		stopped;
-} Walk;
-
 /* May this field's columns be those of the message that it is? */
 static bool
-is_taken_apart(const Walk *w, const DpPbField *field)
+is_taken_apart(const DpFieldWalk *w, const DpPbField *field)
 {
-	if (field->message == NULL || field->is_map || field->label == DP_PB_REPEATED ||
-		field->message->well_known != DP_PB_ORDINARY || field->message->fields == NULL ||
-		w->nopen > w->levels)
-		return false;
-	for (int i = 0; i < w->nopen; i++)
-	{
-		if (w->open[i] == field->message)
-			return false;
-	}
-	return true;
+	return field->message != NULL && !field->is_map && field->label != DP_PB_REPEATED &&
+		field->message->well_known == DP_PB_ORDINARY && field->message->fields != NULL &&
+		dp_field_walk_may_open(w, field->message);
 }
 
-static bool
-tell_message(Walk *w, const DpPbMessage *message, bool nullable_message)
+static void
+tell_message(DpFieldWalk *w, const DpPbMessage *message, bool nullable_message)
 {
-	size_t		above = w->path.len;
-	bool		good = true;
-
-	w->open[w->nopen++] = message;
-	for (const DpPbField *f = message->fields; good && !w->stopped && f != NULL; f = f->next)
+	dp_field_walk_open(w, message);
+	for (const DpPbField *f = message->fields; !w->stopped && f != NULL; f = f->next)
 	{
 		bool		nullable = nullable_message || (f->presence && f->label != DP_PB_REQUIRED);
-		DpSchemaField field = {.name = f->name,.pg_type = dp_pb_column_type(f),.nullable = nullable};
+		DpSchemaField field = {
+			.name = f->name,.pg_type = dp_pb_column_type(f),.nullable = nullable,.has_default = f->label != DP_PB_REQUIRED
+		};
+		size_t		above = dp_field_walk_down(w, f->name, strlen(f->name));
 
-		if (w->levels > 0 && !dp_path_add(&w->path, f->name, strlen(f->name)))
-			return dp_pb_no_memory(w->err);
 		if (is_taken_apart(w, f))
-			good = tell_message(w, f->message, nullable);
+			tell_message(w, f->message, nullable);
 		else
-		{
-			if (w->levels > 0)
-			{
-				field.name = w->path.data;
-				field.is_path = w->nopen > 1;
-			}
-			field.has_default = f->label != DP_PB_REQUIRED;
-			w->stopped = !w->sink(w->arg, &field);
-		}
-		dp_path_end(&w->path, above);
+			dp_field_walk_tell(w, &field);
+		dp_field_walk_up(w, above);
 	}
-	w->nopen--;
-	return good;
+	dp_field_walk_close(w);
 }
 
 bool
@@ -151,12 +120,11 @@ dp_pb_fields(const DpSchema *schema, const DpMessagePath *path, int levels, DpSc
 			 void *arg, DpError *err)
 {
 	const DpPbMessage *message = dp_pb_message_at((const DpPbSchema *) schema, path, err);
-	Walk		w = {.sink = sink,.arg = arg,.err = err,.levels = Min(levels, DP_PATH_MAX_LEVELS)};
-	bool		good;
+	DpFieldWalk w;
 
 	if (message == NULL)
 		return false;
-	good = tell_message(&w, message, false);
-	dp_buf_free(&w.path);
-	return good;
+	dp_field_walk_begin(&w, levels, sink, arg);
+	tell_message(&w, message, false);
+	return dp_field_walk_end(&w, err);
 }
