@@ -144,12 +144,20 @@ $$;
 COMMENT ON FUNCTION dataplat_internal.has_schema(dataplat.source) IS 'messages are read by registered schemas';
 REVOKE ALL ON FUNCTION dataplat_internal.has_schema(dataplat.source) FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION dataplat_internal.max_nested_levels()
+RETURNS int
+LANGUAGE c IMMUTABLE STRICT
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_max_nested_levels';
+COMMENT ON FUNCTION dataplat_internal.max_nested_levels() IS 'how many records inside each other can become columns';
+REVOKE ALL ON FUNCTION dataplat_internal.max_nested_levels() FROM PUBLIC;
+
 -- To what depth fields of records inside of others are columns of their own.
 CREATE OR REPLACE FUNCTION dataplat_internal.nested_levels(s dataplat.source)
 RETURNS int
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT CASE s.options ->> 'nested' WHEN 'columns' THEN 32 ELSE 0 END; $$;
+AS $$ SELECT CASE s.options ->> 'nested' WHEN 'columns' THEN dataplat_internal.max_nested_levels() ELSE 0 END; $$;
 COMMENT ON FUNCTION dataplat_internal.nested_levels(dataplat.source) IS 'how many records inside each other become columns; 0: they are jsonb';
 REVOKE ALL ON FUNCTION dataplat_internal.nested_levels(dataplat.source) FROM PUBLIC;
 

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * schema_sql.c
- *	  What create_source wants to know of a subject: its fields.
+ *	  What create_source wants to know: the fields of a subject, and how deep
+ *	  they may lie.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,11 +18,14 @@
 #include "utils/uuid.h"
 
 #include "common/compat.h"
+#include "formats/path.h"
 #include "ingest/schemas.h"
 
 extern PGDLLEXPORT Datum dp_subject_fields(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum dp_max_nested_levels(PG_FUNCTION_ARGS);
 
 PG_FUNCTION_INFO_V1(dp_subject_fields);
+PG_FUNCTION_INFO_V1(dp_max_nested_levels);
 
 /* A registry may take so long to answer, milliseconds. */
 #define DP_SUBJECT_ANSWER_MS 5000
@@ -83,4 +87,10 @@ dp_subject_fields(PG_FUNCTION_ARGS)
 	values[0] = HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 	dp_schema_source_close(source);
 	return values[0];
+}
+
+Datum
+dp_max_nested_levels(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(DP_PATH_MAX_LEVELS);
 }
