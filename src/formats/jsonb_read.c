@@ -153,8 +153,9 @@ dp_jsonb_next(DpJsonbWalk *walk)
 	return item;
 }
 
-bool
-dp_jsonb_find(const DpJsonbItem *object, const char *key, uint32 keylen, DpJsonbItem *out)
+/* Which member has this key; -1 when there is none. */
+static int64
+place_of(const DpJsonbItem *object, const char *key, uint32 keylen)
 {
 	uint32		low = 0;
 	uint32		high = object->len;
@@ -166,16 +167,29 @@ dp_jsonb_find(const DpJsonbItem *object, const char *key, uint32 keylen, DpJsonb
 		int			cmp = dp_key_compare(k.ptr, k.len, key, keylen);
 
 		if (cmp == 0)
-		{
-			*out = dp_jsonb_value(object, middle);
-			return true;
-		}
+			return middle;
 		if (cmp < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return false;
+	return -1;
+}
+
+bool
+dp_jsonb_has(const DpJsonbItem *object, const char *key, uint32 keylen)
+{
+	return place_of(object, key, keylen) >= 0;
+}
+
+bool
+dp_jsonb_find(const DpJsonbItem *object, const char *key, uint32 keylen, DpJsonbItem *out)
+{
+	int64		place = place_of(object, key, keylen);
+
+	if (place >= 0)
+		*out = dp_jsonb_value(object, place);
+	return place >= 0;
 }
 
 bool

@@ -4,7 +4,8 @@
  *	  The bytes of a jsonb, without the server.
  *
  * The server's own iterator allocates and throws, which engines that are
- * fuzzed alone must not.
+ * fuzzed alone must not.  Whoever hands a jsonb in vouches for it: it comes from
+ * the server or from our own writer.
  *
  *-------------------------------------------------------------------------
  */
@@ -62,6 +63,9 @@ extern DpJsonbItem dp_jsonb_next(DpJsonbWalk *walk);
 
 /* A walk that begins at the first value of an object. */
 extern DpJsonbWalk dp_jsonb_walk_values(const DpJsonbItem *object);
+
+/* Is there a member of this name? */
+extern bool dp_jsonb_has(const DpJsonbItem *object, const char *key, uint32 keylen);
 
 /* The member of this name; false when there is none. */
 extern bool dp_jsonb_find(const DpJsonbItem *object, const char *key, uint32 keylen,

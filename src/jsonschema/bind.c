@@ -65,9 +65,9 @@ step(DpJsValue *value, const char *token, size_t len)
 {
 	uint64		index = 0;
 
-	if (value->kind == DP_JS_OBJECT)
+	if (value->kind == DP_JSONB_OBJECT)
 		return dp_js_get_len(value, token, len);
-	if (value->kind != DP_JS_ARRAY || len == 0 || len > 9 || (len > 1 && token[0] == '0'))
+	if (value->kind != DP_JSONB_ARRAY || len == 0 || len > 9 || (len > 1 && token[0] == '0'))
 		return NULL;
 	for (size_t i = 0; i < len; i++)
 	{
@@ -103,8 +103,8 @@ follow_pointer(DpJsBuild *build, DpJsResource *resource, char *pointer, const ch
 		if (value->schema != NULL)
 			resource = value->schema->resource;
 	}
-	if (pointer < end || (value->kind != DP_JS_OBJECT && value->kind != DP_JS_TRUE &&
-							 value->kind != DP_JS_FALSE))
+	if (pointer < end || (value->kind != DP_JSONB_OBJECT && value->kind != DP_JSONB_TRUE &&
+							 value->kind != DP_JSONB_FALSE))
 		return NULL;
 	return dp_js_compile(build, value, resource);
 }

@@ -23,7 +23,7 @@ typedef struct DpJsFrame
 {
 	const struct DpJsFrame *up;
 	const DpJsSchema *s;
-	const DpJsInst *v;
+	const DpJsonbItem *v;
 	bool		scoped;			/* it began a new resource */
 } DpJsFrame;
 
@@ -54,13 +54,13 @@ typedef struct DpJsCheck
 } DpJsCheck;
 
 /* All of these answer 1, 0, or -1 and the check's error. */
-extern int	dp_js_check(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v, DpJsMarks *marks);
-extern int	dp_js_check_quiet(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v, DpJsMarks *marks);
-extern int	dp_js_check_array(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v, DpJsMarks *marks);
-extern int	dp_js_check_object(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v, DpJsMarks *marks);
-extern int	dp_js_check_unevaluated_items(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v,
+extern int	dp_js_check(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *v, DpJsMarks *marks);
+extern int	dp_js_check_quiet(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *v, DpJsMarks *marks);
+extern int	dp_js_check_array(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *v, DpJsMarks *marks);
+extern int	dp_js_check_object(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *v, DpJsMarks *marks);
+extern int	dp_js_check_unevaluated_items(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *v,
 										  DpJsMarks *marks);
-extern int	dp_js_check_unevaluated_properties(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v,
+extern int	dp_js_check_unevaluated_properties(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *v,
 											   DpJsMarks *marks);
 
 /* Count work done; false and the error when it is too much, or interrupted. */
@@ -75,10 +75,10 @@ extern size_t dp_js_check_down(DpJsCheck *c, const char *key, uint32 len);
 extern size_t dp_js_check_down_index(DpJsCheck *c, uint32 i);
 
 /* A number, or the beginning of a string, of the schema as text, valid until the next call. */
-extern const char *dp_js_check_show(DpJsCheck *c, const DpJsInst *number);
+extern const char *dp_js_check_show(DpJsCheck *c, const DpJsonbItem *number);
 extern const char *dp_js_check_show_string(DpJsCheck *c, const char *s, size_t len);
 
-extern bool dp_js_marks_begin(DpJsCheck *c, const DpJsInst *v, DpJsMarks *marks);
+extern bool dp_js_marks_begin(DpJsCheck *c, const DpJsonbItem *v, DpJsMarks *marks);
 extern void dp_js_marks_end(DpJsCheck *c, const DpJsMarks *marks, DpJsMarks *outer, bool keep);
 
 static inline void
@@ -97,7 +97,7 @@ dp_js_is_marked(const DpJsCheck *c, const DpJsMarks *marks, uint32 i)
 /* Is the string in a format of this name?  Unknown formats hold always. */
 extern bool dp_js_format_holds(const char *format, const char *s, size_t len);
 
-extern bool dp_js_validate(const DpJsSchema *root, const DpJsInst *v, bool formats,
+extern bool dp_js_validate(const DpJsSchema *root, const DpJsonbItem *v, bool formats,
 						   DpJsViolationSink sink, void *arg, DpError *err);
 
 #endif							/* DP_JSONSCHEMA_CHECK_H */

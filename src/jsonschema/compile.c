@@ -48,7 +48,7 @@ allocate(DpJsBuild *build, size_t size)
 }
 
 static DpJsValue *
-get_kind(const DpJsSchema *s, const char *key, DpJsKind kind)
+get_kind(const DpJsSchema *s, const char *key, DpJsonbKind kind)
 {
 	DpJsValue  *value = dp_js_get(s->source, key);
 
@@ -58,7 +58,7 @@ get_kind(const DpJsSchema *s, const char *key, DpJsKind kind)
 static bool
 is_schema(const DpJsValue *value)
 {
-	return value->kind == DP_JS_OBJECT || value->kind == DP_JS_TRUE || value->kind == DP_JS_FALSE;
+	return value->kind == DP_JSONB_OBJECT || value->kind == DP_JSONB_TRUE || value->kind == DP_JSONB_FALSE;
 }
 
 /* A keyword that holds one schema. */
@@ -77,7 +77,7 @@ take_schema(DpJsBuild *build, DpJsSchema *s, const char *key, DpJsSchema **out)
 static bool
 take_schemas(DpJsBuild *build, DpJsSchema *s, const char *key, DpJsSchemas *out)
 {
-	DpJsValue  *value = get_kind(s, key, DP_JS_ARRAY);
+	DpJsValue  *value = get_kind(s, key, DP_JSONB_ARRAY);
 
 	if (value == NULL)
 		return true;
@@ -97,20 +97,20 @@ take_schemas(DpJsBuild *build, DpJsSchema *s, const char *key, DpJsSchemas *out)
 }
 
 static bool
-take_value(DpJsBuild *build, DpJsSchema *s, const char *key, bool number, DpJsInst **out)
+take_value(DpJsBuild *build, DpJsSchema *s, const char *key, bool number, DpJsonbItem **out)
 {
 	DpJsValue  *value = dp_js_get(s->source, key);
 
-	if (value == NULL || (number && value->kind != DP_JS_NUMBER))
+	if (value == NULL || (number && value->kind != DP_JSONB_NUMBER))
 		return true;
-	*out = allocate(build, sizeof(DpJsInst));
+	*out = allocate(build, sizeof(DpJsonbItem));
 	return *out != NULL && dp_js_freeze(&build->program->arena, build->d, value, *out, build->err);
 }
 
 static bool
 take_count(DpJsBuild *build, DpJsSchema *s, const char *key, uint32 *out)
 {
-	DpJsInst   *value = NULL;
+	DpJsonbItem *value = NULL;
 	DpJsNumber	number;
 
 	if (!take_value(build, s, key, true, &value))
@@ -126,7 +126,7 @@ take_count(DpJsBuild *build, DpJsSchema *s, const char *key, uint32 *out)
 static bool
 take_regex(DpJsBuild *build, DpJsSchema *s, const char *key, DpJsRegex **out)
 {
-	DpJsValue  *value = get_kind(s, key, DP_JS_STRING);
+	DpJsValue  *value = get_kind(s, key, DP_JSONB_STRING);
 
 	if (value == NULL)
 		return true;
@@ -140,7 +140,7 @@ take_types(DpJsSchema *s)
 	const DpJsValue *value = dp_js_get(s->source, "type");
 	uint32		n = 1;
 
-	if (value != NULL && value->kind == DP_JS_ARRAY)
+	if (value != NULL && value->kind == DP_JSONB_ARRAY)
 	{
 		n = value->len;
 		value = value->u.elements;
@@ -158,12 +158,12 @@ take_types(DpJsSchema *s)
 static bool
 take_any(DpJsBuild *build, DpJsSchema *s, DpJsDraft draft)
 {
-	DpJsValue  *values = get_kind(s, "enum", DP_JS_ARRAY);
+	DpJsValue  *values = get_kind(s, "enum", DP_JSONB_ARRAY);
 
 	take_types(s);
 	if (values != NULL)
 	{
-		s->enumeration = allocate(build, Max(values->len, 1) * sizeof(DpJsInst));
+		s->enumeration = allocate(build, Max(values->len, 1) * sizeof(DpJsonbItem));
 		if (s->enumeration == NULL)
 			return false;
 		for (s->nenum = 0; s->nenum < values->len; s->nenum++)
@@ -194,12 +194,12 @@ take_numbers(DpJsBuild *build, DpJsSchema *s, DpJsDraft draft)
 			take_value(build, s, "exclusiveMaximum", true, &s->exclusive_maximum);
 
 	/* In draft 4 these two are flags of the others. */
-	if (get_kind(s, "exclusiveMinimum", DP_JS_TRUE))
+	if (get_kind(s, "exclusiveMinimum", DP_JSONB_TRUE))
 	{
 		s->exclusive_minimum = s->minimum;
 		s->minimum = NULL;
 	}
-	if (get_kind(s, "exclusiveMaximum", DP_JS_TRUE))
+	if (get_kind(s, "exclusiveMaximum", DP_JSONB_TRUE))
 	{
 		s->exclusive_maximum = s->maximum;
 		s->maximum = NULL;
@@ -210,7 +210,7 @@ take_numbers(DpJsBuild *build, DpJsSchema *s, DpJsDraft draft)
 static bool
 take_sizes(DpJsBuild *build, DpJsSchema *s, DpJsDraft draft)
 {
-	s->unique_items = get_kind(s, "uniqueItems", DP_JS_TRUE) != NULL;
+	s->unique_items = get_kind(s, "uniqueItems", DP_JSONB_TRUE) != NULL;
 	if (draft >= DP_JS_DRAFT2019 &&
 		(!take_count(build, s, "minContains", &s->min_contains) ||
 		 !take_count(build, s, "maxContains", &s->max_contains)))
@@ -247,7 +247,7 @@ take_arrays(DpJsBuild *build, DpJsSchema *s, DpJsDraft draft)
 			!take_schema(build, s, "items", &s->items))
 			return false;
 	}
-	else if (get_kind(s, "items", DP_JS_ARRAY))
+	else if (get_kind(s, "items", DP_JSONB_ARRAY))
 	{
 		if (!take_schemas(build, s, "items", &s->prefix) ||
 			!take_schema(build, s, "additionalItems", &s->items))
@@ -287,7 +287,7 @@ compare_properties(const void *a, const void *b)
 static bool
 take_properties(DpJsBuild *build, DpJsSchema *s)
 {
-	DpJsValue  *object = get_kind(s, "properties", DP_JS_OBJECT);
+	DpJsValue  *object = get_kind(s, "properties", DP_JSONB_OBJECT);
 	uint32		kept = 0;
 
 	if (object == NULL)
@@ -327,7 +327,7 @@ take_properties(DpJsBuild *build, DpJsSchema *s)
 static bool
 take_patterns(DpJsBuild *build, DpJsSchema *s)
 {
-	DpJsValue  *object = get_kind(s, "patternProperties", DP_JS_OBJECT);
+	DpJsValue  *object = get_kind(s, "patternProperties", DP_JSONB_OBJECT);
 
 	if (object == NULL)
 		return true;
@@ -360,7 +360,7 @@ take_dependents(DpJsBuild *build, DpJsSchema *s, DpJsDraft draft)
 
 	for (int k = 0; k < lengthof(keywords); k++)
 	{
-		DpJsValue  *object = get_kind(s, keywords[k], DP_JS_OBJECT);
+		DpJsValue  *object = get_kind(s, keywords[k], DP_JSONB_OBJECT);
 
 		room += object ? object->len : 0;
 	}
@@ -371,7 +371,7 @@ take_dependents(DpJsBuild *build, DpJsSchema *s, DpJsDraft draft)
 		return false;
 	for (int k = 0; k < lengthof(keywords); k++)
 	{
-		DpJsValue  *object = get_kind(s, keywords[k], DP_JS_OBJECT);
+		DpJsValue  *object = get_kind(s, keywords[k], DP_JSONB_OBJECT);
 
 		if (object == NULL || (k > 0 && draft < DP_JS_DRAFT2019))
 			continue;
@@ -382,7 +382,7 @@ take_dependents(DpJsBuild *build, DpJsSchema *s, DpJsDraft draft)
 
 			dependent->key = member->key;
 			dependent->len = member->keylen;
-			if (member->value.kind == DP_JS_ARRAY && k != 2)
+			if (member->value.kind == DP_JSONB_ARRAY && k != 2)
 			{
 				dependent->nneeds = member->value.len;
 				dependent->needs = member->value.u.elements;
@@ -402,7 +402,7 @@ take_dependents(DpJsBuild *build, DpJsSchema *s, DpJsDraft draft)
 static bool
 take_objects(DpJsBuild *build, DpJsSchema *s, DpJsDraft draft)
 {
-	DpJsValue  *required = get_kind(s, "required", DP_JS_ARRAY);
+	DpJsValue  *required = get_kind(s, "required", DP_JSONB_ARRAY);
 
 	if (required != NULL)
 	{
@@ -432,7 +432,7 @@ take_definitions(DpJsBuild *build, DpJsSchema *s)
 
 	for (int k = 0; k < lengthof(keywords); k++)
 	{
-		DpJsValue  *object = get_kind(s, keywords[k], DP_JS_OBJECT);
+		DpJsValue  *object = get_kind(s, keywords[k], DP_JSONB_OBJECT);
 
 		for (uint32 i = 0; object != NULL && i < object->len; i++)
 		{
@@ -533,7 +533,7 @@ names_are_whole(DpJsBuild *build, const DpJsSchema *s)
 
 	for (int i = 0; i < lengthof(keywords); i++)
 	{
-		DpJsValue  *value = get_kind(s, keywords[i], DP_JS_STRING);
+		DpJsValue  *value = get_kind(s, keywords[i], DP_JSONB_STRING);
 
 		if (value != NULL && dp_js_has_zero_byte(value->u.text, value->len))
 			return dp_error_set(build->err, DP_SQLSTATE_INVALID_SCHEMA, DP_NO_POSITION,
@@ -601,7 +601,7 @@ identify(DpJsBuild *build, DpJsSchema *s)
 			return false;
 	}
 	if (draft == DP_JS_DRAFT2019 && s->resource->root == s->source)
-		s->resource->recursive = get_kind(s, "$recursiveAnchor", DP_JS_TRUE) != NULL;
+		s->resource->recursive = get_kind(s, "$recursiveAnchor", DP_JSONB_TRUE) != NULL;
 	return true;
 }
 
@@ -632,12 +632,12 @@ dp_js_compile(DpJsBuild *build, DpJsValue *value, DpJsResource *resource)
 	value->schema = s;
 	s->source = value;
 	s->resource = resource;
-	s->never = value->kind == DP_JS_FALSE;
+	s->never = value->kind == DP_JSONB_FALSE;
 	s->max_length = s->max_items = s->max_properties = s->max_contains = DP_JS_NO_LIMIT;
 	s->min_contains = 1;
 	if (resource->schema == NULL && resource->root == value)
 		resource->schema = s;
-	if (value->kind == DP_JS_OBJECT)
+	if (value->kind == DP_JSONB_OBJECT)
 	{
 		if (!names_are_whole(build, s) || !identify(build, s))
 			return NULL;
@@ -680,7 +680,7 @@ take_vocabularies(DpJsResource *resource, const DpJsResource *meta)
 {
 	const DpJsValue *list = dp_js_get(meta->root, "$vocabulary");
 
-	if (list == NULL || list->kind != DP_JS_OBJECT)
+	if (list == NULL || list->kind != DP_JSONB_OBJECT)
 		return;
 	resource->no_validation = !has_vocabulary(list, "/vocab/validation");
 	resource->format_counts = has_vocabulary(list, "/vocab/format-assertion");

@@ -27,9 +27,9 @@
 /* --------------------------------------------------------------- arrays */
 
 static int
-check_element(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *array, uint32 i)
+check_element(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *array, uint32 i)
 {
-	DpJsInst	v = dp_js_element(array, i);
+	DpJsonbItem v = dp_jsonb_element(array, i);
 	size_t		before = dp_js_check_down_index(c, i);
 	int			result = dp_js_check(c, s, &v, NULL);
 
@@ -42,17 +42,17 @@ check_element(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *array, uint32 i
  * compared.  Places are counted from one, zero is free.
  */
 static int
-find_equal(DpJsCheck *c, const DpJsInst *array, uint32 *table, uint64 mask, uint32 *first,
+find_equal(DpJsCheck *c, const DpJsonbItem *array, uint32 *table, uint64 mask, uint32 *first,
 		   uint32 *second)
 {
 	for (uint32 i = 0; i < array->len; i++)
 	{
-		DpJsInst	v = dp_js_element(array, i);
+		DpJsonbItem v = dp_jsonb_element(array, i);
 		uint64		b = dp_js_inst_hash(&v) & mask;
 
 		for (; table[b] != 0; b = (b + 1) & mask)
 		{
-			DpJsInst	other = dp_js_element(array, table[b] - 1);
+			DpJsonbItem other = dp_jsonb_element(array, table[b] - 1);
 
 			if (dp_js_inst_equal(&v, &other))
 			{
@@ -71,7 +71,7 @@ find_equal(DpJsCheck *c, const DpJsInst *array, uint32 *table, uint64 mask, uint
 }
 
 static int
-check_unique(DpJsCheck *c, const DpJsInst *array)
+check_unique(DpJsCheck *c, const DpJsonbItem *array)
 {
 	uint64		size = 16;
 	uint32	   *table;
@@ -96,14 +96,14 @@ check_unique(DpJsCheck *c, const DpJsInst *array)
 }
 
 static int
-check_contains(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *array, DpJsMarks *marks)
+check_contains(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *array, DpJsMarks *marks)
 {
 	bool		counts = s->resource->draft == DP_JS_DRAFT2020;
 	uint32		found = 0;
 
 	for (uint32 i = 0; i < array->len; i++)
 	{
-		DpJsInst	v = dp_js_element(array, i);
+		DpJsonbItem v = dp_jsonb_element(array, i);
 		int			verdict = dp_js_check_quiet(c, s->contains, &v, NULL);
 
 		if (verdict < 0)
@@ -126,7 +126,7 @@ check_contains(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *array, DpJsMar
 }
 
 int
-dp_js_check_array(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *array, DpJsMarks *marks)
+dp_js_check_array(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *array, DpJsMarks *marks)
 {
 	int			result = 1;
 
@@ -151,7 +151,7 @@ dp_js_check_array(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *array, DpJs
 }
 
 int
-dp_js_check_unevaluated_items(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *array,
+dp_js_check_unevaluated_items(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *array,
 							  DpJsMarks *marks)
 {
 	int			result = 1;
@@ -169,10 +169,10 @@ dp_js_check_unevaluated_items(DpJsCheck *c, const DpJsSchema *s, const DpJsInst 
 /* -------------------------------------------------------------- objects */
 
 static int
-check_member(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *object, uint32 i,
-			 const DpJsInst *key, const char *keyword)
+check_member(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *object, uint32 i,
+			 const DpJsonbItem *key, const char *keyword)
 {
-	DpJsInst	v = dp_js_member(object, i);
+	DpJsonbItem v = dp_jsonb_value(object, i);
 	size_t		before = dp_js_check_down(c, key->ptr, key->len);
 	int			result;
 
@@ -189,7 +189,7 @@ check_member(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *object, uint32 i
  * same order, so both lists are walked once.
  */
 static int
-check_members(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *object, DpJsMarks *marks)
+check_members(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *object, DpJsMarks *marks)
 {
 	uint32		next = 0;
 	int			result = 1;
@@ -198,7 +198,7 @@ check_members(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *object, DpJsMar
 		return 1;
 	for (uint32 i = 0; i < object->len; i++)
 	{
-		DpJsInst	key = dp_js_key(object, i);
+		DpJsonbItem key = dp_jsonb_key(object, i);
 		bool		known = false;
 		int			order = 1;
 
@@ -234,13 +234,13 @@ check_members(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *object, DpJsMar
 }
 
 static int
-check_names(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *object)
+check_names(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *object)
 {
 	int			result = 1;
 
 	for (uint32 i = 0; s->property_names != NULL && i < object->len; i++)
 	{
-		DpJsInst	key = dp_js_key(object, i);
+		DpJsonbItem key = dp_jsonb_key(object, i);
 		int			verdict = dp_js_check_quiet(c, s->property_names, &key, NULL);
 		size_t		before;
 
@@ -256,7 +256,7 @@ check_names(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *object)
 }
 
 static int
-check_needs(DpJsCheck *c, const DpJsInst *object, const DpJsValue *names, uint32 n,
+check_needs(DpJsCheck *c, const DpJsonbItem *object, const DpJsValue *names, uint32 n,
 			const char *keyword)
 {
 	int			result = 1;
@@ -265,7 +265,7 @@ check_needs(DpJsCheck *c, const DpJsInst *object, const DpJsValue *names, uint32
 		return -1;
 	for (uint32 i = 0; i < n; i++)
 	{
-		if (names[i].kind == DP_JS_STRING && dp_js_find(object, names[i].u.text, names[i].len) < 0)
+		if (names[i].kind == DP_JSONB_STRING && !dp_jsonb_has(object, names[i].u.text, names[i].len))
 			ALSO(dp_js_check_failed(c, keyword, "property \"%s\" is missing",
 									dp_js_check_show_string(c, names[i].u.text, names[i].len)));
 	}
@@ -274,7 +274,7 @@ check_needs(DpJsCheck *c, const DpJsInst *object, const DpJsValue *names, uint32
 
 /* In place: the marks of a dependent schema count like those of allOf. */
 static int
-check_dependents(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *object, DpJsMarks *marks)
+check_dependents(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *object, DpJsMarks *marks)
 {
 	int			result = 1;
 
@@ -287,7 +287,7 @@ check_dependents(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *object, DpJs
 		DpJsMarks	own;
 		int			verdict;
 
-		if (dp_js_find(object, dependent->key, dependent->len) < 0)
+		if (!dp_jsonb_has(object, dependent->key, dependent->len))
 			continue;
 		ALSO(check_needs(c, object, dependent->needs, dependent->nneeds,
 						 old ? "dependencies" : "dependentRequired"));
@@ -304,7 +304,7 @@ check_dependents(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *object, DpJs
 }
 
 int
-dp_js_check_object(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *object, DpJsMarks *marks)
+dp_js_check_object(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *object, DpJsMarks *marks)
 {
 	int			result = 1;
 
@@ -320,18 +320,18 @@ dp_js_check_object(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *object, Dp
 }
 
 int
-dp_js_check_unevaluated_properties(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *object,
+dp_js_check_unevaluated_properties(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *object,
 								   DpJsMarks *marks)
 {
 	int			result = 1;
 
 	for (uint32 i = 0; i < object->len; i++)
 	{
-		DpJsInst	key;
+		DpJsonbItem key;
 
 		if (dp_js_is_marked(c, marks, i))
 			continue;
-		key = dp_js_key(object, i);
+		key = dp_jsonb_key(object, i);
 		dp_js_mark(c, marks, i);
 		ALSO(check_member(c, s->unevaluated_properties, object, i, &key, "unevaluatedProperties"));
 	}

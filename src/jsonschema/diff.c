@@ -202,8 +202,8 @@ same_string(const DpJsSchema *old, const DpJsSchema *new, const char *oldkey, co
 {
 	const DpJsValue *a = dp_js_get(old->source, oldkey);
 	const DpJsValue *b = dp_js_get(new->source, newkey);
-	bool		is_a = a != NULL && a->kind == DP_JS_STRING;
-	bool		is_b = b != NULL && b->kind == DP_JS_STRING;
+	bool		is_a = a != NULL && a->kind == DP_JSONB_STRING;
+	bool		is_b = b != NULL && b->kind == DP_JSONB_STRING;
 
 	return is_a == is_b && (!is_a || dp_js_same(a->u.text, a->len, b->u.text, b->len));
 }
@@ -269,7 +269,7 @@ compare_strings(DpJsCompare *c, const DpJsSchema *old, const DpJsSchema *new)
 
 /* "added" is the first of ADDED, REMOVED, INCREASED, DECREASED. */
 static void
-compare_limit(DpJsCompare *c, const char *keyword, const DpJsInst *old, const DpJsInst *new,
+compare_limit(DpJsCompare *c, const char *keyword, const DpJsonbItem *old, const DpJsonbItem *new,
 			  DpJsDifference added)
 {
 	DpJsNumber	a;
@@ -290,7 +290,7 @@ compare_limit(DpJsCompare *c, const char *keyword, const DpJsInst *old, const Dp
 }
 
 static void
-compare_multiples(DpJsCompare *c, const DpJsInst *old, const DpJsInst *new)
+compare_multiples(DpJsCompare *c, const DpJsonbItem *old, const DpJsonbItem *new)
 {
 	DpJsNumber	a;
 	DpJsNumber	b;
@@ -323,8 +323,8 @@ compare_multiples(DpJsCompare *c, const DpJsInst *old, const DpJsInst *new)
 }
 
 /* In draft 4 a limit stays where it is, exclusive or not. */
-static const DpJsInst *
-limit_of(const DpJsSchema *s, const DpJsInst *limit, const DpJsInst *exclusive, bool exclusively)
+static const DpJsonbItem *
+limit_of(const DpJsSchema *s, const DpJsonbItem *limit, const DpJsonbItem *exclusive, bool exclusively)
 {
 	if (s->resource->draft != DP_JS_DRAFT4)
 		return exclusively ? exclusive : limit;

@@ -41,7 +41,7 @@ items_of(const DpJsSchema *s)
 	{
 		/* What "items" says of all, or of the rest; a boolean only opens or closes. */
 		items.closed = all != NULL && all->never;
-		if (all != NULL && all->source->kind == DP_JS_OBJECT)
+		if (all != NULL && all->source->kind == DP_JSONB_OBJECT)
 		{
 			if (s->prefix.n == 0)
 				items.all = all;
@@ -52,7 +52,7 @@ items_of(const DpJsSchema *s)
 	}
 	items.all = all;
 	items.closed = more != NULL && more->never;
-	if (more != NULL && more->source->kind == DP_JS_OBJECT)
+	if (more != NULL && more->source->kind == DP_JSONB_OBJECT)
 		items.more = more;
 	return items;
 }

@@ -53,7 +53,7 @@ requires(const DpJsSchema *s, const char *key, uint32 len)
 {
 	for (uint32 i = 0; i < s->nrequired; i++)
 	{
-		if (s->required[i].kind == DP_JS_STRING && s->required[i].len == len &&
+		if (s->required[i].kind == DP_JSONB_STRING && s->required[i].len == len &&
 			memcmp(s->required[i].u.text, key, len) == 0)
 			return true;
 	}
@@ -70,7 +70,7 @@ has_default(const DpJsSchema *s)
 static const DpJsSchema *
 schema_of_others(const DpJsSchema *s)
 {
-	return s->additional != NULL && s->additional->source->kind == DP_JS_OBJECT ?
+	return s->additional != NULL && s->additional->source->kind == DP_JSONB_OBJECT ?
 		s->additional : NULL;
 }
 
@@ -190,7 +190,7 @@ next_property(const DpJsSchema *s, uint32 *i, const DpJsMember **member)
 {
 	const DpJsValue *properties = dp_js_get(s->source, "properties");
 
-	while (properties != NULL && properties->kind == DP_JS_OBJECT && *i < properties->len)
+	while (properties != NULL && properties->kind == DP_JSONB_OBJECT && *i < properties->len)
 	{
 		*member = &properties->u.members[(*i)++];
 		if ((*member)->value.schema != NULL)
@@ -278,7 +278,7 @@ needs_all_of(const DpJsProperty *a, const DpJsProperty *b)
 		bool		found = false;
 
 		for (uint32 k = 0; k < a->nneeds && !found; k++)
-			found = a->needs[k].kind == DP_JS_STRING && b->needs[i].kind == DP_JS_STRING &&
+			found = a->needs[k].kind == DP_JSONB_STRING && b->needs[i].kind == DP_JSONB_STRING &&
 				dp_js_same(a->needs[k].u.text, a->needs[k].len, b->needs[i].u.text, b->needs[i].len);
 		if (!found)
 			return false;

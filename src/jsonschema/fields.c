@@ -45,22 +45,22 @@ typedef struct Shape
 } Shape;
 
 static uint16
-type_of(const DpJsInst *v)
+type_of(const DpJsonbItem *v)
 {
 	switch (v->kind)
 	{
-		case DP_JS_NULL:
+		case DP_JSONB_NULL:
 			return DP_JS_TYPE_NULL;
-		case DP_JS_FALSE:
-		case DP_JS_TRUE:
+		case DP_JSONB_FALSE:
+		case DP_JSONB_TRUE:
 			return DP_JS_TYPE_BOOLEAN;
-		case DP_JS_NUMBER:
+		case DP_JSONB_NUMBER:
 			return DP_JS_TYPE_NUMBER;
-		case DP_JS_STRING:
+		case DP_JSONB_STRING:
 			return DP_JS_TYPE_STRING;
-		case DP_JS_ARRAY:
+		case DP_JSONB_ARRAY:
 			return DP_JS_TYPE_ARRAY;
-		case DP_JS_OBJECT:
+		case DP_JSONB_OBJECT:
 			break;
 	}
 	return DP_JS_TYPE_OBJECT;
@@ -195,7 +195,7 @@ is_open(const Fields *fields, const DpJsSchema *s, bool *any, int *parts, int ho
 
 	if (hops > MAX_HOPS || ++*parts > MAX_PARTS)
 		return true;
-	*any |= properties != NULL && properties->kind == DP_JS_OBJECT && properties->len > 0;
+	*any |= properties != NULL && properties->kind == DP_JSONB_OBJECT && properties->len > 0;
 	for (const Fields *f = fields; f != NULL; f = f->above)
 	{
 		if (f->now == s)
@@ -246,7 +246,7 @@ is_required(const DpJsSchema *s, const char *key, uint32 len, int hops)
 		return false;
 	for (uint32 i = 0; i < s->nrequired; i++)
 	{
-		if (s->required[i].kind == DP_JS_STRING && s->required[i].len == len &&
+		if (s->required[i].kind == DP_JSONB_STRING && s->required[i].len == len &&
 			memcmp(s->required[i].u.text, key, len) == 0)
 			return true;
 	}
@@ -280,7 +280,7 @@ tell_properties(Fields *fields, const DpJsSchema *root, const DpJsSchema *s)
 	const DpJsValue *object = dp_js_get(s->source, "properties");
 
 	fields->now = s;
-	for (uint32 i = 0; object != NULL && object->kind == DP_JS_OBJECT && i < object->len; i++)
+	for (uint32 i = 0; object != NULL && object->kind == DP_JSONB_OBJECT && i < object->len; i++)
 	{
 		const DpJsMember *member = &object->u.members[i];
 		const DpJsSchema *property = member->value.schema;

@@ -43,7 +43,7 @@ bool
 dp_jsonschema_validate(const DpSchema *schema, const char *jsonb, bool formats,
 					   DpJsViolationSink sink, void *arg, DpError *err)
 {
-	DpJsInst	v = dp_js_root(jsonb);
+	DpJsonbItem v = dp_jsonb_root(jsonb);
 
 	return dp_js_validate(((const DpJsProgram *) schema)->root, &v, formats, sink, arg, err);
 }

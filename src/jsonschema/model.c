@@ -92,7 +92,7 @@ model_of_types(DpJsModels *models, const DpJsSchema *s)
 	const DpJsValue *value = dp_js_get(s->source, "type");
 	DpJsModel  *choice;
 
-	if (value->kind != DP_JS_ARRAY)
+	if (value->kind != DP_JSONB_ARRAY)
 		return model_of_type(models, s, s->types);
 	choice = new_model(models, DP_JS_CLASS_COMBINED, s);
 	if (choice == NULL)
@@ -223,7 +223,7 @@ make_model(DpJsModels *models, const DpJsSchema *s)
 
 	if (s->never)
 		return new_model(models, DP_JS_CLASS_FALSE, s);
-	if (s->source->kind == DP_JS_TRUE)
+	if (s->source->kind == DP_JSONB_TRUE)
 		return new_model(models, DP_JS_CLASS_TRUE, s);
 	n = classes_of(models, s, parts);
 	if (n == 0)
@@ -344,10 +344,10 @@ hash_text(const DpJsValue *value, uint64 seed)
 
 	switch (value->kind)
 	{
-		case DP_JS_NUMBER:
-		case DP_JS_STRING:
+		case DP_JSONB_NUMBER:
+		case DP_JSONB_STRING:
 			return mix(h, value->u.text, value->len);
-		case DP_JS_ARRAY:
+		case DP_JSONB_ARRAY:
 			for (uint32 i = 0; i < value->len; i++)
 			{
 				uint64		part = hash_text(&value->u.elements[i], seed);
@@ -355,7 +355,7 @@ hash_text(const DpJsValue *value, uint64 seed)
 				h = mix(h, (const char *) &part, sizeof(part));
 			}
 			return h;
-		case DP_JS_OBJECT:
+		case DP_JSONB_OBJECT:
 			for (uint32 i = 0; i < value->len; i++)
 			{
 				const DpJsMember *member = &value->u.members[i];

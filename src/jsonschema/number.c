@@ -19,7 +19,7 @@
 #define SHORT_DIVISOR 4			/* digits of one that fits into a machine word */
 
 DpJsNumber
-dp_js_number(const DpJsInst *v)
+dp_js_number(const DpJsonbItem *v)
 {
 	DpNumeric	number = dp_numeric_read(v->ptr);
 	DpJsNumber	a = {number.negative, number.weight, number.ngroups, number.groups};
@@ -47,7 +47,7 @@ dp_js_number_is_integer(const DpJsNumber *a)
 }
 
 int
-dp_js_number_scale(const DpJsInst *v)
+dp_js_number_scale(const DpJsonbItem *v)
 {
 	return dp_numeric_read(v->ptr).dscale;
 }
@@ -226,48 +226,48 @@ dp_js_number_divisible(const DpJsNumber *a, const DpJsNumber *by, DpError *err)
 }
 
 void
-dp_js_inst_print(const DpJsInst *v, DpBuf *out)
+dp_js_inst_print(const DpJsonbItem *v, DpBuf *out)
 {
-	DpJsInst	part;
+	DpJsonbItem part;
 
 	switch (v->kind)
 	{
-		case DP_JS_NULL:
+		case DP_JSONB_NULL:
 			dp_buf_append(out, "null", 4);
 			break;
-		case DP_JS_FALSE:
+		case DP_JSONB_FALSE:
 			dp_buf_append(out, "false", 5);
 			break;
-		case DP_JS_TRUE:
+		case DP_JSONB_TRUE:
 			dp_buf_append(out, "true", 4);
 			break;
-		case DP_JS_NUMBER:
+		case DP_JSONB_NUMBER:
 			dp_numeric_text(v->ptr, out);
 			break;
-		case DP_JS_STRING:
+		case DP_JSONB_STRING:
 			dp_js_print_string(v->ptr, v->len, out);
 			break;
-		case DP_JS_ARRAY:
+		case DP_JSONB_ARRAY:
 			dp_buf_append(out, "[", 1);
 			for (uint32 i = 0; i < v->len; i++)
 			{
 				if (i > 0)
 					dp_buf_append(out, ",", 1);
-				part = dp_js_element(v, i);
+				part = dp_jsonb_element(v, i);
 				dp_js_inst_print(&part, out);
 			}
 			dp_buf_append(out, "]", 1);
 			break;
-		case DP_JS_OBJECT:
+		case DP_JSONB_OBJECT:
 			dp_buf_append(out, "{", 1);
 			for (uint32 i = 0; i < v->len; i++)
 			{
 				if (i > 0)
 					dp_buf_append(out, ",", 1);
-				part = dp_js_key(v, i);
+				part = dp_jsonb_key(v, i);
 				dp_js_print_string(part.ptr, part.len, out);
 				dp_buf_append(out, ":", 1);
-				part = dp_js_member(v, i);
+				part = dp_jsonb_value(v, i);
 				dp_js_inst_print(&part, out);
 			}
 			dp_buf_append(out, "}", 1);

@@ -131,7 +131,7 @@ check_by_metaschema(const DpJsValue *document, DpJsDraft draft, const char *text
 	DpError		violation = {0};
 	const char *jsonb;
 	bool		done;
-	DpJsInst	v;
+	DpJsonbItem v;
 	size_t		size;
 
 	if (meta == NULL)
@@ -143,7 +143,7 @@ check_by_metaschema(const DpJsValue *document, DpJsDraft draft, const char *text
 	done = jsonb != NULL;
 	if (done)
 	{
-		v = dp_js_root(jsonb);
+		v = dp_jsonb_root(jsonb);
 		done = dp_js_validate(meta->root, &v, false, keep_violation, &violation, err);
 	}
 	dp_json_decoder_destroy(d);
@@ -163,13 +163,13 @@ dp_js_read_document(DpJsBuild *build, const char *text, size_t len, DpJsDraft ot
 
 	if (root == NULL)
 		return NULL;
-	if (root->kind != DP_JS_OBJECT && root->kind != DP_JS_TRUE && root->kind != DP_JS_FALSE)
+	if (root->kind != DP_JSONB_OBJECT && root->kind != DP_JSONB_TRUE && root->kind != DP_JSONB_FALSE)
 	{
 		dp_error_set(build->err, DP_SQLSTATE_INVALID_SCHEMA, DP_NO_POSITION,
 					 "JSON Schema is neither an object nor a boolean");
 		return NULL;
 	}
-	if (!program->bare && root->kind == DP_JS_OBJECT &&
+	if (!program->bare && root->kind == DP_JSONB_OBJECT &&
 		!check_by_metaschema(root, dp_js_draft_of(root, otherwise), text, len, build->err))
 		return NULL;
 	return root;

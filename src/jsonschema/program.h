@@ -113,8 +113,8 @@ struct DpJsSchema
 	/* Any type. */
 	uint16		types;
 	uint32		nenum;
-	DpJsInst   *enumeration;
-	DpJsInst   *constant;
+	DpJsonbItem *enumeration;
+	DpJsonbItem *constant;
 	DpJsSchemas all_of;
 	DpJsSchemas any_of;
 	DpJsSchemas one_of;
@@ -125,11 +125,11 @@ struct DpJsSchema
 	const char *format;
 
 	/* Numbers. */
-	DpJsInst   *minimum;
-	DpJsInst   *maximum;
-	DpJsInst   *exclusive_minimum;
-	DpJsInst   *exclusive_maximum;
-	DpJsInst   *multiple_of;
+	DpJsonbItem *minimum;
+	DpJsonbItem *maximum;
+	DpJsonbItem *exclusive_minimum;
+	DpJsonbItem *exclusive_maximum;
+	DpJsonbItem *multiple_of;
 
 	/* Strings. */
 	uint32		min_length;

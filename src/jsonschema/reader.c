@@ -71,7 +71,7 @@ static bool
 keeps_to_schema(const DpJsProgram *program, const char *jsonb, DpError *err)
 {
 	DpError		violation = {0};
-	DpJsInst	v = dp_js_root(jsonb);
+	DpJsonbItem v = dp_jsonb_root(jsonb);
 
 	if (!dp_js_validate(program->root, &v, false, blame_message, &violation, err))
 		return false;
@@ -114,26 +114,26 @@ has_column(const Reader *reader, bool *inside)
 
 /* Members of an object that have no column, each with its path.  False: no memory. */
 static bool
-print_rest(Reader *reader, const DpJsInst *object, int level, bool *any)
+print_rest(Reader *reader, const DpJsonbItem *object, int level, bool *any)
 {
 	size_t		above = reader->path.len;
 
-	for (uint32 i = 0; object->kind == DP_JS_OBJECT && i < object->len; i++)
+	for (uint32 i = 0; object->kind == DP_JSONB_OBJECT && i < object->len; i++)
 	{
-		DpJsInst	key = dp_js_key(object, i);
-		DpJsInst	value = dp_js_member(object, i);
+		DpJsonbItem key = dp_jsonb_key(object, i);
+		DpJsonbItem value = dp_jsonb_value(object, i);
 		bool		inside;
 
 		if (!dp_path_add(&reader->path, key.ptr, key.len))
 			return false;
 		if (has_column(reader, &inside))
 			;
-		else if (inside && value.kind == DP_JS_OBJECT && level < DP_PATH_MAX_LEVELS)
+		else if (inside && value.kind == DP_JSONB_OBJECT && level < DP_PATH_MAX_LEVELS)
 		{
 			if (!print_rest(reader, &value, level + 1, any))
 				return false;
 		}
-		else if (!inside || value.kind != DP_JS_NULL)
+		else if (!inside || value.kind != DP_JSONB_NULL)
 		{
 			dp_buf_append(&reader->text, *any ? "," : "{", 1);
 			if (reader->nested)
@@ -153,7 +153,7 @@ print_rest(Reader *reader, const DpJsInst *object, int level, bool *any)
 static bool
 fill_rest(Reader *reader, const char *jsonb, DpColumnValue *out, DpError *err)
 {
-	DpJsInst	root = dp_js_root(jsonb);
+	DpJsonbItem root = dp_jsonb_root(jsonb);
 	bool		any = false;
 	const char *rest;
 	size_t		len;
@@ -178,8 +178,8 @@ static bool
 to_columns(DpMessageReader *self, const char *src, size_t len, DpColumnValue *values, DpError *err)
 {
 	Reader	   *reader = (Reader *) self;
-	bool		free_form = reader->program->document->kind == DP_JS_TRUE ||
-		(reader->program->document->kind == DP_JS_OBJECT && reader->program->document->len == 0);
+	bool		free_form = reader->program->document->kind == DP_JSONB_TRUE ||
+		(reader->program->document->kind == DP_JSONB_OBJECT && reader->program->document->len == 0);
 	const char *jsonb;
 	size_t		size;
 
@@ -271,7 +271,7 @@ bool
 dp_js_encode(const DpSchema *schema, const DpMessagePath *path, const char *jsonb, DpBuf *out,
 			 DpError *err)
 {
-	DpJsInst	v = dp_js_root(jsonb);
+	DpJsonbItem v = dp_jsonb_root(jsonb);
 
 	err->detail[0] = '\0';
 	if (!keeps_to_schema((const DpJsProgram *) schema, jsonb, err))

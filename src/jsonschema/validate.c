@@ -87,7 +87,7 @@ dp_js_check_down_index(DpJsCheck *c, uint32 i)
 }
 
 int
-dp_js_check_quiet(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v, DpJsMarks *marks)
+dp_js_check_quiet(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *v, DpJsMarks *marks)
 {
 	int			result;
 
@@ -100,9 +100,9 @@ dp_js_check_quiet(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v, DpJsMark
 /* ---------------------------------------------------------------- marks */
 
 bool
-dp_js_marks_begin(DpJsCheck *c, const DpJsInst *v, DpJsMarks *marks)
+dp_js_marks_begin(DpJsCheck *c, const DpJsonbItem *v, DpJsMarks *marks)
 {
-	marks->n = v->kind == DP_JS_OBJECT || v->kind == DP_JS_ARRAY ? v->len : 0;
+	marks->n = v->kind == DP_JSONB_OBJECT || v->kind == DP_JSONB_ARRAY ? v->len : 0;
 	marks->at = c->marks.len;
 	if (!dp_buf_reserve(&c->marks, Max(marks->n, 1)))
 		return dp_out_of_memory(c->err);
@@ -123,7 +123,7 @@ dp_js_marks_end(DpJsCheck *c, const DpJsMarks *marks, DpJsMarks *outer, bool kee
 
 /* Check in place by a schema whose marks count only if it holds. */
 static int
-check_apart(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v, DpJsMarks *outer, bool quiet)
+check_apart(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *v, DpJsMarks *outer, bool quiet)
 {
 	DpJsMarks	own;
 	int			result;
@@ -155,19 +155,19 @@ type_list(uint16 types, char *out, size_t size)
 }
 
 static bool
-type_matches(const DpJsSchema *s, const DpJsInst *v)
+type_matches(const DpJsSchema *s, const DpJsonbItem *v)
 {
 	uint16		types = s->types;
 	DpJsNumber	number;
 
 	switch (v->kind)
 	{
-		case DP_JS_NULL:
+		case DP_JSONB_NULL:
 			return types & DP_JS_TYPE_NULL;
-		case DP_JS_FALSE:
-		case DP_JS_TRUE:
+		case DP_JSONB_FALSE:
+		case DP_JSONB_TRUE:
 			return types & DP_JS_TYPE_BOOLEAN;
-		case DP_JS_NUMBER:
+		case DP_JSONB_NUMBER:
 			if (types & DP_JS_TYPE_NUMBER)
 				return true;
 			if ((types & DP_JS_TYPE_INTEGER) == 0)
@@ -178,11 +178,11 @@ type_matches(const DpJsSchema *s, const DpJsInst *v)
 				return false;
 			number = dp_js_number(v);
 			return dp_js_number_is_integer(&number);
-		case DP_JS_STRING:
+		case DP_JSONB_STRING:
 			return types & DP_JS_TYPE_STRING;
-		case DP_JS_ARRAY:
+		case DP_JSONB_ARRAY:
 			return types & DP_JS_TYPE_ARRAY;
-		case DP_JS_OBJECT:
+		case DP_JSONB_OBJECT:
 			return types & DP_JS_TYPE_OBJECT;
 	}
 	return false;
@@ -203,7 +203,7 @@ type_matches(const DpJsSchema *s, const DpJsInst *v)
 	} while (0)
 
 static int
-check_any(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v)
+check_any(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *v)
 {
 	char		list[100];
 	int			result = 1;
@@ -223,7 +223,7 @@ check_any(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v)
 }
 
 static int
-check_number(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v)
+check_number(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *v)
 {
 	DpJsNumber	a = dp_js_number(v);
 	DpJsNumber	limit;
@@ -256,7 +256,7 @@ check_number(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v)
 }
 
 static int
-check_string(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v)
+check_string(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *v)
 {
 	int			result = 1;
 	int			matches;
@@ -286,7 +286,7 @@ check_string(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v)
 }
 
 static int
-check_one_of(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v, DpJsMarks *marks)
+check_one_of(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *v, DpJsMarks *marks)
 {
 	uint32		holds = 0;
 
@@ -306,7 +306,7 @@ check_one_of(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v, DpJsMarks *ma
 }
 
 static int
-check_any_of(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v, DpJsMarks *marks)
+check_any_of(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *v, DpJsMarks *marks)
 {
 	bool		holds = s->any_of.items == NULL;
 
@@ -325,7 +325,7 @@ check_any_of(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v, DpJsMarks *ma
 }
 
 static int
-check_condition(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v, DpJsMarks *marks)
+check_condition(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *v, DpJsMarks *marks)
 {
 	int			verdict;
 	const DpJsSchema *then;
@@ -341,7 +341,7 @@ check_condition(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v, DpJsMarks 
 }
 
 static int
-check_combinations(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v, DpJsMarks *marks)
+check_combinations(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *v, DpJsMarks *marks)
 {
 	int			result = 1;
 
@@ -398,7 +398,7 @@ dynamic_target(const DpJsCheck *c, const DpJsSchema *s)
 }
 
 static int
-check_references(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v, DpJsMarks *marks)
+check_references(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *v, DpJsMarks *marks)
 {
 	int			result = 1;
 
@@ -413,7 +413,7 @@ check_references(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v, DpJsMarks
 
 /* Has this schema been asked about this very value on the way here? */
 static bool
-goes_in_circles(const DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v)
+goes_in_circles(const DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *v)
 {
 	for (const DpJsFrame *f = c->frame; f != NULL && f->v == v; f = f->up)
 	{
@@ -470,7 +470,7 @@ leave(DpJsCheck *c, const DpJsFrame *frame)
 }
 
 static int
-check_keywords(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v, DpJsMarks *marks)
+check_keywords(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *v, DpJsMarks *marks)
 {
 	int			result = 1;
 
@@ -480,31 +480,31 @@ check_keywords(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v, DpJsMarks *
 	ALSO(check_any(c, s, v));
 	switch (v->kind)
 	{
-		case DP_JS_NUMBER:
+		case DP_JSONB_NUMBER:
 			ALSO(check_number(c, s, v));
 			break;
-		case DP_JS_STRING:
+		case DP_JSONB_STRING:
 			ALSO(check_string(c, s, v));
 			break;
-		case DP_JS_ARRAY:
+		case DP_JSONB_ARRAY:
 			ALSO(dp_js_check_array(c, s, v, marks));
 			break;
-		case DP_JS_OBJECT:
+		case DP_JSONB_OBJECT:
 			ALSO(dp_js_check_object(c, s, v, marks));
 			break;
 		default:
 			break;
 	}
 	ALSO(check_combinations(c, s, v, marks));
-	if (v->kind == DP_JS_OBJECT && s->unevaluated_properties != NULL)
+	if (v->kind == DP_JSONB_OBJECT && s->unevaluated_properties != NULL)
 		ALSO(dp_js_check_unevaluated_properties(c, s, v, marks));
-	if (v->kind == DP_JS_ARRAY && s->unevaluated_items != NULL)
+	if (v->kind == DP_JSONB_ARRAY && s->unevaluated_items != NULL)
 		ALSO(dp_js_check_unevaluated_items(c, s, v, marks));
 	return result;
 }
 
 int
-dp_js_check(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v, DpJsMarks *marks)
+dp_js_check(DpJsCheck *c, const DpJsSchema *s, const DpJsonbItem *v, DpJsMarks *marks)
 {
 	DpJsFrame	frame = {NULL, s, v, false};
 	DpJsMarks	own;
@@ -513,7 +513,7 @@ dp_js_check(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v, DpJsMarks *mar
 
 	if (s->never)
 		return dp_js_check_failed(c, "false", "is not allowed");
-	if (s->source->kind == DP_JS_TRUE)
+	if (s->source->kind == DP_JSONB_TRUE)
 		return 1;
 	/* It may ask only about what is inside itself, not about its neighbours. */
 	if (asks && !dp_js_marks_begin(c, v, &own))
@@ -531,7 +531,7 @@ dp_js_check(DpJsCheck *c, const DpJsSchema *s, const DpJsInst *v, DpJsMarks *mar
 }
 
 const char *
-dp_js_check_show(DpJsCheck *c, const DpJsInst *number)
+dp_js_check_show(DpJsCheck *c, const DpJsonbItem *number)
 {
 	dp_buf_reset(&c->shown);
 	dp_js_inst_print(number, &c->shown);
@@ -564,7 +564,7 @@ dp_js_check_show_string(DpJsCheck *c, const char *s, size_t len)
 }
 
 bool
-dp_js_validate(const DpJsSchema *root, const DpJsInst *v, bool formats,
+dp_js_validate(const DpJsSchema *root, const DpJsonbItem *v, bool formats,
 			   DpJsViolationSink sink, void *arg, DpError *err)
 {
 	DpJsCheck	c = {sink, arg, err};

@@ -44,7 +44,7 @@ spell_small(const DpNode *node, char *out, size_t size)
 }
 
 static bool
-take_text(DpArena *arena, DpJsValue *value, DpJsKind kind, const char *s, size_t len)
+take_text(DpArena *arena, DpJsValue *value, DpJsonbKind kind, const char *s, size_t len)
 {
 	value->kind = kind;
 	value->len = len;
@@ -65,23 +65,23 @@ take_node(DpArena *arena, const DpJsonDecoder *d, const DpNode *node, DpJsValue 
 	switch ((DpNodeKind) node->kind)
 	{
 		case DP_NODE_NULL:
-			value->kind = DP_JS_NULL;
+			value->kind = DP_JSONB_NULL;
 			return true;
 		case DP_NODE_FALSE:
-			value->kind = DP_JS_FALSE;
+			value->kind = DP_JSONB_FALSE;
 			return true;
 		case DP_NODE_TRUE:
-			value->kind = DP_JS_TRUE;
+			value->kind = DP_JSONB_TRUE;
 			return true;
 		case DP_NODE_STRING:
-			return take_text(arena, value, DP_JS_STRING, node->u.ptr, node->len);
+			return take_text(arena, value, DP_JSONB_STRING, node->u.ptr, node->len);
 		case DP_NODE_SMALL:
-			return take_text(arena, value, DP_JS_NUMBER, small,
+			return take_text(arena, value, DP_JSONB_NUMBER, small,
 							 spell_small(node, small, sizeof(small)));
 		case DP_NODE_NUMBER:
-			return take_text(arena, value, DP_JS_NUMBER, node->u.ptr, node->len);
+			return take_text(arena, value, DP_JSONB_NUMBER, node->u.ptr, node->len);
 		case DP_NODE_ARRAY:
-			value->kind = DP_JS_ARRAY;
+			value->kind = DP_JSONB_ARRAY;
 			value->len = node->len;
 			value->u.elements = dp_arena_alloc(arena, Max(node->len, 1) * sizeof(DpJsValue));
 			if (value->u.elements == NULL)
@@ -93,7 +93,7 @@ take_node(DpArena *arena, const DpJsonDecoder *d, const DpNode *node, DpJsValue 
 			}
 			return true;
 		case DP_NODE_OBJECT:
-			value->kind = DP_JS_OBJECT;
+			value->kind = DP_JSONB_OBJECT;
 			value->len = node->len;
 			value->u.members = dp_arena_alloc(arena, Max(node->len, 1) * sizeof(DpJsMember));
 			if (value->u.members == NULL)
@@ -222,22 +222,22 @@ dp_js_value_print(const DpJsValue *value, bool sorted, DpBuf *out)
 {
 	switch (value->kind)
 	{
-		case DP_JS_NULL:
+		case DP_JSONB_NULL:
 			dp_buf_append(out, "null", 4);
 			break;
-		case DP_JS_FALSE:
+		case DP_JSONB_FALSE:
 			dp_buf_append(out, "false", 5);
 			break;
-		case DP_JS_TRUE:
+		case DP_JSONB_TRUE:
 			dp_buf_append(out, "true", 4);
 			break;
-		case DP_JS_NUMBER:
+		case DP_JSONB_NUMBER:
 			dp_buf_append(out, value->u.text, value->len);
 			break;
-		case DP_JS_STRING:
+		case DP_JSONB_STRING:
 			dp_js_print_string(value->u.text, value->len, out);
 			break;
-		case DP_JS_ARRAY:
+		case DP_JSONB_ARRAY:
 			dp_buf_append(out, "[", 1);
 			for (uint32 i = 0; i < value->len; i++)
 			{
@@ -247,7 +247,7 @@ dp_js_value_print(const DpJsValue *value, bool sorted, DpBuf *out)
 			}
 			dp_buf_append(out, "]", 1);
 			break;
-		case DP_JS_OBJECT:
+		case DP_JSONB_OBJECT:
 			dp_buf_append(out, "{", 1);
 			print_members(value, sorted, out);
 			dp_buf_append(out, "}", 1);
@@ -258,7 +258,7 @@ dp_js_value_print(const DpJsValue *value, bool sorted, DpBuf *out)
 DpJsValue *
 dp_js_get_len(const DpJsValue *object, const char *key, size_t len)
 {
-	if (object == NULL || object->kind != DP_JS_OBJECT)
+	if (object == NULL || object->kind != DP_JSONB_OBJECT)
 		return NULL;
 	for (uint32 i = object->len; i-- > 0;)
 	{
@@ -281,7 +281,7 @@ dp_js_get_string(const DpJsValue *object, const char *key)
 {
 	const DpJsValue *value = dp_js_get(object, key);
 
-	if (value == NULL || value->kind != DP_JS_STRING || dp_js_has_zero_byte(value->u.text, value->len))
+	if (value == NULL || value->kind != DP_JSONB_STRING || dp_js_has_zero_byte(value->u.text, value->len))
 		return NULL;
 	return value->u.text;
 }
@@ -295,6 +295,6 @@ dp_js_same(const char *a, size_t alen, const char *b, size_t blen)
 bool
 dp_js_is(const DpJsValue *string, const char *text)
 {
-	return string != NULL && string->kind == DP_JS_STRING &&
+	return string != NULL && string->kind == DP_JSONB_STRING &&
 		dp_js_same(string->u.text, string->len, text, strlen(text));
 }

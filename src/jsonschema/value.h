@@ -15,25 +15,15 @@
 
 #include "common/buf.h"
 #include "common/error.h"
+#include "formats/jsonb_read.h"
 #include "formats/values.h"
-
-typedef enum DpJsKind
-{
-	DP_JS_NULL,
-	DP_JS_FALSE,
-	DP_JS_TRUE,
-	DP_JS_NUMBER,
-	DP_JS_STRING,
-	DP_JS_ARRAY,
-	DP_JS_OBJECT
-} DpJsKind;
 
 typedef struct DpJsValue DpJsValue;
 typedef struct DpJsMember DpJsMember;
 
 struct DpJsValue
 {
-	DpJsKind	kind;
+	DpJsonbKind kind;
 	uint32		len;			/* bytes of text, elements, members */
 	union
 	{

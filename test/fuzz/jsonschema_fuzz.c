@@ -144,12 +144,12 @@ validate_text(const DpSchema *schema, const char *src, size_t len)
 
 	if (jsonb != NULL)
 	{
-		DpJsInst	root = dp_js_root(jsonb);
+		DpJsonbItem root = dp_jsonb_root(jsonb);
 
 		fuzz_check_jsonb(jsonb, size);
 		FUZZ_REQUIRE(dp_jsonschema_validate(schema, jsonb, true, see_violation, &violations, &err) ||
 					 may_refuse(&err));
-		if (root.kind == DP_JS_STRING && dp_js_is_hostname(root.ptr, root.len, false))
+		if (root.kind == DP_JSONB_STRING && dp_js_is_hostname(root.ptr, root.len, false))
 			FUZZ_REQUIRE(dp_js_is_hostname(root.ptr, root.len, true));
 	}
 	dp_json_decoder_destroy(d);
