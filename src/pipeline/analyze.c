@@ -8,12 +8,16 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/heap.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -24,7 +28,9 @@
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
+#include "utils/regproc.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "pipeline/internal.h"
@@ -382,7 +388,7 @@ json_columns(StringInfo out, TupleDesc desc)
 													  FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
 		json_string(out, "collation", OidIsValid(attr->attcollation) &&
 					attr->attcollation != DEFAULT_COLLATION_OID ?
-					DatumGetCString(DirectFunctionCall1(regcollationout, ObjectIdGetDatum(attr->attcollation))) : NULL);
+					dp_collation_text(attr->attcollation) : NULL);
 		appendStringInfoChar(out, '}');
 	}
 	appendStringInfoChar(out, ']');
@@ -437,6 +443,34 @@ json_joins(StringInfo out, const DpQuery *query)
 	appendStringInfoChar(out, ']');
 }
 
+/*
+ * What the user should know.  A stable function in SQL or a procedural
+ * language may read tables of its own.
+ */
+static List *
+notes(const Analysis *a)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, a->query->functions)
+	{
+		Oid			function = lfirst_oid(lc);
+		HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+		Form_pg_proc form;
+
+		if (!HeapTupleIsValid(tuple))
+			elog(ERROR, "cache lookup failed for function %u", function);
+		form = (Form_pg_proc) GETSTRUCT(tuple);
+		if (form->provolatile == PROVOLATILE_STABLE && form->prolang != INTERNALlanguageId && form->prolang != ClanguageId &&
+			form->pronamespace != PG_CATALOG_NAMESPACE)
+			result = lappend(result, psprintf("what the stable function %s reads is not an input, and its changes are not seen",
+											  format_procedure(function)));
+		ReleaseSysCache(tuple);
+	}
+	return result;
+}
+
 static char *
 result_json(const Analysis *a)
 {
@@ -449,6 +483,7 @@ result_json(const Analysis *a)
 	initStringInfo(&out);
 	json_columns(&out, a->query->desc);
 	json_strings(&out, "keys", a->keys);
+	json_strings(&out, "notes", notes(a));
 	json_string(&out, "mode", a->mode);
 	json_string(&out, "mode_reason", a->reason);
 	json_string(&out, "volatile", dp_query_volatile_function(a->query));

@@ -218,7 +218,7 @@ append_columns(StringInfo sql, TupleDesc desc)
 						 format_type_extended(att->atttypid, att->atttypmod,
 											  FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
 		if (OidIsValid(att->attcollation) && att->attcollation != get_typcollation(att->atttypid))
-			appendStringInfo(sql, " COLLATE %s", generate_collation_name(att->attcollation));
+			appendStringInfo(sql, " COLLATE %s", dp_collation_text(att->attcollation));
 	}
 }
 

@@ -200,7 +200,7 @@ BEGIN
     IF (analysis ->> 'time_dependent')::boolean AND NOT (p.mode_given AND p.mode = 'full') THEN
         RAISE EXCEPTION 'the query of pipeline "%" depends on the time at which it runs', p.name
             USING ERRCODE = 'feature_not_supported',
-                  DETAIL = 'now(), CURRENT_DATE and their like change without any change of the inputs.',
+                  DETAIL = 'now(), CURRENT_DATE, ''today'' and their like change without any change of the inputs.',
                   HINT = 'Compare with a column of the data, use mode => ''view'', or mode => ''full'' with a schedule: it is right as of each run.';
     END IF;
     -- EXPLAIN checks the rights as a run does, and reads nothing.
@@ -226,6 +226,11 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'column "%" is in the result twice', wrong.name
             USING ERRCODE = 'duplicate_column', HINT = 'Give each column a name of its own with AS.';
+    END IF;
+    SELECT h.name INTO wrong FROM unnest(have) AS h (name) WHERE h.name IN ('tableoid', 'ctid', 'xmin', 'xmax', 'cmin', 'cmax');
+    IF FOUND AND p.mode <> 'view' THEN
+        RAISE EXCEPTION 'column "%" of the result has the name of a system column', wrong.name
+            USING ERRCODE = 'duplicate_column', HINT = 'Give it another name with AS.';
     END IF;
     SELECT n.argument, n.name INTO wrong
       FROM (SELECT 'keys', k FROM unnest(p.keys) AS k

@@ -372,14 +372,15 @@ difference_text(const DpAdditive *additive, const DpRows *new_rows, const DpRows
 	append_list(&out, 1, additive->ngroups, "c%d");
 	forboth(lc, additive->parts, kind, additive->kinds)
 	{
-		const char *type = dp_type_text(lfirst_node(Aggref, lc)->aggtype, -1);
-		/* There is one row of each side at most. */
-		const char *name = lfirst_int(kind) == DP_PART_SUM ? "pg_catalog.sum(c%d)::%s" :
-			"(pg_catalog.array_agg(c%d) FILTER (WHERE NOT gone))[1]::%s";
+		const Aggref *part = lfirst_node(Aggref, lc);
+		const char *type = dp_type_text(part->aggtype, -1);
 
 		column++;
-		appendStringInfoString(&out, ", ");
-		appendStringInfo(&out, name, column, type);
+		if (lfirst_int(kind) == DP_PART_SUM)
+			appendStringInfo(&out, ", pg_catalog.sum(c%d)::%s", column, type);
+		else					/* There is one row of each side at most. */
+			appendStringInfo(&out, ", pg_catalog.%s(c%d) FILTER (WHERE NOT gone)::%s",
+							 quote_identifier(get_func_name(part->aggfnoid)), column, type);
 	}
 	appendStringInfo(&out, ", pg_catalog.bool_or(gone) FROM (SELECT *, false AS gone FROM %s UNION ALL SELECT ",
 					 new_rows->name);

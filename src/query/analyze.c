@@ -326,11 +326,53 @@ function_checker(Oid function, void *context)
 	return false;
 }
 
+/* Is it a date or a time, or are there some in it? */
+static bool
+is_moment(Oid type)
+{
+	char		category;
+	bool		preferred;
+
+	if (OidIsValid(get_element_type(type)))
+		type = get_element_type(type);
+	if (OidIsValid(get_range_subtype(type)))
+		type = get_range_subtype(type);
+	get_type_category_preferred(getBaseType(type), &category, &preferred);
+	return category == TYPCATEGORY_DATETIME;
+}
+
+/*
+ * 'now', 'today' and their like become the time at which the text is parsed.
+ * A constant of the text says where it stands there; one of a view does not,
+ * and is what it was when the view was made.
+ */
+static bool
+is_present(const Const *constant, const char *text)
+{
+	static const char *const words[] = {"now", "today", "tomorrow", "yesterday"};
+	const char *from;
+
+	if (constant->location < 0 || constant->location >= (int) strlen(text) || constant->constisnull ||
+		text[constant->location] != '\'' || !is_moment(constant->consttype))
+		return false;
+	for (from = text + constant->location + 1; *from != '\0' && *from != '\''; from++)
+	{
+		for (int i = 0; i < (int) lengthof(words); i++)
+		{
+			if (pg_strncasecmp(from, words[i], strlen(words[i])) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 static bool
 functions_walker(Node *node, DpQuery *query)
 {
 	if (node == NULL)
 		return false;
+	if (IsA(node, Const) && is_present((Const *) node, query->text))
+		query->time_dependent = true;
 	(void) check_functions_in_node(node, function_checker, query);
 	if (IsA(node, SQLValueFunction))
 		query->time_dependent = true;

@@ -26,6 +26,7 @@
 #include "optimizer/tlist.h"
 #include "parser/parse_coerce.h"
 #include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
 #include "utils/lsyscache.h"
 
 #include "query/derive.h"
@@ -100,6 +101,17 @@ exprs_desc(List *exprs)
 		TupleDescInitEntryCollation(desc, attno, exprCollation(expr));
 	}
 	return desc;
+}
+
+static bool
+equal_types(TupleDesc a, TupleDesc b)
+{
+	for (int i = 0; i < a->natts; i++)
+	{
+		if (TupleDescAttr(a, i)->atttypid != TupleDescAttr(b, i)->atttypid)
+			return false;
+	}
+	return true;
 }
 
 static bool
@@ -206,6 +218,9 @@ project_sublinks(DpDerive *derive, const Query *level, List *exprs, DpRows *into
 	{
 		SubLink    *link = lfirst_node(SubLink, lc);
 
+		if (contain_aggs_of_level((Node *) link, 0) || contain_window_function(link->testexpr) ||
+			expression_returns_set(link->testexpr))
+			return give_up(derive, "a subquery that looks at an aggregate, a window or a set changed");
 		if (contain_vars_of_level(link->subselect, 1))
 		{
 			if (!project_correlated_sublink(derive, level, link, exprs, into))
@@ -249,13 +264,19 @@ project(DpDerive *derive, const Query *level, List *exprs, DpRows *into)
 
 /* ---- levels ---- */
 
-/* Expressions that every window of the level is partitioned by. */
+/* Expressions that every window of the level is partitioned by, and that DISTINCT ON names, where there is one. */
 static List *
 common_partition(const Query *level)
 {
 	List	   *common = NIL;
 	bool		first = true;
 	ListCell   *lc;
+
+	if (level->hasDistinctOn)
+	{
+		common = get_sortgrouplist_exprs(level->distinctClause, level->targetList);
+		first = false;
+	}
 
 	foreach(lc, level->windowClause)
 	{
@@ -275,12 +296,10 @@ common_partition(const Query *level)
 static List *
 group_exprs(const Query *level)
 {
-	if (level->windowClause != NIL)
+	if (level->windowClause != NIL || level->hasDistinctOn)
 		return common_partition(level);
 	if (level->groupClause != NIL)
 		return get_sortgrouplist_exprs(level->groupClause, level->targetList);
-	if (level->hasDistinctOn && !dp_tree_has_group(level))
-		return get_sortgrouplist_exprs(level->distinctClause, level->targetList);
 	return NIL;
 }
 
@@ -321,14 +340,16 @@ level_obstacle(const Query *level)
 		return "WITH RECURSIVE depends on all rows";
 	if (level->groupingSets != NIL && list_length(level->groupClause) > 0)
 		return "GROUPING SETS beside windows or DISTINCT";
-	if (level->windowClause != NIL)
+	if (level->windowClause != NIL || level->hasDistinctOn)
 	{
 		List	   *partition = common_partition(level);
 
 		if (partition == NIL)
-			return "a window that is not partitioned depends on all rows";
+			return level->hasDistinctOn ? "DISTINCT ON by other columns than its windows depends on all rows" :
+				"a window that is not partitioned depends on all rows";
 		if (!all_scalar(partition))
-			return "a window is partitioned by an aggregate";
+			return level->hasDistinctOn ? "DISTINCT ON an aggregate, a window or a set depends on all rows" :
+				"a window is partitioned by an aggregate";
 		if (dp_tree_has_group(level) && level->groupClause == NIL)
 			return "a window over one group";
 	}
@@ -349,6 +370,8 @@ project_groups(DpDerive *derive, Query *level, List *columns, DpRows *into)
 	Query	   *past;
 	DestReceiver *dest;
 
+	if (expression_returns_set((Node *) groups))
+		return give_up(derive, "groups of what a function returns as a set changed");
 	if (!project(derive, level, groups, touched))
 		return false;
 	touched = distinct(derive, touched);
@@ -370,6 +393,35 @@ project_groups(DpDerive *derive, Query *level, List *columns, DpRows *into)
 	return true;
 }
 
+typedef bool (*ProjectArm) (DpDerive *derive, Query *arm, List *columns, DpRows *into);
+
+/*
+ * One arm of a set operation, whose columns may have other types than those
+ * of the result.
+ */
+static bool
+project_arm(DpDerive *derive, Query *arm, List *columns, DpRows *into, ProjectArm project_it)
+{
+	TupleDesc	desc = exprs_desc(level_columns(arm, columns));
+	StringInfoData text;
+	DpRows	   *rows;
+	bool		told;
+
+	if (equal_types(desc, into->desc))
+		return project_it(derive, arm, columns, into);
+	rows = dp_rows_new(derive->env, desc);
+	told = project_it(derive, arm, columns, rows);
+	dp_rows_name(rows);
+	initStringInfo(&text);
+	for (int i = 0; i < desc->natts; i++)
+		appendStringInfo(&text, "%sc%d::%s", i > 0 ? ", " : "SELECT ", i + 1, dp_type_text(TupleDescAttr(into->desc, i)->atttypid, -1));
+	appendStringInfo(&text, " FROM %s", rows->name);
+	if (told)
+		run_into(derive, dp_tree_parse(text.data, derive->env), into);
+	dp_rows_free(rows);
+	return told;
+}
+
 /* Images of the columns (int, from 0; NIL: all) of a query; false: cannot be told. */
 static bool
 project_query(DpDerive *derive, Query *query, List *columns, DpRows *into)
@@ -389,7 +441,7 @@ project_query(DpDerive *derive, Query *query, List *columns, DpRows *into)
 			if (rte->rtekind != RTE_SUBQUERY || rte->subquery == NULL)
 				continue;
 			if (dp_tree_changed(derive, (Node *) rte->subquery) &&
-				!project_query(derive, rte->subquery, columns, into))
+				!project_arm(derive, rte->subquery, columns, into, project_query))
 				return false;
 		}
 		return true;
@@ -452,8 +504,26 @@ dp_images(DpDerive *derive, Query *query)
 static bool
 keys_before_groups(const Query *query, List *exprs)
 {
-	return query->windowClause == NIL && !query->hasDistinctOn &&
-		query->groupClause != NIL && all_scalar(exprs);
+	ListCell   *lc;
+
+	if (query->windowClause != NIL || query->hasDistinctOn || query->groupClause == NIL)
+		return false;
+	foreach(lc, exprs)
+	{
+		if (contain_agg_clause(lfirst(lc)))
+			return false;
+	}
+	/* Sets go in step: all of them, or none. */
+	if (!expression_returns_set((Node *) exprs))
+		return true;
+	foreach(lc, query->targetList)
+	{
+		Node	   *expr = (Node *) lfirst_node(TargetEntry, lc)->expr;
+
+		if (expression_returns_set(expr) && !list_member(exprs, expr))
+			return false;
+	}
+	return true;
 }
 
 static bool
@@ -473,7 +543,7 @@ touched_keys(DpDerive *derive, Query *query, List *columns, DpRows *into)
 			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 
 			if (rte->rtekind == RTE_SUBQUERY && dp_tree_changed(derive, (Node *) rte->subquery) &&
-				!touched_keys(derive, rte->subquery, columns, into))
+				!project_arm(derive, rte->subquery, columns, into, touched_keys))
 				return false;
 		}
 		return true;

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "access/nbtree.h"
 #include "access/sysattr.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -137,6 +138,33 @@ used_columns_compare(const DpDerive *derive, const DpChange *change)
 }
 
 /*
+ * Values of some types are equal and look different (1.0 and 1.00): these
+ * columns are compared as text, too.
+ */
+static char *
+look_list(const DpDerive *derive, const DpChange *change)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (int i = 0; i < change->desc->natts; i++)
+	{
+		Form_pg_attribute attr = TupleDescAttr(change->desc, i);
+		TypeCacheEntry *type;
+		Oid			look;
+
+		if (attr->attisdropped || !is_used(derive, change, attr->attnum))
+			continue;
+		type = lookup_type_cache(attr->atttypid, TYPECACHE_BTREE_OPFAMILY);
+		look = get_opfamily_proc(type->btree_opf, type->btree_opintype, type->btree_opintype, BTEQUALIMAGE_PROC);
+		if (!OidIsValid(look) ||
+			!DatumGetBool(OidFunctionCall1Coll(look, attr->attcollation, ObjectIdGetDatum(type->btree_opintype))))
+			appendStringInfo(&text, ", %s::pg_catalog.text AS \"dataplat look %d\"", quote_identifier(NameStr(attr->attname)), i);
+	}
+	return text.data;
+}
+
+/*
  * The present rows that were there in the past: all but the new images.
  * With a key those are told by the key; without one, as multisets.
  */
@@ -147,6 +175,7 @@ survivors(const DpDerive *derive, const DpChange *change, const char *source)
 	const char *and = "";
 	ListCell   *lc;
 	char	   *used;
+	char	   *looks;
 
 	initStringInfo(&text);
 	if (change->nnew == 0)
@@ -170,8 +199,9 @@ survivors(const DpDerive *derive, const DpChange *change, const char *source)
 	if (!used_columns_compare(derive, change))
 		return NULL;
 	used = column_list(derive, change, true);
-	appendStringInfo(&text, "SELECT %s FROM (SELECT %s FROM %s EXCEPT ALL SELECT %s FROM %s) AS t",
-					 column_list(derive, change, false), used, source, used, change->new_name);
+	looks = look_list(derive, change);
+	appendStringInfo(&text, "SELECT %s FROM (SELECT %s%s FROM %s EXCEPT ALL SELECT %s%s FROM %s) AS t",
+					 column_list(derive, change, false), used, looks, source, used, looks, change->new_name);
 	return text.data;
 }
 

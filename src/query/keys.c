@@ -146,6 +146,23 @@ keys_of_from(const Query *query, Node *node, List **columns)
 	return false;
 }
 
+/* Does a function of the target list, other than what is grouped by, return a set? */
+static bool
+sets_beside_groups(const Query *query)
+{
+	List	   *groups = get_sortgrouplist_exprs(query->groupClause, query->targetList);
+	ListCell   *lc;
+
+	foreach(lc, query->targetList)
+	{
+		Node	   *expr = (Node *) lfirst_node(TargetEntry, lc)->expr;
+
+		if (expression_returns_set(expr) && !list_member(groups, expr))
+			return true;
+	}
+	return false;
+}
+
 static bool
 keys_of(const Query *query, List **columns)
 {
@@ -158,7 +175,7 @@ keys_of(const Query *query, List **columns)
 	}
 	if (query->distinctClause != NIL)
 		return add_places(query, get_sortgrouplist_exprs(query->distinctClause, query->targetList), columns);
-	if (expression_returns_set((Node *) query->targetList))
+	if (sets_beside_groups(query))
 		return false;
 	if (query->groupClause != NIL && query->groupingSets == NIL)
 		return add_places(query, get_sortgrouplist_exprs(query->groupClause, query->targetList), columns);

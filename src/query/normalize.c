@@ -24,7 +24,9 @@
 typedef struct GroupingContext
 {
 	List	   *absent;			/* grouping expressions that the set leaves out */
+	List	   *present;		/* and those that it has */
 	List	   *set;			/* sort-group references that it has */
+	int			levels;			/* how deep in subqueries of expressions */
 } GroupingContext;
 
 static void flatten_joins(Query *query);
@@ -230,7 +232,7 @@ static Query *
 one_set(const Query *query, List *set, List *every)
 {
 	Query	   *copy = copyObject(unconstify(Query *, query));
-	GroupingContext context = {NIL, set};
+	GroupingContext context = {NIL, NIL, set, 0};
 	List	   *clauses = NIL;
 	List	   *targets = NIL;
 	ListCell   *lc;
@@ -238,11 +240,15 @@ one_set(const Query *query, List *set, List *every)
 	foreach(lc, every)
 	{
 		Index		ref = lfirst_int(lc);
+		Expr	   *expr = get_sortgroupref_tle(ref, query->targetList)->expr;
 
-		if (!list_member_int(set, ref))
-			context.absent = lappend(context.absent, get_sortgroupref_tle(ref, query->targetList)->expr);
-		else
+		if (list_member_int(set, ref))
+		{
 			clauses = lappend(clauses, get_sortgroupref_clause(ref, copy->groupClause));
+			context.present = lappend(context.present, expr);
+		}
+		else if (!IsA(expr, Const))
+			context.absent = lappend(context.absent, expr);
 	}
 	copy->groupClause = clauses;
 	copy->groupDistinct = false;
@@ -258,8 +264,12 @@ one_set(const Query *query, List *set, List *every)
 		if (absent && tle->resjunk)
 			continue;
 		if (absent)
+		{
 			tle->ressortgroupref = 0;
-		if (tle->ressortgroupref == 0)
+			tle->expr = (Expr *) makeNullConst(exprType((Node *) tle->expr), exprTypmod((Node *) tle->expr),
+											   exprCollation((Node *) tle->expr));
+		}
+		else if (tle->ressortgroupref == 0)
 			tle->expr = (Expr *) grouping_mutator((Node *) tle->expr, &context);
 		targets = lappend(targets, tle);
 		tle->resno = list_length(targets);
@@ -269,24 +279,46 @@ one_set(const Query *query, List *set, List *every)
 	return copy;
 }
 
+/* Is it one of these, seen from so many levels farther down? */
+static bool
+is_one_of(Node *node, List *exprs, int levels)
+{
+	Var		   *var;
+
+	if (levels == 0)
+		return list_member(exprs, node);
+	/* In a subquery PostgreSQL takes columns of the groups, and no expressions. */
+	if (!IsA(node, Var) || (int) ((Var *) node)->varlevelsup != levels)
+		return false;
+	var = copyObject((Var *) node);
+	var->varlevelsup = 0;
+	return list_member(exprs, var);
+}
+
 /* Outside of aggregates, what the set leaves out is NULL, and GROUPING() is known. */
 static Node *
 grouping_mutator(Node *node, GroupingContext *context)
 {
-	ListCell   *lc;
-
 	if (node == NULL)
 		return NULL;
-	foreach(lc, context->absent)
+	if (IsA(node, Query))
 	{
-		if (equal(node, lfirst(lc)))
-			return (Node *) makeNullConst(exprType(node), exprTypmod(node), exprCollation(node));
+		Node	   *result;
+
+		context->levels++;
+		result = (Node *) query_tree_mutator((Query *) node, grouping_mutator, context, 0);
+		context->levels--;
+		return result;
 	}
-	if (IsA(node, Aggref))
-		return node;
-	if (IsA(node, GroupingFunc))
+	if (is_one_of(node, context->present, context->levels) ||
+		(IsA(node, Aggref) && (int) ((Aggref *) node)->agglevelsup == context->levels))
+		return (Node *) copyObject(node);
+	if (is_one_of(node, context->absent, context->levels))
+		return (Node *) makeNullConst(exprType(node), exprTypmod(node), exprCollation(node));
+	if (IsA(node, GroupingFunc) && (int) ((GroupingFunc *) node)->agglevelsup == context->levels)
 	{
 		int			bits = 0;
+		ListCell   *lc;
 
 		foreach(lc, ((GroupingFunc *) node)->refs)
 			bits = bits << 1 | !list_member_int(context->set, lfirst_int(lc));

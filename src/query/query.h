@@ -55,6 +55,9 @@ typedef struct DpQuery
  */
 extern DpQuery *dp_query_analyze(const char *text);
 
+/* A collation's full name, as FORMAT_TYPE_FORCE_QUALIFY gives a type's. */
+extern char *dp_collation_text(Oid collation);
+
 /* The statement alone: without a semicolon and what follows it. */
 extern char *dp_statement_text(const char *text);
 

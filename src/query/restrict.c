@@ -180,6 +180,12 @@ key_condition(DpDerive *derive, List *exprs, const KeySet *set)
 													 COERCION_ASSIGNMENT, COERCE_IMPLICIT_CAST, -1);
 			Oid			opinput = type->type_id;
 
+			if (exprType(expr) != type->type_id)
+			{
+				exprSetInputCollation(left, exprCollation(expr));
+				exprSetCollation(left, attr->attcollation);
+			}
+
 			param->paramkind = PARAM_SUBLINK;
 			param->paramid = list_length(equal) + 1;
 			param->paramtype = opinput;

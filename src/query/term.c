@@ -98,6 +98,36 @@ dp_tree_leaves(const Query *level)
 	return leaves;
 }
 
+/* Does a subquery look at what stands outside of it, however far? */
+static bool
+outside_walker(Node *node, int *levels)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+		return (int) ((Var *) node)->varlevelsup > *levels;
+	if (IsA(node, Aggref) && (int) ((Aggref *) node)->agglevelsup > *levels)
+		return true;
+	if (IsA(node, Query))
+	{
+		bool		found;
+
+		(*levels)++;
+		found = query_tree_walker((Query *) node, outside_walker, levels, 0);
+		(*levels)--;
+		return found;
+	}
+	return expression_tree_walker(node, outside_walker, levels);
+}
+
+static bool
+looks_outside(Query *subquery)
+{
+	int			levels = -1;
+
+	return outside_walker((Node *) subquery, &levels);
+}
+
 /* Range table indexes of the leaves of FROM that have changes. */
 List *
 dp_changed_leaves(DpDerive *derive, const Query *level)
@@ -116,9 +146,10 @@ dp_changed_leaves(DpDerive *derive, const Query *level)
 		{
 			DpRows	   *images;
 
-			if (contain_vars_of_level((Node *) rte->subquery, 1))
+			if (looks_outside(rte->subquery))
 			{
-				derive->unknown = "a LATERAL subquery changed";
+				derive->unknown = contain_vars_of_level((Node *) rte->subquery, 1) ? "a LATERAL subquery changed" :
+					"a subquery in FROM that looks at other rows changed";
 				return NIL;
 			}
 			images = dp_images(derive, rte->subquery);

@@ -6,12 +6,13 @@
 #	make check-incremental ONLY=full_join,q13 KEEP_GOING=1
 #
 # A private server, TPC-H's queries from PyPI's duckdb, kills with kill -9.
-# PARTS chooses: harness (it must see seeded faults), deltas (the change log alone), tables, bronze.
+# PARTS chooses: harness (it must see seeded faults), deltas (the change log alone), tables,
+# generated (random queries), bronze.
 # Reports and the log of all statements stay in build/incremental.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$HERE/../kit/private-pg.sh"
-: "${ROUNDS:=10000}" "${SEED:=$RANDOM}" "${ONLY:=}" "${KEEP_GOING:=}" "${PARTS:=harness deltas tables bronze}"
+: "${ROUNDS:=10000}" "${SEED:=$RANDOM}" "${ONLY:=}" "${KEEP_GOING:=}" "${PARTS:=harness deltas tables generated bronze}"
 DUCKDB=1.1.3
 
 export PYTHONDONTWRITEBYTECODE=1
@@ -55,6 +56,9 @@ case $PARTS in *deltas*)
 esac
 case $PARTS in *tables*)
 	part tables check.py --tpch "$PLACE/tpch.json" --rounds "$ROUNDS" --only "$ONLY" --kill-9 ${KEEP_GOING:+--keep-going} ;;
+esac
+case $PARTS in *generated*)
+	part generated generated.py --rounds "$((ROUNDS / 5 + 1))" --no-kills ${KEEP_GOING:+--keep-going} ;;
 esac
 case $PARTS in *bronze*)
 	as make -s -C "$SRC/test/tools" "PG_CONFIG=$PLACE_CONFIG" >"$PLACE/out/tools.log" 2>&1 || { tail -n 30 "$PLACE/out/tools.log"; exit 1; }

@@ -29,6 +29,7 @@ part('deltas', 'the change log tells what changed', 'deltas.py', '--seed', 180, 
 my $said = part('tables', 'targets equal their queries', 'check.py', '--seed', 180, '--rounds', 300, '--kill-9');
 my ($incremental, $all) = $said =~ /^incremental: (\d+) of (\d+);/m;
 cmp_ok($incremental // 0, '>=', 90, 'most of them run incrementally') or diag($said);
+part('generated', 'random queries, too', 'generated.py', '--seed', 181, '--rounds', 60, '--no-kills', '--no-storms');
 part('bronze', 'bronze in any order of arrival', 'bronze.py', '--seed', 180, '--tools', tool(''));
 $node->stop;
 done_testing();
