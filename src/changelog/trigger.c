@@ -21,9 +21,11 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "access/tupconvert.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/objectaddress.h"
+#include "catalog/partition.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
@@ -125,7 +127,8 @@ dp_log_changes(PG_FUNCTION_ARGS)
 
 /*
  * AFTER each row, ENABLE REPLICA.  Workers of logical replication apply rows
- * below the executor and fire no statement triggers.
+ * below the executor and fire no statement triggers.  Before a row, there is
+ * nothing to do but to be there: see has_another_layout().
  */
 Datum
 dp_log_applied_row(PG_FUNCTION_ARGS)
@@ -134,6 +137,8 @@ dp_log_applied_row(PG_FUNCTION_ARGS)
 	TriggerEvent event = data->tg_event;
 	DpLogSink  *sink;
 
+	if (TRIGGER_FIRED_BEFORE(event))
+		return PointerGetDatum(data->tg_trigtuple);
 	if (!IsLogicalWorker())
 		return PointerGetDatum(NULL);
 	sink = dp_log_sink_open(data->tg_relation, data->tg_trigger);
@@ -171,14 +176,16 @@ static const struct
 	bool		row;			/* for each row, in tables that have storage */
 	bool		old_rows;
 	bool		new_rows;
+	bool		before;			/* only in partitions of another layout */
 	const char *function;
 }			kinds[] =
 {
-	{"dataplat_log_insert", TRIGGER_TYPE_INSERT, false, false, true, "log_changes"},
-	{"dataplat_log_update", TRIGGER_TYPE_UPDATE, false, true, true, "log_changes"},
-	{"dataplat_log_delete", TRIGGER_TYPE_DELETE, false, true, false, "log_changes"},
-	{"dataplat_log_truncate", TRIGGER_TYPE_TRUNCATE, false, false, false, "log_truncate"},
-	{"dataplat_log_applied", TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE, true, false, false, "log_applied_row"},
+	{"dataplat_log_insert", TRIGGER_TYPE_INSERT, false, false, true, false, "log_changes"},
+	{"dataplat_log_update", TRIGGER_TYPE_UPDATE, false, true, true, false, "log_changes"},
+	{"dataplat_log_delete", TRIGGER_TYPE_DELETE, false, true, false, false, "log_changes"},
+	{"dataplat_log_truncate", TRIGGER_TYPE_TRUNCATE, false, false, false, false, "log_truncate"},
+	{"dataplat_log_applied", TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE, true, false, false, false, "log_applied_row"},
+	{"dataplat_log_layout", TRIGGER_TYPE_INSERT, true, false, false, true, "log_applied_row"},
 };
 
 static List *
@@ -190,6 +197,36 @@ transition(List *list, const char *name, bool is_new)
 	t->isNew = is_new;
 	t->isTable = true;
 	return lappend(list, t);
+}
+
+/*
+ * Do the columns stand otherwise than in a table that this is a partition of?
+ *
+ * Of a row that is inserted there through that table, transition tables get
+ * the form that it had before the partition made its generated columns; a
+ * trigger before the row is the server's reason to take the partition's.
+ */
+static bool
+has_another_layout(Oid relid, Oid root)
+{
+	Relation	rel = table_open(relid, NoLock);
+	bool		another = false;
+
+	while (relid != root && !another)
+	{
+		Relation	parent;
+		TupleConversionMap *map;
+
+		relid = get_partition_parent(relid, true);
+		parent = table_open(relid, AccessShareLock);
+		map = convert_tuples_by_name(RelationGetDescr(parent), RelationGetDescr(rel));
+		another = map != NULL;
+		if (map)
+			free_conversion_map(map);
+		table_close(parent, NoLock);
+	}
+	table_close(rel, NoLock);
+	return another;
 }
 
 /* Put the triggers on one relation, the watched table or a partition. */
@@ -211,13 +248,15 @@ dp_log_add_triggers(Oid relid, int32 log_id, Oid root)
 
 		if (kinds[i].row && get_rel_relkind(relid) != RELKIND_RELATION)
 			continue;
+		if (kinds[i].before && !has_another_layout(relid, root))
+			continue;
 		stmt->trigname = pstrdup(kinds[i].name);
 		stmt->funcname = list_make2(makeString("dataplat_internal"),
 									makeString(pstrdup(kinds[i].function)));
 		stmt->args = list_make2(makeString(psprintf("%d", log_id)),
 								makeString(psprintf("%u", root)));
 		stmt->row = kinds[i].row;
-		stmt->timing = TRIGGER_TYPE_AFTER;
+		stmt->timing = kinds[i].before ? TRIGGER_TYPE_BEFORE : TRIGGER_TYPE_AFTER;
 		stmt->events = kinds[i].events;
 		if (kinds[i].old_rows)
 			stmt->transitionRels = transition(stmt->transitionRels, "dataplat_old", false);
