@@ -20,6 +20,7 @@
 #include "postgres.h"
 
 #include "common/buf.h"
+#include "common/compat.h"
 
 #define DP_NBASE 10000
 #define DP_DEC_DIGITS 4			/* of ours in a group */
