@@ -220,6 +220,9 @@ BEGIN
     IF upper(policy) NOT IN ('STRICT', 'LENIENT') THEN
         PERFORM dataplat_internal.registry_fail(42203, format('invalid compatibility policy "%s"', left(policy, 50)), 'Allowed are STRICT and LENIENT.');
     END IF;
+    IF old IS NULL OR new IS NULL THEN
+        PERFORM dataplat_internal.registry_fail(42201, 'empty schema');
+    END IF;
     RETURN QUERY
     SELECT d.type, d.path, d.message, d.compatible
       FROM dataplat_internal.inline_closure(refs_old) AS o, dataplat_internal.inline_closure(refs_new) AS n,
@@ -244,6 +247,9 @@ DECLARE
     problem text;
     place   text;
 BEGIN
+    IF schema IS NULL THEN
+        RETURN NULL;
+    END IF;
     SELECT x.names, x.texts INTO c FROM dataplat_internal.inline_closure(refs) AS x;
     PERFORM dataplat_internal.print_schema(kind, schema, c.names, c.texts, false);
     RETURN true;

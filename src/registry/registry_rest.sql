@@ -39,7 +39,7 @@
  *   contexts               offset, limit                                                    [".", ".ctx", ...]              [schema_subjects]
  *   delete_context         context                                                          null (204)                      [delete_subject]
  *   get_config             subject (none: the default context), defaultToGlobal             {compatibilityLevel, normalize, alias, ...}   [get_compatibility]
- *   set_config             subject, body {compatibility, normalize, alias, ...}             the body                        [set_compatibility]
+ *   set_config             subject, body {compatibility, normalize, alias, ...}             what was set                      [set_compatibility]
  *   delete_config          subject                                                          what it was                     [set_compatibility]
  *   get_mode               subject, defaultToGlobal                                         {mode}                          [get_schema_mode]
  *   set_mode               subject, force, body {mode}                                      {mode}                          [set_schema_mode]
@@ -76,8 +76,8 @@ BEGIN
     RETURN (SELECT CASE WHEN p.first = 0 AND p.most <= 0 THEN coalesce(list, '[]')
                 ELSE coalesce((SELECT jsonb_agg(e ORDER BY nth) FROM jsonb_array_elements(list) WITH ORDINALITY AS x (e, nth)
                                 WHERE nth > p.first AND (p.most <= 0 OR nth <= p.first + p.most)), '[]') END
-      FROM (SELECT CASE WHEN a ->> 'offset' ~ '^\d{1,9}$' THEN (a ->> 'offset')::bigint ELSE 0 END,
-                   CASE WHEN a ->> 'limit' ~ '^\d{1,9}$' THEN (a ->> 'limit')::bigint ELSE -1 END) AS p (first, most));
+      FROM (SELECT CASE WHEN a ->> 'offset' ~ '^\d{1,10}$' THEN (a ->> 'offset')::bigint ELSE 0 END,
+                   CASE WHEN a ->> 'limit' ~ '^\d{1,10}$' THEN (a ->> 'limit')::bigint ELSE -1 END) AS p (first, most));
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.rest_page(jsonb, jsonb) IS 'the part of a list that offset and limit ask for';
@@ -499,7 +499,10 @@ BEGIN
     WHEN 'get_config' THEN RETURN dataplat_internal.config_as_json(dataplat_internal.config_answer(a ->> 'subject', dataplat_internal.rest_flag(a, 'defaultToGlobal')));
     WHEN 'set_config' THEN
         PERFORM dataplat_internal.command_configure_registry(who, jsonb_build_object('subject', a -> 'subject', 'settings', body));
-        RETURN CASE WHEN body ? 'compatibility' THEN body || jsonb_build_object('compatibility', upper(body ->> 'compatibility')) ELSE body END;
+        RETURN (SELECT coalesce(jsonb_object_agg(m.key, CASE WHEN m.key LIKE 'compatibility%' AND m.key <> 'compatibilityGroup' THEN to_jsonb(upper(m.value #>> '{}')) ELSE m.value END), '{}')
+                  FROM jsonb_each(body) AS m
+                 WHERE m.key IN ('alias', 'normalize', 'validateFields', 'validateNames', 'validateRules', 'compatibility', 'compatibilityLevel', 'compatibilityPolicy', 'compatibilityGroup',
+                                 'defaultMetadata', 'overrideMetadata', 'defaultRuleSet', 'overrideRuleSet'));
     WHEN 'delete_config' THEN RETURN dataplat_internal.reset_config(a ->> 'subject');
     WHEN 'get_mode' THEN RETURN jsonb_build_object('mode', dataplat_internal.mode_answer(a ->> 'subject', dataplat_internal.rest_flag(a, 'defaultToGlobal')));
     WHEN 'set_mode' THEN

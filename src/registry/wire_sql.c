@@ -184,6 +184,11 @@ dp_wire_encode(PG_FUNCTION_ARGS)
 	body = PG_GETARG_BYTEA_PP(0);
 	if (!PG_ARGISNULL(3))
 		dp_wire_put_single_object(&out, read_fingerprint(PG_GETARG_BYTEA_PP(3)));
+	else if (!PG_ARGISNULL(1) && PG_GETARG_INT32(1) < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid schema id %d", PG_GETARG_INT32(1)),
+				 errhint("Ids of schemas begin at 1.")));
 	else if (!PG_ARGISNULL(1))
 		dp_wire_put_prefix(&out, PG_GETARG_INT32(1));
 	if (!PG_ARGISNULL(2))

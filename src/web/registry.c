@@ -14,6 +14,8 @@
  */
 #include "postgres.h"
 
+#include <stdlib.h>
+
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
@@ -81,14 +83,19 @@ push_member(JsonbParseState **state, const char *name, const char *value)
 	pushJsonbValue(state, WJB_VALUE, &v);
 }
 
+/* An int of Java: 32 bits, decimal. */
 static bool
 is_integer(const char *s)
 {
-	size_t		digits;
+	size_t		digits = strspn(s + (*s == '-' || *s == '+'), "0123456789");
+	int64		value;
 
-	s += *s == '-' || *s == '+';
-	digits = strspn(s, "0123456789");
-	return digits > 0 && digits <= 9 && s[digits] == '\0';
+	s += *s == '+';
+	if (digits == 0 || strlen(s) != digits + (*s == '-'))
+		return false;
+	errno = 0;
+	value = strtoll(s, NULL, 10);
+	return errno == 0 && value >= PG_INT32_MIN && value <= PG_INT32_MAX;
 }
 
 /* Confluent's server finds no such resource when a number is none. */

@@ -224,6 +224,15 @@ answers($_->[0], $_->[1], $_->[2], '404 404')
   foreach [ 'GET', '/exporters' ], [ 'POST', '/exporters', { name => 'x' } ], [ 'GET', '/exporters/x/status' ], [ 'GET', '/dek-registry/v1/keks' ], [ 'GET', '/catalog/v1/types/tagdefs' ],
   [ 'GET', '/associations/resources/-/orders?resourceType=topic&associationType=value' ];
 
+# ---- ids and versions have 32 bits
+answers('PUT', '/mode/moved', { mode => 'IMPORT' }, { mode => 'IMPORT' });
+is(ask('POST', '/subjects/moved/versions', { schema => '"bytes"', id => 1_999_999_999, version => 2_000_000_000 })->{status}, 200, 'an import with a large id');
+is(ask('GET', '/schemas/ids/1999999999')->{json}{schema}, '"bytes"', 'is found by it');
+answers('GET', '/schemas/ids/1999999999/versions', undef, [ { subject => 'moved', version => 2_000_000_000 } ]);
+answers('GET', '/subjects?subjectPrefix=moved&limit=2147483647', undef, ['moved']);
+answers('GET', "/schemas/ids/$_", undef, '404 404') foreach '2147483648', '99999999999999999999', '1x', '-';
+answers('PUT', '/config/moved', { compatibility => 'none', unknown => 1 }, { compatibility => 'NONE' }, 'members that nobody knows are ignored');
+
 # ---- a large one, and many at a time on one connection
 my $big = record(map { [ "field_$_", 'string', 'x' x 60 ] } 1 .. 5000);
 cmp_ok(length $big, '>', 500_000, 'a schema of half a megabyte');
