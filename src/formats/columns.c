@@ -603,7 +603,7 @@ fill_from_field(DpColumnProgram *p, const DpCsvRecord *rec, int col,
 }
 
 bool
-dp_csv_to_columns(DpColumnProgram *p, const char *src, size_t len, char delimiter,
+dp_csv_to_columns(DpColumnProgram *p, const char *src, size_t len, const DpCsvStyle *style,
 				  DpColumnValue *out, DpError *err)
 {
 	DpJsonDecoder *d = p->d;
@@ -611,7 +611,7 @@ dp_csv_to_columns(DpColumnProgram *p, const char *src, size_t len, char delimite
 
 	begin_values(p, out);
 	if (!dp_nodes_load(d, src, len, err) ||
-		!dp_csv_begin(&rec, d->text.data, len, delimiter, err))
+		!dp_csv_begin(&rec, d->text.data, len, style, err))
 		return false;
 	while (!rec.done)
 	{
@@ -619,7 +619,7 @@ dp_csv_to_columns(DpColumnProgram *p, const char *src, size_t len, char delimite
 
 		if (!dp_csv_next(&rec, err))
 			return false;
-		if (i < p->nindexes && (rec.len > 0 || rec.quoted) &&
+		if (i < p->nindexes && !rec.isnull &&
 			!fill_from_field(p, &rec, p->by_index[i], out, err))
 			return false;
 	}

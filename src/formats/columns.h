@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "common/error.h"
+#include "formats/csv.h"
 #include "formats/json.h"
 
 typedef struct DpColumnSpec
@@ -47,6 +48,6 @@ extern void dp_columns_free(DpColumnProgram *p);
 extern bool dp_json_to_columns(DpColumnProgram *p, const char *src, size_t len,
 							   DpColumnValue *out, DpError *err);
 extern bool dp_csv_to_columns(DpColumnProgram *p, const char *src, size_t len,
-							  char delimiter, DpColumnValue *out, DpError *err);
+							  const DpCsvStyle *style, DpColumnValue *out, DpError *err);
 
 #endif							/* DP_FORMATS_COLUMNS_H */

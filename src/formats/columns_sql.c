@@ -26,10 +26,12 @@
 PG_FUNCTION_INFO_V1(dp_decode_columns);
 PG_FUNCTION_INFO_V1(dp_csv_to_jsonb_sql);
 PG_FUNCTION_INFO_V1(dp_bench_columns);
+PG_FUNCTION_INFO_V1(dp_full_type_name);
 
 extern PGDLLEXPORT Datum dp_decode_columns(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum dp_csv_to_jsonb_sql(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum dp_bench_columns(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum dp_full_type_name(PG_FUNCTION_ARGS);
 
 static void
 destroy_program(void *arg)
@@ -37,15 +39,18 @@ destroy_program(void *arg)
 	dp_columns_free(arg);
 }
 
-/* The one character that separates fields. */
-static char
-delimiter_arg(const text *arg)
+/* The usual style but for the character that separates fields. */
+static DpCsvStyle
+style_arg(const text *arg)
 {
+	DpCsvStyle	style = DP_CSV_PLAIN;
+
 	if (VARSIZE_ANY_EXHDR(arg) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("CSV delimiter must be one plain character")));
-	return *VARDATA_ANY(arg);
+	style.delimiter = *VARDATA_ANY(arg);
+	return style;
 }
 
 /* The texts of an array; nulls only where they are allowed. */
@@ -75,7 +80,7 @@ Datum
 dp_csv_to_jsonb_sql(PG_FUNCTION_ARGS)
 {
 	bytea	   *src;
-	char		delimiter;
+	DpCsvStyle	style;
 	char	  **names = NULL;
 	int			nnames = 0;
 	DpJsonDecoder *d = dp_sql_decoder(fcinfo);
@@ -86,10 +91,10 @@ dp_csv_to_jsonb_sql(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
 	src = PG_GETARG_BYTEA_PP(0);
-	delimiter = delimiter_arg(PG_GETARG_TEXT_PP(1));
+	style = style_arg(PG_GETARG_TEXT_PP(1));
 	if (!PG_ARGISNULL(2))
 		names = text_array(PG_GETARG_ARRAYTYPE_P(2), false, &nnames);
-	jsonb = dp_csv_to_jsonb(d, VARDATA_ANY(src), VARSIZE_ANY_EXHDR(src), delimiter,
+	jsonb = dp_csv_to_jsonb(d, VARDATA_ANY(src), VARSIZE_ANY_EXHDR(src), &style,
 							(const char *const *) names, nnames, &len, &err);
 	return dp_sql_copy(jsonb, len, &err);
 }
@@ -195,8 +200,12 @@ dp_decode_columns(PG_FUNCTION_ARGS)
 		good = dp_json_to_columns(program, VARDATA_ANY(src), VARSIZE_ANY_EXHDR(src),
 								  values, &err);
 	else
+	{
+		DpCsvStyle	style = style_arg(PG_GETARG_TEXT_PP(1));
+
 		good = dp_csv_to_columns(program, VARDATA_ANY(src), VARSIZE_ANY_EXHDR(src),
-								 delimiter_arg(PG_GETARG_TEXT_PP(1)), values, &err);
+								 &style, values, &err);
+	}
 	if (!good)
 		dp_sql_raise(&err);
 
@@ -239,4 +248,16 @@ dp_bench_columns(PG_FUNCTION_ARGS)
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_SUBTRACT(end, start);
 	PG_RETURN_FLOAT8(INSTR_TIME_GET_DOUBLE(end) * 1e9 / Max(loops, 1));
+}
+
+/* A type as somebody wrote it, as the server writes it: varchar(9) is character varying(9). */
+Datum
+dp_full_type_name(PG_FUNCTION_ARGS)
+{
+	Oid			type;
+	int32		typmod;
+
+	/* 0 is "not missing_ok" up to 15 and "no error context" after. */
+	parseTypeString(text_to_cstring(PG_GETARG_TEXT_PP(0)), &type, &typmod, 0);
+	PG_RETURN_TEXT_P(cstring_to_text(format_type_extended(type, typmod, FORMAT_TYPE_TYPEMOD_GIVEN)));
 }

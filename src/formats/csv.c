@@ -3,7 +3,7 @@
  * csv.c
  *	  One CSV record to a jsonb of strings.
  *
- * Strict RFC 4180: a quote may only open a field, be doubled inside one, or
+ * Strict RFC 4180, with the characters of one's choice: a quote may only open a field, be doubled inside one, or
  * close it.  Guessing what a stray quote meant would shift columns silently;
  * such a message is a dead letter instead.
  *
@@ -18,9 +18,10 @@
 #define BAD_CSV "22P04"
 
 bool
-dp_csv_begin(DpCsvRecord *rec, char *text, size_t len, char delimiter, DpError *err)
+dp_csv_begin(DpCsvRecord *rec, char *text, size_t len, const DpCsvStyle *style, DpError *err)
 {
-	if (delimiter <= 0 || delimiter == '"' || delimiter == '\n' || delimiter == '\r')
+	if (style->delimiter <= 0 || style->delimiter == style->quote ||
+		style->delimiter == '\n' || style->delimiter == '\r')
 		return dp_error_set(err, "22023", DP_NO_POSITION,
 							"CSV delimiter must be one plain character");
 	if (len == 0)
@@ -28,7 +29,7 @@ dp_csv_begin(DpCsvRecord *rec, char *text, size_t len, char delimiter, DpError *
 	memset(rec, 0, sizeof(*rec));
 	rec->at = rec->base = text;
 	rec->end = text + len;
-	rec->delimiter = delimiter;
+	rec->style = *style;
 	return true;
 }
 
@@ -48,7 +49,7 @@ unquote(DpCsvRecord *rec, char *p, DpError *err)
 	rec->quoted = true;
 	for (;;)
 	{
-		char	   *quote = memchr(p, '"', rec->end - p);
+		char	   *quote = memchr(p, rec->style.quote, rec->end - p);
 
 		if (quote == NULL)
 		{
@@ -59,9 +60,9 @@ unquote(DpCsvRecord *rec, char *p, DpError *err)
 			memmove(out, p, quote - p);
 		out += quote - p;
 		p = quote + 1;
-		if (*p != '"')
+		if (*p != rec->style.quote)
 			break;
-		*out++ = '"';
+		*out++ = rec->style.quote;
 		p++;
 	}
 	rec->len = out - rec->text;
@@ -96,7 +97,7 @@ dp_csv_next(DpCsvRecord *rec, DpError *err)
 		return dp_error_set(err, "54000", p - rec->base,
 							"CSV record has more than %d fields", DP_CSV_MAX_FIELDS);
 	rec->nfields++;
-	if (*p == '"')
+	if (*p == rec->style.quote && rec->style.quote != '\0')
 	{
 		p = unquote(rec, p + 1, err);
 		if (p == NULL)
@@ -106,9 +107,9 @@ dp_csv_next(DpCsvRecord *rec, DpError *err)
 	{
 		rec->text = p;
 		rec->quoted = false;
-		while (*p != rec->delimiter && *p != '\n' && *p != '\r' && *p != '\0')
+		while (*p != rec->style.delimiter && *p != '\n' && *p != '\r' && *p != '\0')
 		{
-			if (*p == '"')
+			if (*p == rec->style.quote)
 				return csv_error(rec, p, "a quote inside a field that is not quoted", err);
 			p++;
 		}
@@ -116,14 +117,15 @@ dp_csv_next(DpCsvRecord *rec, DpError *err)
 	}
 	if (!at_record_end(rec, p, &rec->done, err))
 		return false;
-	if (!rec->done && *p != rec->delimiter)
+	if (!rec->done && *p != rec->style.delimiter)
 		return csv_error(rec, p, "something follows the closing quote of a field", err);
 	rec->text[rec->len] = '\0';
+	rec->isnull = !rec->quoted &&
+		(rec->len == 0 || (rec->style.null_text && strcmp(rec->text, rec->style.null_text) == 0));
 	rec->at = p + 1;
 	return true;
 }
 
-/* The node of a field: null when empty and not quoted. */
 static bool
 push_field(DpJsonDecoder *d, const DpCsvRecord *rec, DpError *err)
 {
@@ -131,7 +133,7 @@ push_field(DpJsonDecoder *d, const DpCsvRecord *rec, DpError *err)
 
 	if (node == NULL)
 		return dp_out_of_memory(err);
-	node->kind = rec->len == 0 && !rec->quoted ? DP_NODE_NULL : DP_NODE_STRING;
+	node->kind = rec->isnull ? DP_NODE_NULL : DP_NODE_STRING;
 	node->len = rec->len;
 	node->u.ptr = rec->text;
 	return true;
@@ -180,7 +182,7 @@ push_name(DpJsonDecoder *d, const char *name, char **name_at, uint32 *shape,
 }
 
 const char *
-dp_csv_to_jsonb(DpJsonDecoder *d, const char *src, size_t len, char delimiter,
+dp_csv_to_jsonb(DpJsonDecoder *d, const char *src, size_t len, const DpCsvStyle *style,
 				const char *const *names, int nnames, size_t *outlen, DpError *err)
 {
 	DpCsvRecord rec;
@@ -190,7 +192,7 @@ dp_csv_to_jsonb(DpJsonDecoder *d, const char *src, size_t len, char delimiter,
 	if (names == NULL)
 		nnames = 0;
 	if (!load(d, src, len, names, nnames, &name_at, err) ||
-		!dp_csv_begin(&rec, d->text.data, len, delimiter, err))
+		!dp_csv_begin(&rec, d->text.data, len, style, err))
 		return NULL;
 	while (!rec.done)
 	{

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "common/error.h"
+#include "formats/csv.h"
 
 /* Walks over padded, verified text and unquotes in place. */
 typedef struct DpCsvRecord
@@ -18,7 +19,7 @@ typedef struct DpCsvRecord
 	char	   *at;
 	char	   *base;
 	char	   *end;
-	char		delimiter;
+	DpCsvStyle	style;
 	bool		done;			/* no field follows */
 	int			nfields;		/* read so far */
 
@@ -26,11 +27,12 @@ typedef struct DpCsvRecord
 	char	   *text;
 	size_t		len;
 	bool		quoted;
+	bool		isnull;
 } DpCsvRecord;
 
-/* False when the delimiter cannot be one or the message is empty. */
-extern bool dp_csv_begin(DpCsvRecord *rec, char *text, size_t len, char delimiter,
-						 DpError *err);
+/* False when the style cannot be one or the message is empty. */
+extern bool dp_csv_begin(DpCsvRecord *rec, char *text, size_t len,
+						 const DpCsvStyle *style, DpError *err);
 
 /* Read the next field; must not be called when done. */
 extern bool dp_csv_next(DpCsvRecord *rec, DpError *err);

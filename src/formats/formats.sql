@@ -46,6 +46,15 @@ AS 'MODULE_PATHNAME', 'dp_decode_columns';
 COMMENT ON FUNCTION dataplat_internal.decode_columns(bytea, text, text[], text[], boolean[]) IS 'values of typed columns as text; a tilde marks those that the input function of the type made';
 REVOKE ALL ON FUNCTION dataplat_internal.decode_columns(bytea, text, text[], text[], boolean[]) FROM PUBLIC;
 
+-- A type as it is written in a list of columns, in the words of format_type().
+CREATE OR REPLACE FUNCTION dataplat_internal.full_type_name(written text)
+RETURNS text
+LANGUAGE c STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_full_type_name';
+COMMENT ON FUNCTION dataplat_internal.full_type_name(text) IS 'name of a type as the server writes it, with its length or precision';
+REVOKE ALL ON FUNCTION dataplat_internal.full_type_name(text) FROM PUBLIC;
+
 -- How long typed columns take for one document.
 CREATE OR REPLACE FUNCTION dataplat_internal.bench_columns(payload bytea, fields text[], types text[], not_null boolean[], loops integer)
 RETURNS double precision

@@ -426,6 +426,22 @@ dp_value_from_text(const DpValueContext *ctx, const DpColumn *col, char *text,
 	}
 }
 
+/* A value whose text must stay as it is in the message; errors are where it stands there. */
+static bool
+value_from_copy(const DpValueContext *ctx, const DpColumn *col, const char *start,
+				size_t len, DpColumnValue *out, DpError *err)
+{
+	char	   *text = copy_text(ctx, start, len, err);
+
+	if (text == NULL)
+		return false;
+	if (dp_value_from_text(ctx, col, text, len, true, out, err))
+		return true;
+	if (err->position != DP_NO_POSITION)
+		err->position = start - ctx->base;
+	return false;
+}
+
 /* A JSON number; other types get its text. */
 static bool
 value_from_number(const DpValueContext *ctx, const DpColumn *col, char **pp,
@@ -433,7 +449,6 @@ value_from_number(const DpValueContext *ctx, const DpColumn *col, char **pp,
 {
 	DpScannedNumber number;
 	char	   *start = *pp;
-	char	   *text;
 
 	*pp = dp_scan_number(start, ctx->base, &ctx->d->limits, &number, err);
 	if (*pp == NULL)
@@ -457,9 +472,7 @@ value_from_number(const DpValueContext *ctx, const DpColumn *col, char **pp,
 		default:
 			break;
 	}
-	text = copy_text(ctx, start, *pp - start, err);
-	return text != NULL &&
-		dp_value_from_text(ctx, col, text, *pp - start, true, out, err);
+	return value_from_copy(ctx, col, start, *pp - start, out, err);
 }
 
 /* An object, an array, true or false. */
@@ -468,16 +481,13 @@ value_from_other(const DpValueContext *ctx, const DpColumn *col, char **pp,
 				 DpColumnValue *out, DpError *err)
 {
 	char	   *start = *pp;
-	char	   *text;
 
 	*pp = dp_json_skip_value(ctx->d, start, ctx->base, err);
 	if (*pp == NULL)
 		return false;
 	if (is_scalar_type(col->type) || (col->type == BOOLOID && (*start == '{' || *start == '[')))
 		return wrong_type(ctx, col, start, err);
-	text = copy_text(ctx, start, *pp - start, err);
-	return text != NULL &&
-		dp_value_from_text(ctx, col, text, *pp - start, true, out, err);
+	return value_from_copy(ctx, col, start, *pp - start, out, err);
 }
 
 bool

@@ -62,13 +62,14 @@ add_topic(DpTopicInfo **topics, int *n, int *cap, const char *name,
 	(*n)++;
 }
 
-/* Topics of the metadata whose names match /pattern/, whole name. */
+/* Topics of the metadata whose names match /pattern/: whole names, unless it has an anchor itself. */
 static void
 match_topics(const struct rd_kafka_metadata *md, const char *pattern,
 			 DpTopicInfo **topics, int *n, int *cap)
 {
 	char	   *body = pnstrdup(pattern + 1, strlen(pattern) - 2);
-	text	   *re = cstring_to_text(psprintf("^(?:%s)$", body));
+	bool		anchored = body[0] == '^' || body[strlen(body) - 1] == '$';
+	text	   *re = cstring_to_text(anchored ? body : psprintf("^(?:%s)$", body));
 
 	for (int i = 0; i < md->topic_cnt; i++)
 	{

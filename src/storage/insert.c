@@ -22,10 +22,12 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/partition.h"
+#include "catalog/pg_attribute.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "nodes/nodes.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
 #include "storage/bufmgr.h"
@@ -35,6 +37,7 @@
 #include "utils/memutils.h"
 #include "utils/partcache.h"
 #include "utils/queryenvironment.h"
+#include "utils/ruleutils.h"
 #include "utils/tuplestore.h"
 
 #include "common/role.h"
@@ -156,6 +159,52 @@ insert_into_heap(DpTarget *target, Relation leaf, HeapTuple *rows, int nrows,
 	MemoryContextDelete(chunk_context);
 }
 
+/* schema.table as it stands in a statement */
+static const char *
+target_sql_name(DpTarget *target)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(target->relid)),
+									  get_rel_name(target->relid));
+}
+
+/* The default of a column as text, or NULL. */
+static char *
+default_of(DpTarget *target, Form_pg_attribute att)
+{
+	TupleConstr *constr = target->desc->constr;
+
+	if (att->attidentity)
+		return psprintf("pg_catalog.nextval(pg_catalog.pg_get_serial_sequence(%s, %s))",
+						quote_literal_cstr(target_sql_name(target)),
+						quote_literal_cstr(NameStr(att->attname)));
+	for (int i = 0; constr && i < constr->num_defval; i++)
+		if (constr->defval[i].adnum == att->attnum)
+			return deparse_expression(stringToNode(constr->defval[i].adbin), NIL, false, false);
+	return NULL;
+}
+
+/*
+ * A column of the statement: what the rows have, and its default in the place
+ * of NULL, whatever other rows are in the batch.
+ */
+static void
+add_column(DpTarget *target, int attno, HeapTuple *rows, int nrows,
+		   StringInfo columns, StringInfo items)
+{
+	Form_pg_attribute att = TupleDescAttr(target->desc, attno - 1);
+	const char *name = quote_identifier(NameStr(att->attname));
+	char	   *otherwise = default_of(target, att);
+	int			nulls = 0;
+
+	for (int r = 0; otherwise && r < nrows; r++)
+		nulls += heap_attisnull(rows[r], attno, target->desc);
+	if (otherwise && nulls == nrows)
+		return;					/* the statement leaves it to its default */
+	appendStringInfo(columns, "%s%s", columns->len ? ", " : "", name);
+	appendStringInfo(items, nulls > 0 ? "%scoalesce(%s, %s)" : "%s%s",
+					 items->len ? ", " : "", name, otherwise);
+}
+
 /* INSERT INTO target (our columns) SELECT our columns FROM the rows. */
 static void
 insert_by_executor(DpTarget *target, HeapTuple *rows, int nrows)
@@ -163,31 +212,22 @@ insert_by_executor(DpTarget *target, HeapTuple *rows, int nrows)
 	EphemeralNamedRelation enr = palloc0(sizeof(EphemeralNamedRelationData));
 	Tuplestorestate *store = tuplestore_begin_heap(false, false, work_mem);
 	StringInfoData columns,
+				items,
 				sql;
 	int			rc;
 
 	initStringInfo(&columns);
+	initStringInfo(&items);
 	for (int i = 0; i < target->desc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(target->desc, i);
-		bool		written = !att->attisdropped && !att->attgenerated && !att->attidentity;
 
-		/* a column that is NULL in every row keeps its default */
-		if (written && att->atthasdef)
-		{
-			written = false;
-			for (int r = 0; r < nrows && !written; r++)
-				written = !heap_attisnull(rows[r], i + 1, target->desc);
-		}
-		if (written)
-			appendStringInfo(&columns, "%s%s", columns.len ? ", " : "",
-							 quote_identifier(NameStr(att->attname)));
+		if (!att->attisdropped && !att->attgenerated && att->attidentity != ATTRIBUTE_IDENTITY_ALWAYS)
+			add_column(target, i + 1, rows, nrows, &columns, &items);
 	}
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "INSERT INTO %s (%s) SELECT %s FROM dataplat_batch_rows",
-					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(target->relid)),
-												get_rel_name(target->relid)),
-					 columns.data, columns.data);
+					 target_sql_name(target), columns.data, items.data);
 
 	for (int i = 0; i < nrows; i++)
 		tuplestore_puttuple(store, rows[i]);

@@ -82,25 +82,28 @@ AS $$
     WITH wanted AS (
         SELECT * FROM dataplat_internal.bronze_columns(several, format, key_format, layout, columns, include)
     ), have AS (
-        SELECT a.attnum, a.attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull, a.atthasdef, a.attgenerated, a.attidentity
+        SELECT a.attname, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull, a.attgenerated, a.attidentity,
+               a.atthasdef OR a.attidentity <> '' AS filled
           FROM pg_attribute AS a
          WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
     )
     SELECT CASE WHEN h.attname IS NULL THEN format('column %I %s is missing', w.name, w.type)
-                WHEN h.attgenerated <> '' THEN format('column %I is generated', w.name)
+                WHEN h.attgenerated <> '' OR h.attidentity = 'a' THEN format('column %I is generated', w.name)
                 WHEN h.type <> w.type THEN format('column %I is %s, not %s', w.name, h.type, w.type)
-                ELSE format('column %I must accept NULL', w.name) END
+                WHEN w.kind = 'field' THEN format('column %I must accept NULL or have a default, or be NOT NULL in the list of columns', w.name)
+                ELSE format('column %I must accept NULL or have a default', w.name) END
       FROM wanted AS w
       LEFT JOIN have AS h ON h.attname = w.name
      WHERE (h.attname IS NULL AND w.needed)
         OR h.attgenerated <> ''
         OR h.type <> w.type
-        OR (h.attnotnull AND NOT w.not_null)
+        OR h.attidentity = 'a'
+       OR (h.attnotnull AND NOT w.not_null AND NOT h.filled)
     UNION ALL
     SELECT format('column %I is not filled by the source and must accept NULL or have a default', h.attname)
       FROM have AS h
      WHERE NOT EXISTS (SELECT FROM wanted AS w WHERE w.name = h.attname)
-       AND h.attnotnull AND NOT h.atthasdef AND h.attgenerated = '' AND h.attidentity = '';
+       AND h.attnotnull AND NOT h.filled AND h.attgenerated = '';
 $$;
 COMMENT ON FUNCTION dataplat_internal.bronze_misfits(regclass, boolean, text, text, text, jsonb, text[]) IS
     'what keeps an existing table from being filled, a line for each column';
@@ -570,7 +573,7 @@ BEGIN
                   DETAIL = coalesce(problem, 'There is no such type, or no value of it can be stored') || '.',
                   HINT = 'Write a type of this database; one outside pg_catalog needs its schema.';
     END IF;
-    RETURN CASE WHEN written LIKE '%(%' THEN regexp_replace(lower(btrim(written)), '\s+', ' ', 'g') ELSE format_type(type_oid, NULL) END;
+    RETURN dataplat_internal.full_type_name(written);
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.canonical_type(text) IS 'name of a type as the server writes it; fails on anything else';

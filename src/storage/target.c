@@ -110,16 +110,30 @@ map_fields(DpTarget *target, Relation rel)
 	}
 }
 
+/* A default has nothing to do in a column that every row fills. */
+static bool
+is_never_null(const DpTarget *target, int attno)
+{
+	static const DpField always[] = {
+		DP_FIELD_TOPIC, DP_FIELD_PARTITION, DP_FIELD_OFFSET, DP_FIELD_BATCH_ID,
+		DP_FIELD_INGESTED_AT, DP_FIELD_TOMBSTONE
+	};
+
+	for (int i = 0; i < lengthof(always); i++)
+		if (target->attno[always[i]] == attno)
+			return true;
+	return false;
+}
+
 /* Columns that a plain heap insert would leave wrong; NULL when there is none. */
 static const char *
-column_obstacle(DpTarget *target, Relation rel, const char *const *written, int nwritten)
+column_obstacle(DpTarget *target, Relation rel)
 {
 	TupleDesc	desc = RelationGetDescr(rel);
 
 	for (int i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, i);
-		bool		ours = false;
 
 		if (att->attisdropped)
 			continue;
@@ -127,11 +141,7 @@ column_obstacle(DpTarget *target, Relation rel, const char *const *written, int 
 			return "it has generated columns";
 		if (att->attidentity)
 			return "it has identity columns";
-		for (int f = 0; f < DP_FIELD_COUNT && !ours; f++)
-			ours = target->attno[f] == att->attnum;
-		for (int w = 0; w < nwritten && !ours; w++)
-			ours = strcmp(written[w], NameStr(att->attname)) == 0;
-		if (att->atthasdef && !ours)
+		if (att->atthasdef && !is_never_null(target, att->attnum))
 			return "it has columns with defaults";
 		if (get_typtype(att->atttypid) == TYPTYPE_DOMAIN)
 			return "it has columns of domain types";
@@ -178,8 +188,7 @@ is_partitioned_by_ingest_time(DpTarget *target, Relation rel)
 }
 
 static void
-choose_path(DpTarget *target, Relation rel, bool allow_nonatomic,
-			const char *const *written, int nwritten)
+choose_path(DpTarget *target, Relation rel, bool allow_nonatomic)
 {
 	char		relkind = rel->rd_rel->relkind;
 	const char *why;
@@ -215,7 +224,7 @@ choose_path(DpTarget *target, Relation rel, bool allow_nonatomic,
 		return;
 	}
 	if ((why = heap_obstacle(rel)) != NULL ||
-		(why = column_obstacle(target, rel, written, nwritten)) != NULL)
+		(why = column_obstacle(target, rel)) != NULL)
 		target->path_reason = why;
 	else if (relkind == RELKIND_PARTITIONED_TABLE)
 	{
@@ -234,8 +243,7 @@ choose_path(DpTarget *target, Relation rel, bool allow_nonatomic,
 }
 
 DpTarget *
-dp_target_open(const char *name, Oid owner, bool allow_nonatomic,
-			   const char *const *written, int nwritten)
+dp_target_open(const char *name, Oid owner, bool allow_nonatomic)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "dataplat target",
@@ -255,7 +263,7 @@ dp_target_open(const char *name, Oid owner, bool allow_nonatomic,
 	if (acl != ACLCHECK_OK)
 		aclcheck_error(acl, OBJECT_TABLE, name);
 	map_fields(target, rel);
-	choose_path(target, rel, allow_nonatomic, written, nwritten);
+	choose_path(target, rel, allow_nonatomic);
 	target->desc = CreateTupleDescCopyConstr(RelationGetDescr(rel));
 	table_close(rel, AccessShareLock);
 

@@ -72,13 +72,11 @@ extern const char *dp_write_path_name(DpWritePath path);
 
 /*
  * Look at a table and decide how to write to it with the rights of "owner".
- * "written" names the columns that rows will fill besides the bronze columns.
  * Needs a transaction; allocates in a child of CurrentMemoryContext that
  * dp_target_free deletes.  Errors: 42P01 no such table, 42501 no right,
  * 42809 not a table, 0A000 row security.
  */
-extern DpTarget *dp_target_open(const char *name, Oid owner, bool allow_nonatomic,
-								 const char *const *written, int nwritten);
+extern DpTarget *dp_target_open(const char *name, Oid owner, bool allow_nonatomic);
 extern void dp_target_free(DpTarget *target);
 
 /*

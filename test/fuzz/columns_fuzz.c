@@ -80,6 +80,7 @@ touch_value(const DpColumnSpec *spec, const DpColumnValue *value)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const DpCsvStyle style = {',', '"', "NULL"};
 	static DpColumnProgram *program;
 	static DpJsonDecoder *d;
 	DpColumnValue values[lengthof(specs)];
@@ -98,7 +99,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	src = fuzz_copy(data + 1, size - 1);
 	if (data[0] == ',')
-		good = dp_csv_to_columns(program, src, size - 1, ',', values, &err);
+		good = dp_csv_to_columns(program, src, size - 1, &style, values, &err);
 	else
 	{
 		good = dp_json_to_columns(program, src, size - 1, values, &err);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * csv_fuzz.c
- *	  Any bytes as a CSV record; the first byte picks delimiter and names.
+ *	  Any bytes as a CSV record; the first byte picks style and names.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,7 +13,10 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const names[] = {"id", "name", "", "id", "note"};
-	static const char delimiters[] = ",;\t|\"a\0\n";
+	static const DpCsvStyle styles[] = {
+		{',', '"', NULL}, {';', '\'', "NULL"}, {'\t', '\0', "\\N"}, {'|', '"', ""},
+		{'"', '"', NULL}, {'a', 'b', "cc"}, {'\0', '"', NULL}, {'\n', '"', NULL}
+	};
 	static DpJsonDecoder *d;
 	DpError		err;
 	size_t		len;
@@ -27,7 +30,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		d = dp_json_decoder_create(NULL);
 	nnames = (data[0] >> 3) % (lengthof(names) + 1);
 	src = fuzz_copy(data + 1, size - 1);
-	jsonb = dp_csv_to_jsonb(d, src, size - 1, delimiters[data[0] & 7],
+	jsonb = dp_csv_to_jsonb(d, src, size - 1, &styles[data[0] & 7],
 							nnames ? names : NULL, nnames, &len, &err);
 	if (jsonb)
 		fuzz_check_jsonb(jsonb, len);
