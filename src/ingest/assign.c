@@ -167,9 +167,8 @@ insert_new_partitions(DpIngest *in, bool (*stop) (void))
 			int64		offset = from[p].offset;
 			bool		lost = !new_topic && offset > 0;
 
-			/* an added partition begins at 0, even if 0 is gone already */
 			if (!new_topic)
-				offset = 0;
+				offset = 0;		/* even if 0 is gone already */
 			ins[0] = CStringGetTextDatum(in->source->name);
 			ins[1] = CStringGetTextDatum(topic->name);
 			ins[2] = Int32GetDatum(p);
@@ -194,7 +193,7 @@ worker_of(const char *topic, int partition, int workers)
 	return (int) ((h + (uint32) partition) % (uint32) workers);
 }
 
-/* Become the owner of this worker's rows and read them. */
+/* Become the owner of this worker's rows and read them; a topic that is read no more keeps its place. */
 static void
 take_over(DpIngest *in, int workers)
 {
@@ -211,6 +210,7 @@ take_over(DpIngest *in, int workers)
 	n = run_sql("SELECT o.topic, o.partition, o.next_offset, o.generation, o.anchor_offset,"
 				" o.anchor_timestamp, o.anchor_crc, COALESCE(o.sentinel = $2, false), o.state <> 'ok'"
 				" FROM dataplat_internal.source_offset AS o WHERE o.source = $1"
+				" AND dataplat_internal.means_topic((SELECT s.topic FROM dataplat.source AS s WHERE s.name = $1), o.topic)"
 				" ORDER BY o.topic, o.partition FOR UPDATE", 2, types, values, false);
 	in->parts = MemoryContextAllocZero(in->context, sizeof(DpPartition) * Max(n, 1));
 	for (int i = 0; i < n; i++)

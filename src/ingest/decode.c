@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -24,6 +25,7 @@
 #include "formats/headers.h"
 #include "formats/json.h"
 #include "formats/text.h"
+#include "ingest/array_text.h"
 #include "ingest/batch.h"
 #include "ingest/envelope.h"
 #include "ingest/schemas.h"
@@ -205,6 +207,7 @@ decode_single(DpDecoder *d, DpJsonDecoder *json, DpFormat format, DpField field,
 	const char *jb;
 	size_t		outlen;
 	size_t		bad;
+	bool		named;
 
 	switch (format)
 	{
@@ -215,8 +218,10 @@ decode_single(DpDecoder *d, DpJsonDecoder *json, DpFormat format, DpField field,
 			set_value(d, field, PointerGetDatum(jb));
 			return true;
 		case DP_FORMAT_CSV:
-			jb = dp_csv_to_jsonb(json, data, len, d->source->delimiter,
-								 (const char *const *) d->source->csv_header,
+			/* the header is that of the value, if that is CSV as well */
+			named = field == DP_FIELD_VALUE || d->source->format != DP_FORMAT_CSV;
+			jb = dp_csv_to_jsonb(json, data, len, &d->source->csv,
+								 named ? (const char *const *) d->source->csv_header : NULL,
 								 d->source->ncsv_header, &outlen, error);
 			if (jb == NULL)
 				return false;
@@ -237,23 +242,30 @@ decode_single(DpDecoder *d, DpJsonDecoder *json, DpFormat format, DpField field,
 }
 
 /*
+ * A text (NULL: no value) by the input function of its column's type.
+ *
  * As the owner: the input function of a domain or of a type of the user's own
  * is the user's code.  An error leaves it to the (sub)transaction's end to
  * switch back.
  */
 static Datum
-convert_deferred(DpDecoder *d, int column)
+convert_deferred(DpDecoder *d, int column, const char *given)
 {
-	DpColumnValue *v = &d->columns[column];
+	DpColumnSpec *spec = &d->source->columns[column];
+	Oid			element = get_base_element_type(spec->type);
+	char	   *text = NULL;
 	Oid			input,
 				ioparam;
 	DpRoleScope scope;
 	Datum		value;
 
+	if (given && OidIsValid(element))
+		text = dp_array_from_json(given, element == JSONOID || element == JSONBOID);
+	if (given && text == NULL)
+		text = pstrdup(given);
 	dp_role_enter(d->target->owner, NULL, &scope);
-	getTypeInputInfo(d->source->columns[column].type, &input, &ioparam);
-	value = OidInputFunctionCall(input, pstrdup(v->text), ioparam,
-								 d->source->columns[column].typmod);
+	getTypeInputInfo(spec->type, &input, &ioparam);
+	value = OidInputFunctionCall(input, text, ioparam, spec->typmod);
 	dp_role_leave(&scope);
 	return value;
 }
@@ -284,16 +296,13 @@ take_columns(DpDecoder *d, bool in_transaction)
 	{
 		DpCell	   *cell = &d->cells[s->column_attno[i] - 1];
 
-		if (d->columns[i].deferred)
-		{
-			if (!in_transaction)
-				return false;
-			cell->value = convert_deferred(d, i);
-			cell->isnull = false;
-			continue;
-		}
 		cell->value = d->columns[i].value;
-		cell->isnull = d->columns[i].isnull;
+		cell->isnull = d->columns[i].isnull && !d->columns[i].deferred;
+		if (!d->columns[i].deferred && !(cell->isnull && s->column_judges_null[i]))
+			continue;
+		if (!in_transaction)
+			return false;
+		cell->value = convert_deferred(d, i, cell->isnull ? NULL : d->columns[i].text);
 	}
 	return true;
 }
@@ -324,7 +333,7 @@ decode_plain_value(DpDecoder *d, const DpRecord *r, bool in_transaction, DpError
 	if (s->typed)
 	{
 		bool		ok = s->format == DP_FORMAT_CSV
-			? dp_csv_to_columns(d->program, value, len, s->delimiter, d->columns, error)
+			? dp_csv_to_columns(d->program, value, len, &s->csv, d->columns, error)
 			: dp_json_to_columns(d->program, value, len, d->columns, error);
 
 		if (!ok)

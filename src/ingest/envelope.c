@@ -21,9 +21,6 @@
 
 #include "ingest/envelope.h"
 
-/* A converter that writes schemas begins with this. */
-#define WRAPPER_START "{\"schema\":"
-
 /* Keep no more than this from message to message. */
 #define KEEP_BYTES (1024 * 1024)
 
@@ -145,6 +142,34 @@ dp_envelope_open(DpEnvelope *e, const char *jsonb, DpError *err)
 	return (const char *) doc;
 }
 
+/*
+ * May a text be {"schema", "payload"}?  Converters write nothing else, so the
+ * first name tells; few messages that are none have to be read twice.
+ */
+static bool
+may_be_wrapped(const char *text, size_t len)
+{
+	static const char *const names[] = {"\"schema\"", "\"payload\""};
+	const char *end = text + len;
+	const char *p = text;
+
+	for (int brace = 0; brace < 2; brace++)
+	{
+		while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r'))
+			p++;
+		if (brace == 0 && (p >= end || *p++ != '{'))
+			return false;
+	}
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		size_t		n = strlen(names[i]);
+
+		if ((size_t) (end - p) >= n && memcmp(p, names[i], n) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool
 dp_envelope_open_text(DpEnvelope *e, DpJsonDecoder *decoder,
 					  const char **text, size_t *len, DpError *err)
@@ -153,7 +178,7 @@ dp_envelope_open_text(DpEnvelope *e, DpJsonDecoder *decoder,
 	const char *opened;
 	size_t		outlen;
 
-	if (*len < strlen(WRAPPER_START) || memcmp(*text, WRAPPER_START, strlen(WRAPPER_START)) != 0)
+	if (!may_be_wrapped(*text, *len))
 		return true;
 	jsonb = dp_json_to_jsonb(decoder, *text, *len, &outlen, err);
 	if (jsonb == NULL)

@@ -174,8 +174,7 @@ dp_source_write_path(PG_FUNCTION_ARGS)
 	if (!ConditionalLockRelationOid(relid, AccessShareLock))
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(dp_write_path_name(
-		dp_target_open(s->target_name, owner, true, (const char *const *) s->column_names,
-					   s->ncolumns)->path)));
+		dp_target_open(s->target_name, owner, true)->path)));
 }
 
 void

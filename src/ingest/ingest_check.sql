@@ -58,6 +58,42 @@ SET search_path = pg_catalog, pg_temp
 AS $$ SELECT topic LIKE '/%' OR topic LIKE '%,%'; $$;
 COMMENT ON FUNCTION dataplat_internal.is_several(text) IS 'a list of topics or a regular expression';
 
+-- A position that tells offsets by topic can only name topics of the source.
+CREATE OR REPLACE FUNCTION dataplat_internal.check_position_topics(topic text, position_text text)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wrong text;
+BEGIN
+    IF topic LIKE '/%' OR position_text NOT LIKE '{%' THEN
+        RETURN;
+    END IF;
+    SELECT m.key INTO wrong FROM jsonb_each(position_text::jsonb) AS m
+     WHERE jsonb_typeof(m.value) = 'object' AND m.key <> ALL (string_to_array(topic, ',')) ORDER BY 1 LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'position "%" names topic "%", which the source does not read', position_text, wrong
+            USING ERRCODE = 'invalid_parameter_value', HINT = format('It reads %s.', replace(topic, ',', ', '));
+    END IF;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.check_position_topics(text, text) IS 'fail on a position in topics that are not read';
+
+-- Does a topic argument mean this topic?  As src/kafka/questions.c has it: a regular
+-- expression is of whole names unless it has an anchor of its own.
+CREATE OR REPLACE FUNCTION dataplat_internal.means_topic(argument text, topic text)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN argument NOT LIKE '/%' THEN topic = ANY (string_to_array(argument, ','))
+                WHEN argument LIKE '/^%' OR argument LIKE '%$/' THEN topic ~ substr(argument, 2, length(argument) - 2)
+                ELSE topic ~ ('^(?:' || substr(argument, 2, length(argument) - 2) || ')$') END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.means_topic(text, text) IS 'does a topic, list of topics or regular expression mean a topic?';
+REVOKE ALL ON FUNCTION dataplat_internal.means_topic(text, text) FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION dataplat_internal.check_topic(topic text)
 RETURNS void
 LANGUAGE plpgsql STABLE
@@ -112,6 +148,7 @@ BEGIN
     END LOOP;
     PERFORM dataplat_internal.check_topic(s.topic);
     PERFORM dataplat_internal.check_position(s.start_from);
+    PERFORM dataplat_internal.check_position_topics(s.topic, s.start_from);
     PERFORM dataplat_internal.check_source_limits(s);
     PERFORM dataplat_internal.check_source_options(s);
 
@@ -124,6 +161,7 @@ BEGIN
         RAISE EXCEPTION 'envelope upsert needs its tombstones'
             USING ERRCODE = 'invalid_parameter_value', HINT = 'A message without value deletes its key; leave drop_tombstones out.';
     END IF;
+    PERFORM dataplat_internal.check_csv_header(s);
     IF s.layout = 'document' AND s.columns IS NOT NULL THEN
         RAISE EXCEPTION 'layout document has no columns'
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Use layout columns, or both.';
@@ -131,6 +169,35 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.check_source(dataplat.source) IS 'fail on a definition that could never work';
+
+-- A column reads a field of the header, and a field has one name.
+CREATE OR REPLACE FUNCTION dataplat_internal.check_csv_header(s dataplat.source)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    header text[] := ARRAY(SELECT h FROM jsonb_array_elements_text(s.options -> 'header') WITH ORDINALITY AS x (h, nth) ORDER BY nth);
+    wrong  text;
+BEGIN
+    IF NOT s.options ? 'header' THEN
+        RETURN;
+    END IF;
+    SELECT h INTO wrong FROM unnest(header) AS h GROUP BY h HAVING count(*) > 1 ORDER BY h LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'the CSV header has field "%" twice', wrong
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Give each field of a record a name of its own.';
+    END IF;
+    SELECT c ->> 'field' INTO wrong FROM jsonb_array_elements(s.columns) AS c WHERE c ->> 'field' <> ALL (header) LIMIT 1;
+    IF FOUND AND s.format = 'csv' THEN
+        RAISE EXCEPTION 'the CSV header has no field "%"', wrong
+            USING ERRCODE = 'invalid_parameter_value',
+                  DETAIL = format('It has %s.', array_to_string(header, ', ')),
+                  HINT = 'A column reads the field of its name, or the one that FIELD names: price numeric FIELD ''unit price''.';
+    END IF;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.check_csv_header(dataplat.source) IS 'fail on a header with a name twice, and on columns of fields that it does not have';
 
 -- Does the value of its messages have a registered schema?
 CREATE OR REPLACE FUNCTION dataplat_internal.has_schema(s dataplat.source)
@@ -256,9 +323,12 @@ BEGIN
         RAISE EXCEPTION 'invalid options' USING ERRCODE = 'invalid_parameter_value', HINT = 'Options are a JSON object.';
     END IF;
     FOR item IN SELECT o.key, o.value, jsonb_typeof(o.value) AS type, o.value #>> '{}' AS word FROM jsonb_each(s.options) AS o LOOP
-        PERFORM dataplat_internal.check_choice('option', item.key, '{delimiter,header,drop_tombstones,allow_nonatomic,framing,key_subject,subject_strategy,record_name,message_indexes,nested,nested_delimiter}');
+        PERFORM dataplat_internal.check_choice('option', item.key, '{delimiter,quote,"null",header,drop_tombstones,allow_nonatomic,framing,key_subject,subject_strategy,record_name,message_indexes,nested,nested_delimiter}');
         fits := CASE item.key
-                    WHEN 'delimiter' THEN item.type = 'string' AND item.word ~ '^[^"\r\n]$' AND octet_length(item.word) = 1
+                    WHEN 'delimiter' THEN item.type = 'string' AND item.word ~ '^[^\r\n]$' AND item.word <> coalesce(s.options ->> 'quote', '"') AND octet_length(item.word) = 1
+                    WHEN 'quote' THEN item.type = 'string' AND item.word ~ '^[^\r\n]?$' AND octet_length(item.word) <= 1
+                                      AND item.word <> coalesce(s.options ->> 'delimiter', ',')
+                    WHEN 'null' THEN item.type = 'string' AND item.word ~ '^[^\r\n]{1,100}$'
                     WHEN 'header' THEN item.type = 'array' AND NOT EXISTS (SELECT FROM jsonb_array_elements(
                                            CASE item.type WHEN 'array' THEN item.value ELSE '[]' END) AS h WHERE jsonb_typeof(h) <> 'string')
                     WHEN 'framing' THEN item.word IN ('auto', 'none', 'registry')
@@ -272,11 +342,11 @@ BEGIN
         IF NOT fits THEN
             RAISE EXCEPTION 'invalid option % "%"', item.key, item.word
                 USING ERRCODE = 'invalid_parameter_value',
-                      HINT = 'delimiter: one ASCII character; header: an array of names; drop_tombstones, allow_nonatomic: true or false; framing: auto, none or registry; '
+                      HINT = 'delimiter: one ASCII character; quote: another one, or none; null: a text; header: an array of names; drop_tombstones, allow_nonatomic: true or false; framing: auto, none or registry; '
                              'subject_strategy: TopicNameStrategy, RecordNameStrategy or TopicRecordNameStrategy; key_subject, record_name: names; message_indexes: an array of numbers; nested: jsonb or columns; '
                              'nested_delimiter: 1 to 8 characters.';
         END IF;
-        IF item.key IN ('delimiter', 'header') AND 'csv' NOT IN (s.format, s.key_format) THEN
+        IF item.key IN ('delimiter', 'quote', 'null', 'header') AND 'csv' NOT IN (s.format, s.key_format) THEN
             RAISE EXCEPTION 'option % is for format csv', item.key USING ERRCODE = 'invalid_parameter_value';
         END IF;
     END LOOP;

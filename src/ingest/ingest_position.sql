@@ -12,6 +12,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
     PERFORM dataplat_internal.check_position(to_position);
+    PERFORM dataplat_internal.check_position_topics(s.topic, to_position);
     IF to_position NOT LIKE '{%' THEN
         RETURN QUERY SELECT p.topic, p.partition, p.message_offset
                        FROM dataplat_internal.resolve_positions(s.server, s.topic, to_position, s.owner) AS p;
@@ -178,7 +179,7 @@ BEGIN
         SELECT coalesce((SELECT f.state || ': ' || f.reason FROM dataplat_internal.source_failure AS f WHERE f.source = s.name
                             AND (f.install_uuid IS NULL OR f.install_uuid IN (SELECT n.install_uuid::text FROM dataplat_internal.installation AS n))),
                         (SELECT 'data_loss in partition ' || min(o.partition) FROM dataplat_internal.source_offset AS o
-                          WHERE o.source = s.name AND o.state = 'data_loss'),
+                          WHERE o.source = s.name AND o.state = 'data_loss' AND dataplat_internal.means_topic(s.topic, o.topic)),
                         (SELECT 'paused' || coalesce(': ' || x.pause_reason, '') FROM dataplat.source AS x WHERE x.name = s.name AND x.paused),
                         (SELECT 'dropped' WHERE NOT EXISTS (SELECT FROM dataplat.source AS x WHERE x.name = s.name)),
                         (SELECT min(j.state || coalesce(': ' || j.reason, '')) FROM dataplat_internal.job_state() AS j

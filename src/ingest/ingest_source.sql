@@ -119,31 +119,90 @@ $$;
 COMMENT ON FUNCTION dataplat_internal.with_nested_columns(dataplat.source) IS 'columns of a source and those of fields inside of others';
 REVOKE ALL ON FUNCTION dataplat_internal.with_nested_columns(dataplat.source) FROM PUBLIC;
 
+-- The columns of a target that a source could fill; NULL when there are none.
+CREATE OR REPLACE FUNCTION dataplat_internal.columns_of_target(s dataplat.source)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found jsonb;
+BEGIN
+    SELECT jsonb_agg(jsonb_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'field', a.attname,
+                                        'not_null', a.attnotnull AND NOT a.atthasdef) ORDER BY a.attnum) INTO found
+      FROM pg_attribute AS a
+     WHERE a.attrelid = to_regclass(s.target) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND a.attidentity = ''
+       AND a.attname NOT IN ('value', '_topic', '_partition', '_offset', '_timestamp', '_key', '_headers', '_schema_id', '_batch_id',
+                             '_ingested_at', '_raw', '_raw_key', '_tombstone', '_rescued')
+       AND (s.format <> 'csv' OR NOT s.options ? 'header' OR s.options -> 'header' ? a.attname::text);
+    IF dataplat_internal.nested_levels(s) > 0 THEN
+        -- the name of a column does not tell where its field lies, the schema does
+        SELECT jsonb_agg(o.c || coalesce(jsonb_strip_nulls(jsonb_build_object('field', n.c -> 'field', 'path', n.c -> 'path')), '{}') ORDER BY o.nth) INTO found
+          FROM jsonb_array_elements(found) WITH ORDINALITY AS o (c, nth)
+          LEFT JOIN (SELECT x.c FROM dataplat_internal.declared_schema(s) AS d, jsonb_array_elements(
+                         dataplat_internal.columns_of_fields(d.fields, dataplat_internal.nested_delimiter(s))) AS x (c)) AS n ON n.c ->> 'name' = o.c ->> 'name';
+    END IF;
+    RETURN found;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.columns_of_target(dataplat.source) IS 'columns that the target of a source has for fields of messages';
+REVOKE ALL ON FUNCTION dataplat_internal.columns_of_target(dataplat.source) FROM PUBLIC;
+
+-- What a sample of texts says about columns.  Others may have sent anything: what
+-- is no JSON object tells nothing.
+CREATE OR REPLACE FUNCTION dataplat_internal.columns_of_sample(s dataplat.source, sample jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    one       text;
+    document  jsonb;
+    documents jsonb[] := '{}';
+BEGIN
+    FOR one IN SELECT x FROM jsonb_array_elements_text(coalesce(sample, '[]')) AS x LOOP
+        BEGIN
+            document := one::jsonb;
+        EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+            CONTINUE;
+        END;
+        CONTINUE WHEN jsonb_typeof(document) <> 'object';
+        IF s.envelope = 'debezium' AND document ? 'schema' AND jsonb_typeof(document -> 'payload') = 'object' THEN
+            document := document -> 'payload';
+        END IF;
+        documents := documents || document;
+    END LOOP;
+    RETURN dataplat_internal.infer_columns(documents);
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.columns_of_sample(dataplat.source, jsonb) IS 'columns guessed from messages of a topic, an array of texts';
+REVOKE ALL ON FUNCTION dataplat_internal.columns_of_sample(dataplat.source, jsonb) FROM PUBLIC;
+
+-- Must messages be looked at to know the columns?  They are read with the caller's own
+-- credentials, so a command that wants a sample says so and is called again.
+CREATE OR REPLACE FUNCTION dataplat_internal.wants_sample(s dataplat.source, a jsonb)
+RETURNS boolean
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT s.layout <> 'document' AND s.columns IS NULL AND s.format = 'json' AND dataplat_internal.has_schema(s) IS NOT TRUE AND s.topic NOT LIKE '/%'
+           AND NOT a ? 'sample' AND dataplat_internal.columns_of_target(s) IS NULL;
+$$;
+COMMENT ON FUNCTION dataplat_internal.wants_sample(dataplat.source, jsonb) IS 'must messages be looked at to know the columns of a source?';
+REVOKE ALL ON FUNCTION dataplat_internal.wants_sample(dataplat.source, jsonb) FROM PUBLIC;
+
 -- Columns for layout columns when the user names none: those of the target
--- when it is there, the CSV header, or a guess from a sample.
+-- when it is there and has some, the registered schema, the CSV header, or a guess from a sample.
 CREATE OR REPLACE FUNCTION dataplat_internal.default_columns(s dataplat.source, sample jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    relation regclass := to_regclass(s.target);
-    found    jsonb;
+    found jsonb := dataplat_internal.columns_of_target(s);
 BEGIN
-    IF relation IS NOT NULL THEN
-        SELECT jsonb_agg(jsonb_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'field', a.attname,
-                                            'not_null', a.attnotnull) ORDER BY a.attnum) INTO found
-          FROM pg_attribute AS a
-         WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND a.attidentity = ''
-           AND a.attname NOT IN ('value', '_topic', '_partition', '_offset', '_timestamp', '_key', '_headers', '_schema_id', '_batch_id',
-                                 '_ingested_at', '_raw', '_raw_key', '_tombstone', '_rescued');
-        IF dataplat_internal.nested_levels(s) > 0 THEN
-            -- the name of a column does not tell where its field lies, the schema does
-            SELECT jsonb_agg(o.c || coalesce(jsonb_strip_nulls(jsonb_build_object('field', n.c -> 'field', 'path', n.c -> 'path')), '{}') ORDER BY o.nth) INTO found
-              FROM jsonb_array_elements(found) WITH ORDINALITY AS o (c, nth)
-              LEFT JOIN (SELECT x.c FROM dataplat_internal.declared_schema(s) AS d, jsonb_array_elements(
-                             dataplat_internal.columns_of_fields(d.fields, dataplat_internal.nested_delimiter(s))) AS x (c)) AS n ON n.c ->> 'name' = o.c ->> 'name';
-        END IF;
+    IF found IS NOT NULL THEN
+        RETURN found;
     ELSIF dataplat_internal.has_schema(s) THEN
         SELECT dataplat_internal.columns_of_fields(d.fields, dataplat_internal.nested_delimiter(s)) INTO found FROM dataplat_internal.declared_schema(s) AS d;
         IF found IS NULL THEN
@@ -156,14 +215,16 @@ BEGIN
     ELSIF s.format = 'csv' THEN
         SELECT jsonb_agg(jsonb_build_object('name', h.field, 'type', 'text', 'field', h.field, 'not_null', false) ORDER BY h.nth) INTO found
           FROM jsonb_array_elements_text(s.options -> 'header') WITH ORDINALITY AS h (field, nth);
-        RETURN dataplat_internal.parse_columns(found::text);
+        found := dataplat_internal.parse_columns(found::text);
     ELSE
-        found := dataplat_internal.infer_columns(ARRAY(SELECT d FROM jsonb_array_elements(coalesce(sample, '[]')) AS d));
+        found := dataplat_internal.columns_of_sample(s, sample);
     END IF;
     IF found IS NULL THEN
         RAISE EXCEPTION 'cannot tell the columns of source "%"', s.name
             USING ERRCODE = 'invalid_parameter_value',
-                  DETAIL = 'The topic has no message that is a JSON object, and there is no target table to take them from.',
+                  DETAIL = CASE WHEN s.format = 'csv' THEN 'There is no header, and no target table with columns for fields.'
+                                WHEN s.topic LIKE '/%' THEN 'Messages of a regular expression''s topics are not sampled, and there is no target table with columns for fields.'
+                                ELSE 'The topic has no message that is a JSON object, and there is no target table with columns for fields.' END,
                   HINT = 'Name them: columns => ''order_id bigint, status text''.';
     END IF;
     RETURN found;
@@ -279,6 +340,9 @@ BEGIN
         RAISE EXCEPTION 'permission denied for foreign server %', s.registry
             USING ERRCODE = 'insufficient_privilege', HINT = format('GRANT USAGE ON FOREIGN SERVER %I TO %I.', s.registry, caller);
     END IF;
+    IF dataplat_internal.wants_sample(s, a) THEN
+        RETURN jsonb_build_object('server', s.server, 'topic', s.topic);
+    END IF;
     declared := s.layout <> 'document' AND s.columns IS NULL AND dataplat_internal.has_schema(s) AND to_regclass(s.target) IS NULL;
     IF s.layout <> 'document' AND s.columns IS NULL THEN
         s.columns := dataplat_internal.default_columns(s, a -> 'sample');
@@ -323,7 +387,9 @@ BEGIN
     END IF;
     PERFORM dataplat_internal.check_source(s);
     PERFORM dataplat_internal.check_server(s.owner, s.server);
-    IF s.layout <> 'document' AND s.columns IS NULL THEN
+    IF dataplat_internal.wants_sample(s, a) THEN
+        RETURN jsonb_build_object('server', s.server, 'topic', s.topic);
+    ELSIF s.layout <> 'document' AND s.columns IS NULL THEN
         s.columns := dataplat_internal.default_columns(s, a -> 'sample');
     ELSIF renested AND a ->> 'columns' IS NULL THEN
         s.columns := dataplat_internal.with_nested_columns(s);
@@ -493,7 +559,6 @@ COMMENT ON FUNCTION dataplat_internal.command_resume_source(name, jsonb) IS 'res
 
 -- ------------------------------------------------------------------ what users call
 
--- A sample for guessing columns is read with the caller's own credentials.
 CREATE OR REPLACE FUNCTION dataplat.create_source(name text, server text, topic text, target text DEFAULT NULL,
     format text DEFAULT 'json', key_format text DEFAULT 'text', layout text DEFAULT 'document', start_from text DEFAULT 'earliest',
     value_subject text DEFAULT NULL, registry text DEFAULT NULL, envelope text DEFAULT 'none', on_error text DEFAULT 'dead_letter',
@@ -506,20 +571,21 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    sample jsonb;
+    a      jsonb;
+    answer jsonb;
 BEGIN
-    IF layout IN ('columns', 'both') AND format = 'json' AND columns IS NULL AND registry IS NULL AND value_subject IS NULL
-       AND to_regclass(coalesce(target, pg_catalog.format('bronze.%I', name))) IS NULL THEN
-        SELECT jsonb_agg(p.value::jsonb) INTO sample
-          FROM dataplat.peek_topic(server, topic, rows => 200) AS p
-         WHERE p.value ~ '^\s*\{.*\}\s*$';
-    END IF;
-    RETURN (dataplat.command('create_source', jsonb_build_object(
+    a := jsonb_build_object(
         'name', name, 'server', server, 'topic', topic, 'target', target, 'format', format, 'key_format', key_format, 'layout', layout,
         'start_from', start_from, 'value_subject', value_subject, 'registry', registry, 'envelope', envelope, 'on_error', on_error,
         'max_errors', max_errors, 'max_error_ratio', max_error_ratio, 'schema_evolution', schema_evolution, 'retention', retention,
         'workers', workers, 'batch_rows', batch_rows, 'batch_bytes', batch_bytes, 'batch_delay', batch_delay, 'rate_limit', rate_limit,
-        'include', include, 'paused', paused, 'columns', columns, 'options', options, 'sample', sample)) #>> '{}')::oid::regclass;
+        'include', include, 'paused', paused, 'columns', columns, 'options', options);
+    answer := dataplat.command('create_source', a);
+    IF jsonb_typeof(answer) = 'object' THEN
+        answer := dataplat.command('create_source', a || jsonb_build_object('sample', (
+            SELECT jsonb_agg(p.value) FROM regexp_split_to_table(answer ->> 'topic', ',') AS t, LATERAL dataplat.peek_topic(answer ->> 'server', t, rows => 200) AS p)));
+    END IF;
+    RETURN (answer #>> '{}')::oid::regclass;
 END;
 $$;
 COMMENT ON FUNCTION dataplat.create_source(text, text, text, text, text, text, text, text, text, text, text, text, bigint, float8, text,
@@ -538,20 +604,26 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    relation regclass;
+    a      jsonb;
+    answer jsonb;
 BEGIN
-    relation := (dataplat.command('alter_source', jsonb_build_object(
+    a := jsonb_build_object(
         'name', name, 'server', server, 'topic', topic, 'target', target, 'format', format, 'key_format', key_format, 'layout', layout,
         'start_from', start_from, 'value_subject', value_subject, 'registry', registry, 'envelope', envelope, 'on_error', on_error,
         'max_errors', max_errors, 'max_error_ratio', max_error_ratio, 'schema_evolution', schema_evolution, 'retention', retention,
         'workers', workers, 'batch_rows', batch_rows, 'batch_bytes', batch_bytes, 'batch_delay', batch_delay, 'rate_limit', rate_limit,
-        'include', include, 'columns', columns, 'options', options, 'reset', reset)) #>> '{}')::oid::regclass;
+        'include', include, 'columns', columns, 'options', options, 'reset', reset);
+    answer := dataplat.command('alter_source', a);
+    IF jsonb_typeof(answer) = 'object' THEN
+        answer := dataplat.command('alter_source', a || jsonb_build_object('sample', (
+            SELECT jsonb_agg(p.value) FROM regexp_split_to_table(answer ->> 'topic', ',') AS t, LATERAL dataplat.peek_topic(answer ->> 'server', t, rows => 200) AS p)));
+    END IF;
     IF paused THEN
         PERFORM dataplat.command('pause_source', jsonb_build_object('name', name));
     ELSIF NOT paused THEN
         PERFORM dataplat.command('resume_source', jsonb_build_object('name', name));
     END IF;
-    RETURN relation;
+    RETURN (answer #>> '{}')::oid::regclass;
 END;
 $$;
 COMMENT ON FUNCTION dataplat.alter_source(text, text, text, text, text, text, text, text, text, text, text, text, bigint, float8, text,

@@ -24,7 +24,8 @@ AS $$
                nullif(greatest(p.low, o.log_start_offset), -1) AS low, nullif(greatest(p.high, o.high_watermark), -1) AS high,
                nullif(greatest(p.stable, o.last_stable_offset), -1) AS stable, o.last_timestamp, o.rows, o.dead_letters, o.gaps,
                o.quarantined, p.duplicate_keys,
-               CASE WHEN o.state <> 'ok' THEN o.state WHEN s.paused THEN 'paused' ELSE coalesce(p.state, 'starting') END AS state
+               CASE WHEN NOT dataplat_internal.means_topic(s.topic, coalesce(o.topic, p.topic)) THEN 'not_read'
+                    WHEN o.state <> 'ok' THEN o.state WHEN s.paused THEN 'paused' ELSE coalesce(p.state, 'starting') END AS state
           FROM dataplat.source AS s
           CROSS JOIN LATERAL (
               SELECT t.topic, t.partition FROM dataplat_internal.source_offset AS t WHERE t.source = s.name
@@ -33,9 +34,9 @@ AS $$
           LEFT JOIN stats AS p ON p.source_id = s.source_id AND p.topic = k.topic AND p.partition = k.partition
     )
     SELECT n.name, n.topic, n.partition, n.next_offset, n.low, n.high, n.stable,
-           CASE WHEN n.state <> 'deleted' AND coalesce(n.stable, n.high) IS NOT NULL
+           CASE WHEN n.state NOT IN ('deleted', 'not_read') AND coalesce(n.stable, n.high) IS NOT NULL
                 THEN greatest(coalesce(n.stable, n.high) - coalesce(n.next_offset, n.low), 0) END,
-           CASE WHEN n.state = 'deleted' THEN NULL
+           CASE WHEN n.state IN ('deleted', 'not_read') THEN NULL
                 WHEN coalesce(n.stable, n.high) > n.next_offset
                 THEN greatest(round(extract(epoch FROM clock_timestamp() - n.last_timestamp), 1), 0)
                 WHEN coalesce(n.stable, n.high) IS NOT NULL THEN 0 END,
@@ -53,6 +54,7 @@ SELECT p.source, p.topic, p.partition, p.next_offset, p.log_start_offset, p.high
   FROM dataplat_internal.source_partition_rows() AS p
  ORDER BY p.source, p.topic, p.partition;
 COMMENT ON VIEW dataplat.source_partition_status IS 'how far each partition of each source has been ingested';
+COMMENT ON COLUMN dataplat.source_partition_status.state IS 'of its worker; data_loss and deleted need accept_data_loss, not_read is of a topic that the source was altered away from';
 COMMENT ON COLUMN dataplat.source_partition_status.next_offset IS 'the first offset that is not committed yet';
 COMMENT ON COLUMN dataplat.source_partition_status.lag IS 'offsets up to the last stable offset that are not committed yet';
 COMMENT ON COLUMN dataplat.source_partition_status.lag_seconds IS 'age of the newest message stored, when there are newer ones; 0 when there are none';
@@ -261,7 +263,8 @@ AS $$
     SELECT 'warning', 'source ' || d.source, 'open dead letters',
            format('%s messages could not become rows', d.n),
            'Look at dataplat.dead_letter_summary; then retry_dead_letters, fix_dead_letter or discard_dead_letters.'
-      FROM (SELECT x.source, count(*) AS n FROM dataplat.dead_letter AS x WHERE x.state = 'open' GROUP BY x.source) AS d
+      -- those of a source that was dropped are kept, but nobody waits for them
+      FROM (SELECT x.source, count(*) AS n FROM dataplat.dead_letter AS x JOIN dataplat.source AS s ON s.name = x.source WHERE x.state = 'open' GROUP BY x.source) AS d
     UNION ALL
     SELECT 'warning', 'source ' || q.object, 'rows in quarantine',
            format('%s messages break rules of their table', q.n),

@@ -40,7 +40,7 @@
 	" (SELECT pg_catalog.array_agg(i.m::int ORDER BY i.nth) FROM pg_catalog.jsonb_array_elements_text(" \
 	"   CASE WHEN pg_catalog.jsonb_typeof(s.options -> 'message_indexes') = 'array' THEN s.options -> 'message_indexes' END)" \
 	"   WITH ORDINALITY AS i(m, nth))," \
-	" s.altered_at, dataplat_internal.nested_levels(s)" \
+	" s.altered_at, dataplat_internal.nested_levels(s), COALESCE(s.options ->> 'quote', '\"'), s.options ->> 'null'" \
 	" FROM dataplat.source AS s WHERE s.name = $1"
 
 #define COLUMNS_QUERY \
@@ -156,7 +156,6 @@ read_row(DpSource *s)
 	char	   *layout = get_text(8, s->context);
 	char	   *envelope = get_text(9, s->context);
 	char	   *on_error = get_text(10, s->context);
-	char	   *delimiter = get_text(21, s->context);
 
 	s->source_id = DatumGetInt32(get_datum(1, &isnull));
 	s->owner_name = get_text(2, s->context);
@@ -187,7 +186,9 @@ read_row(DpSource *s)
 	s->max_error_ratio = isnull ? dp_max_error_ratio : DatumGetFloat8(d);
 	s->paused = DatumGetBool(get_datum(19, &isnull));
 	s->allow_nonatomic = DatumGetBool(get_datum(20, &isnull));
-	s->delimiter = delimiter[0] ? delimiter[0] : ',';
+	s->csv.delimiter = get_text(21, s->context)[0];
+	s->csv.quote = get_text(33, s->context)[0];
+	s->csv.null_text = get_text(34, s->context);
 	read_csv_header(s, 22);
 	s->drop_tombstones = DatumGetBool(get_datum(23, &isnull));
 	read_sides(s);
@@ -268,6 +269,7 @@ map_columns(DpSource *s)
 	TupleDesc	desc = s->target->desc;
 
 	s->column_attno = MemoryContextAllocZero(s->context, sizeof(int) * Max(1, s->ncolumns));
+	s->column_judges_null = MemoryContextAllocZero(s->context, sizeof(bool) * Max(1, s->ncolumns));
 	for (int c = 0; c < s->ncolumns; c++)
 	{
 		for (int i = 0; i < desc->natts; i++)
@@ -280,7 +282,9 @@ map_columns(DpSource *s)
 			/* the table decides: what the user altered there holds */
 			s->columns[c].type = att->atttypid;
 			s->columns[c].typmod = att->atttypmod;
-			if (att->attnotnull)
+			s->column_judges_null[c] = !att->atthasdef && get_typtype(att->atttypid) == TYPTYPE_DOMAIN;
+			/* where there is a default, NULL gives way to it */
+			if (att->attnotnull && !att->atthasdef && !att->attidentity)
 				s->columns[c].not_null = true;
 		}
 		if (s->column_attno[c] == 0)
@@ -303,8 +307,7 @@ dp_source_load(const char *name)
 	old = MemoryContextSwitchTo(s->context);
 	s->owner = get_role_oid(s->owner_name, false);
 	s->settings = dp_kafka_settings_load(s->server, s->owner);
-	s->target = dp_target_open(s->target_name, s->owner, s->allow_nonatomic,
-							   (const char *const *) s->column_names, s->ncolumns);
+	s->target = dp_target_open(s->target_name, s->owner, s->allow_nonatomic);
 	if (s->target->attno[DP_FIELD_PARTITION] == 0 || s->target->attno[DP_FIELD_OFFSET] == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),

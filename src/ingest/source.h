@@ -99,7 +99,7 @@ typedef struct DpSource
 	bool		several_topics;
 	bool		allow_nonatomic;
 	bool		drop_tombstones;
-	char		delimiter;
+	DpCsvStyle	csv;
 	char	  **csv_header;		/* NULL: records become arrays */
 	int			ncsv_header;
 	int			ncolumns;
@@ -107,6 +107,7 @@ typedef struct DpSource
 	DpColumnSpec *columns;
 	DpKafkaSettings *settings;
 	DpTarget   *target;
+	bool	   *column_judges_null;	/* a domain, which may refuse NULL */
 	int		   *column_attno;	/* in the target, for each column */
 } DpSource;
 
