@@ -98,7 +98,7 @@ AS $$
         OR h.attgenerated <> ''
         OR h.type <> w.type
         OR h.attidentity = 'a'
-       OR (h.attnotnull AND NOT w.not_null AND NOT h.filled)
+        OR (h.attnotnull AND NOT w.not_null AND NOT h.filled)
     UNION ALL
     SELECT format('column %I is not filled by the source and must accept NULL or have a default', h.attname)
       FROM have AS h

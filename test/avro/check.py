@@ -54,7 +54,8 @@ def check_values(server, seed, rounds):
         try:
             message = written(schema, value)
         except (ValueError, OverflowError) as problem:
-            if "union" not in str(problem) and "branch" not in str(problem):
+            # Of a union the judge tries each branch, and stumbles over a decimal that is too short for the value of another.
+            if not any(word in str(problem) for word in ("union", "branch", "decimal precision")):
                 raise
             continue
         expected = Spelling(schema).of(schema, value)
