@@ -78,6 +78,11 @@ SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', '  ;');
 SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT id, status FROM orders', keys => '{ident}');
 SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT id, status FROM orders', keys => '{id}', sequence_by => 'updated_at');
 SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT id, status FROM orders', keys => '{id}', sequence_by => 'status', delete_when => 'gone');
+-- One condition, and nothing behind it; the same at all times.
+SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT id, status FROM orders', keys => '{id}', sequence_by => 'status', delete_when => 'true); DROP TABLE pcr.customers; --');
+SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT id, status FROM orders', keys => '{id}', sequence_by => 'status', delete_when => 'id IN (SELECT id FROM pcr.customers)');
+SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT id, status FROM orders', keys => '{id}', sequence_by => 'status', delete_when => 'random() < 0.5');
+SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT id, updated_at FROM orders', keys => '{id}', sequence_by => 'updated_at', delete_when => 'updated_at < ''today''');
 SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT id, status FROM orders', keys => '{id}', lookups => '{customers}');
 SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT id, status FROM orders', keys => '{id}', depends_on => '{pcr_nobody}');
 
@@ -119,11 +124,24 @@ SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT id FROM orders', s
 SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT id FROM orders', target_lag => '-1 minute');
 SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT id FROM orders', emit => 'never');
 SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT id FROM orders', emit => 'close');
+SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT id FROM orders', event_time => '{"column": "updated_at"}');
+SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT id FROM orders', event_time => '{"column": "at"}');
 SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT id FROM orders', retry => '[1]');
 SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT id FROM orders', retry => '{"tries": 1}');
 SELECT dataplat.create_pipeline('pcr_bad', 'pcr.bad', 'SELECT id FROM orders', fuse => '{"max_rows": 1}');
 \set VERBOSITY terse
 
+-- A part that cannot be computed again.
+SELECT dataplat.backfill_pipeline('pcr_mine', 'a', '9');
+SELECT dataplat.backfill_pipeline('pcr_mine', '9', '1');
+-- Policies count where they hide rows from the owner.
+CREATE ROLE regress_pcr;
+GRANT USAGE ON SCHEMA pcr TO regress_pcr;
+ALTER TABLE pcr.customers ENABLE ROW LEVEL SECURITY;
+SELECT dataplat.create_pipeline('pcr_seen', 'pcr.seen', 'SELECT id, name FROM customers', paused => true);
+ALTER TABLE pcr.customers OWNER TO regress_pcr;
+ALTER TABLE pcr.customers FORCE ROW LEVEL SECURITY;
+SELECT dataplat_internal.analyze_pipeline('regress_pcr', 'pcr', 'SELECT id, name FROM customers', '{}', NULL, NULL, NULL, '{}');
 -- None of these left anything behind.
 SELECT count(*) FROM dataplat.pipeline WHERE name = 'pcr_bad';
 SELECT to_regclass('pcr.bad');

@@ -117,13 +117,7 @@ check_query(const Analysis *a)
 							NameStr(attr->attname), format_type_be(attr->atttypid)),
 					 errhint("Cast it to a type that a table can hold.")));
 	}
-	if (a->query->row_security)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("a pipeline cannot read a table through row security"),
-				 errdetail("Policies decide what role \"%s\" sees, and changes of policies are not captured.",
-						   GetUserNameFromId(a->pipeline.owner, false)),
-				 errhint("Let a role own the pipeline that owns the table or has BYPASSRLS.")));
+	dp_check_row_security(&a->pipeline, a->query);
 	foreach(lc, a->query->inputs)
 	{
 		DpQueryInput *input = lfirst(lc);

@@ -13,15 +13,24 @@
 
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
+#include "fmgr.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/analyze.h"
 #include "parser/parser.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/queryenvironment.h"
 
 #include "pipeline/apply_int.h"
+#include "pipeline/internal.h"
 
 #define ROWS_NAME "dataplat_rows"
+#define SELECT_FORMAT "SELECT (%s\n) IS TRUE FROM " ROWS_NAME
+
+PG_FUNCTION_INFO_V1(dp_check_delete_when);
+
+extern PGDLLEXPORT Datum dp_check_delete_when(PG_FUNCTION_ARGS);
 
 /* Positions of errors are positions in our text, not in the user's statement. */
 static void
@@ -40,7 +49,7 @@ say_where(void *select)
 static Query *
 analyze(const char *what, const char *text, TupleDesc desc)
 {
-	char	   *select = psprintf("SELECT (%s\n) IS TRUE FROM " ROWS_NAME, text);
+	char	   *select = psprintf(SELECT_FORMAT, text);
 	ErrorContextCallback callback = {.callback = say_where, .arg = select};
 	List	   *parsed;
 	EphemeralNamedRelation enr = palloc0(sizeof(EphemeralNamedRelationData));
@@ -70,6 +79,26 @@ analyze(const char *what, const char *text, TupleDesc desc)
 				 errdetail("Subqueries, aggregates and functions that return sets have no place in it."),
 				 errhint("Compute the value in the query, as a column.")));
 	return query;
+}
+
+/* check_delete_when(owner, search_path, query, condition) */
+Datum
+dp_check_delete_when(PG_FUNCTION_ARGS)
+{
+	DpPipeline	pipeline = {0};
+	DpRoleScope scope;
+	char	   *condition = text_to_cstring(PG_GETARG_TEXT_PP(3));
+	DpQuery    *query;
+	TargetEntry *entry;
+
+	pipeline.owner = get_role_oid(NameStr(*PG_GETARG_NAME(0)), false);
+	pipeline.search_path = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	dp_enter_owner(&pipeline, &scope);
+	query = dp_query_analyze(text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	entry = linitial_node(TargetEntry, analyze("delete_when", condition, query->desc)->targetList);
+	dp_expr_check_steady((Node *) entry->expr, psprintf(SELECT_FORMAT, condition), "delete_when");
+	dp_role_leave(&scope);
+	PG_RETURN_VOID();
 }
 
 DpCondition *

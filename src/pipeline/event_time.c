@@ -201,7 +201,8 @@ result_column(const DpQuery *query, const char *name)
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
-			 errmsg("\"%s\" of event_time is neither a column of an input nor of the result", name)));
+			 errmsg("\"%s\" of event_time is neither a column of an input nor of the result", name),
+			 errhint("Name a column, or write an expression: event_time => '{\"relation\": \"...\", \"expression\": \"...\"}'.")));
 }
 
 /* ------------------------------------------------------------ following columns */
@@ -579,4 +580,19 @@ dp_window_end_of(const DpWindowEnd *end, Datum value, bool isnull)
 	if (end->kind == DP_END_HOP)
 		return dp_window_add(&end->rule, start);
 	return dp_window_start(&end->rule, dp_window_number(&end->rule, start) + 1);
+}
+
+void
+dp_event_time_is_captured(const DpQuery *query, const DpEventInput *input)
+{
+	const DpQueryInput *used = dp_query_input(query, input->relid);
+	Bitmapset  *columns = NULL;
+
+	pull_varattnos(input->time, 1, &columns);
+	if (used == NULL || (!used->whole_row && !bms_is_subset(columns, used->columns)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("event time of %s is not used in the query", input->relation),
+				 errdetail("Changes of columns that the query does not use are not captured."),
+				 errhint("Select the column, or compare with it.")));
 }

@@ -30,6 +30,9 @@ extern void dp_compare_events(DpPipeline *pipeline, int64 *counts);
 /* Does a source fill it? */
 extern bool dp_is_bronze(Oid relid);
 
+/* Error 0A000 where policies would hide rows from the owner. */
+extern void dp_check_row_security(const DpPipeline *pipeline, const DpQuery *query);
+
 /* ---- consume.c ---- */
 extern void dp_pipeline_consume_init(void);
 

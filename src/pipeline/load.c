@@ -106,6 +106,18 @@ dp_enter_owner(const DpPipeline *pipeline, DpRoleScope *scope)
 		dp_role_set("TimeZone", pipeline->time_zone);
 }
 
+void
+dp_check_row_security(const DpPipeline *pipeline, const DpQuery *query)
+{
+	if (query->row_security)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a pipeline cannot read a table through row security"),
+				 errdetail("Policies decide what role \"%s\" sees, and changes of policies are not captured.",
+						   GetUserNameFromId(pipeline->owner, false)),
+				 errhint("Let a role own the pipeline that owns the table or has BYPASSRLS.")));
+}
+
 static char *
 column_text(HeapTuple row, TupleDesc desc, int column, MemoryContext context)
 {
@@ -225,7 +237,7 @@ newest_text(const DpPipeline *pipeline, const char *text)
 	foreach(lc, dp_text_items(pipeline->sequence_by))
 		appendStringInfo(&out, ", %s DESC NULLS LAST", quote_identifier(lfirst(lc)));
 	if (pipeline->delete_when != NULL)
-		appendStringInfo(&out, ") AS newest WHERE (%s) IS NOT TRUE", pipeline->delete_when);
+		appendStringInfo(&out, ") AS newest WHERE (%s\n) IS NOT TRUE", pipeline->delete_when);
 	return out.data;
 }
 
@@ -313,6 +325,8 @@ dp_pipeline_load(const char *name)
 		pipeline->query = dp_query_analyze(newest_text(pipeline, text));
 		pipeline->mode = DP_MODE_AGGREGATE;
 	}
+	if (pipeline->mode != DP_MODE_VIEW)
+		dp_check_row_security(pipeline, pipeline->query);
 	dp_role_leave(&scope);
 	find_keys(pipeline);
 	if (pipeline->mode == DP_MODE_AGGREGATE)

@@ -209,6 +209,14 @@ END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.check_pipeline_query(dataplat.pipeline, jsonb) IS 'fail on a query whose result cannot be kept up to date';
 
+-- One condition over the columns of the result, and nothing else: no second statement, no table.
+CREATE OR REPLACE FUNCTION dataplat_internal.check_delete_when(owner name, search_path text, query text, condition text)
+RETURNS void
+LANGUAGE c VOLATILE STRICT
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_check_delete_when';
+COMMENT ON FUNCTION dataplat_internal.check_delete_when(name, text, text, text) IS 'fail unless delete_when is a condition over the columns of the result';
+
 -- Columns that arguments name must be in the result, each once.
 CREATE OR REPLACE FUNCTION dataplat_internal.check_pipeline_columns(p dataplat.pipeline, columns jsonb)
 RETURNS void
@@ -251,11 +259,8 @@ BEGIN
     END IF;
     IF p.delete_when IS NOT NULL THEN
         BEGIN
-            PERFORM dataplat_internal.execute_for_pipeline(p, (
-                SELECT format('EXPLAIN SELECT FROM (SELECT %s) AS result WHERE (%s)',
-                              string_agg(format('NULL::%s AS %I', c.spec ->> 'type', c.spec ->> 'name'), ', '), p.delete_when)
-                  FROM jsonb_array_elements(columns) AS c (spec)));
-        EXCEPTION WHEN syntax_error_or_access_rule_violation THEN
+            PERFORM dataplat_internal.check_delete_when(p.owner, p.search_path, p.query, p.delete_when);
+        EXCEPTION WHEN syntax_error_or_access_rule_violation OR feature_not_supported THEN
             RAISE EXCEPTION 'invalid delete_when "%": %', p.delete_when, SQLERRM
                 USING ERRCODE = SQLSTATE, HINT = format('A condition over the columns of the result: %s.', array_to_string(have, ', '));
         END;

@@ -166,6 +166,27 @@ $$;
 COMMENT ON FUNCTION dataplat_internal.batch_before(text, text) IS 'last batch of a bronze table before a position';
 REVOKE ALL ON FUNCTION dataplat_internal.batch_before(text, text) FROM PUBLIC;
 
+-- Values of the first key that a backfill goes from and to; read as the owner, whose type it may be.
+CREATE OR REPLACE FUNCTION dataplat_internal.check_key_range(p dataplat.pipeline, from_position text, to_position text)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key_type text;
+BEGIN
+    SELECT format_type(x.atttypid, x.atttypmod) INTO key_type FROM pg_attribute AS x
+     WHERE x.attrelid = to_regclass(p.target) AND x.attname = p.keys[1];
+    PERFORM dataplat_internal.execute_as(p.owner, format('DO %L', format(
+        'BEGIN IF %L::%s > %L::%2$s THEN RAISE USING ERRCODE = ''invalid_parameter_value'', MESSAGE = ''the first is greater than the second''; END IF; END',
+        from_position, key_type, to_position)));
+EXCEPTION WHEN data_exception THEN
+    RAISE EXCEPTION 'invalid positions "%" and "%": %', from_position, to_position, SQLERRM
+        USING ERRCODE = 'invalid_parameter_value', HINT = format('Values of the first key, %I, from the smaller one to the greater one.', p.keys[1]);
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.check_key_range(dataplat.pipeline, text, text) IS 'fail on what are no values of the first key';
+
 CREATE OR REPLACE FUNCTION dataplat_internal.command_backfill_pipeline(caller name, a jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -193,6 +214,7 @@ BEGIN
     SELECT r.relation INTO bronze FROM dataplat_internal.pipeline_relation AS r
      WHERE r.pipeline = p.name AND r.role = 'bronze' ORDER BY r.relation LIMIT 1;
     IF bronze IS NULL THEN
+        PERFORM dataplat_internal.check_key_range(p, a ->> 'from_position', a ->> 'to_position');
         INSERT INTO dataplat_internal.pipeline_rebuild (pipeline, kind, chunks, from_position, to_position, rate, requested_by)
         VALUES (p.name, 'backfill', 'keys', a ->> 'from_position', a ->> 'to_position', rate, caller);
     ELSE

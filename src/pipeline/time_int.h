@@ -91,6 +91,7 @@ struct DpTime
 /* Errors: 42703 no such column, 42804 not a timestamptz, 22023 a setting that does not fit. */
 extern List *dp_event_inputs(const DpQuery *query, const DpTimeSettings *settings,
 							 const List *keys, const List *lookups);
+extern void dp_event_time_is_captured(const DpQuery *query, const DpEventInput *input);
 extern void dp_window_end(const DpQuery *query, const DpTimeSettings *settings,
 						  const List *keys, DpWindowEnd *end);
 

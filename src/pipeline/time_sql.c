@@ -61,6 +61,13 @@ dp_resolve_event_time(PG_FUNCTION_ARGS)
 	foreach(lc, dp_text_list(PG_ARGISNULL(5) ? (Datum) 0 : PG_GETARG_DATUM(5), PG_ARGISNULL(5)))
 		lookups = lappend_oid(lookups, dp_relation_by_name(lfirst(lc)));
 	inputs = dp_event_inputs(query, &settings, keys, lookups);
+	foreach(lc, inputs)
+	{
+		const DpEventInput *input = lfirst(lc);
+
+		if (!dp_is_bronze(input->relid))
+			dp_event_time_is_captured(query, input);
+	}
 	if (settings.closes)
 		dp_window_end(query, &settings, keys, &end);
 	json = result_json(inputs, &end, query->desc);

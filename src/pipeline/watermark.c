@@ -96,11 +96,7 @@ need_columns(DpTime *time)
 						 errmsg("late rows of %s cannot be left out", input->relation),
 						 errdetail("It is not the table of a source: its rows can change, and have no place in Kafka that names them."),
 						 errhint("Let late rows merge, or keep them out of the pipeline that reads bronze.")));
-			if (used == NULL || (!used->whole_row && !bms_is_subset(columns, used->columns)))
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("event time of %s is not used in the query", input->relation),
-						 errdetail("Changes of columns that the query does not use are not captured.")));
+			dp_event_time_is_captured(time->pipeline->query, input);
 			continue;
 		}
 		if (input->partition != 0)

@@ -67,6 +67,25 @@ dp_query_analyze(const char *text)
 	return query;
 }
 
+void
+dp_expr_check_steady(Node *expr, const char *text, const char *what)
+{
+	DpQuery		query = {.text = text};
+	Oid			found = InvalidOid;
+
+	if (volatile_walker(expr, &found))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("%s calls the volatile function %s", what, get_func_name(found)),
+				 errhint("It would say something else each time; take the value from a column.")));
+	(void) functions_walker(expr, &query);
+	if (query.time_dependent)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("%s depends on the time at which it runs", what),
+				 errhint("Compare with a column of the data.")));
+}
+
 char *
 dp_query_volatile_function(const DpQuery *query)
 {
@@ -125,19 +144,38 @@ dp_query_from_column(DpQuery *query, Oid relid, AttrNumber attno)
 	return NULL;
 }
 
+/* Positions of errors are positions in the query, not in the statement that called us. */
+static void
+say_where(void *text)
+{
+	int			position = geterrposition();
+
+	if (position > 0)
+	{
+		errposition(0);
+		internalerrposition(position);
+		internalerrquery(text);
+	}
+}
+
 static Query *
 parse_select(const char *text)
 {
-	List	   *raw = pg_parse_query(text);
+	ErrorContextCallback callback = {.callback = say_where, .arg = unconstify(char *, text)};
+	List	   *raw;
 	List	   *trees;
 	Query	   *tree;
 
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	raw = pg_parse_query(text);
 	if (list_length(raw) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("a pipeline's query must be one SELECT"),
 				 errdetail("The text holds %d statements.", list_length(raw))));
 	trees = pg_analyze_and_rewrite_fixedparams(linitial_node(RawStmt, raw), text, NULL, 0, NULL);
+	error_context_stack = callback.previous;
 	tree = list_length(trees) == 1 ? linitial_node(Query, trees) : NULL;
 	if (tree == NULL || tree->commandType != CMD_SELECT)
 		ereport(ERROR,
@@ -257,8 +295,9 @@ note_input(DpQuery *query, RangeTblEntry *rte)
 		input->only = true;
 	if (rte->tablesample != NULL)
 		input->sampled = true;
+	/* Not hasRowSecurity: it says that policies would apply to somebody else, too. */
 	if (rte->securityQuals != NIL)
-		input->row_security = true;
+		query->row_security = true;
 	return input;
 }
 
@@ -304,8 +343,6 @@ inputs_walker(Node *node, InputContext *context)
 	{
 		Query	   *query = (Query *) node;
 
-		if (query->hasRowSecurity)
-			context->query->row_security = true;
 		context->parents = lcons(query, context->parents);
 		(void) query_tree_walker(query, inputs_walker, context, QTW_IGNORE_JOINALIASES);
 		context->parents = list_delete_first(context->parents);

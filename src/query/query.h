@@ -32,7 +32,6 @@ typedef struct DpQueryInput
 	char		relkind;
 	bool		only;			/* FROM ONLY somewhere */
 	bool		sampled;		/* TABLESAMPLE somewhere */
-	bool		row_security;	/* policies apply to the current user */
 	bool		system_columns; /* ctid, xmin and their like are used */
 	bool		whole_row;
 	Bitmapset  *columns;		/* attno - FirstLowInvalidHeapAttributeNumber */
@@ -46,7 +45,7 @@ typedef struct DpQuery
 	List	   *inputs;			/* DpQueryInput, a relation once */
 	List	   *functions;		/* Oids of functions called, each once */
 	bool		time_dependent; /* CURRENT_DATE and its like */
-	bool		row_security;	/* somewhere policies were added */
+	bool		row_security;	/* policies apply to the current user */
 } DpQuery;
 
 /*
@@ -74,6 +73,9 @@ typedef struct DpQueryJoin
 
 /* Columns that are compared with those of other relations, each once. */
 extern List *dp_query_joins(const DpQuery *query);
+
+/* Errors 0A000: an expression of "text" that calls volatile functions, or depends on the time. */
+extern void dp_expr_check_steady(Node *expr, const char *text, const char *what);
 
 /* The name of a volatile function in it, palloc'd; NULL when there is none. */
 extern char *dp_query_volatile_function(const DpQuery *query);
