@@ -27,6 +27,7 @@
 #include "common/compat.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "optimizer/optimizer.h"
 #include "storage/bufmgr.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
@@ -49,6 +50,7 @@ typedef struct Column
 	DpCarrier	how;
 	int16		typlen;
 	bool		typbyval;
+	ExprState  *computed;		/* the value, when the row does not hold it; or NULL */
 } Column;
 
 struct DpLogSink
@@ -63,6 +65,7 @@ struct DpLogSink
 	BlockNumber summarized;		/* last block that the index was told of */
 	int			ncolumns;
 	Column	   *columns;
+	ExprContext *econtext;		/* of those that are computed; NULL: none is */
 	int64		xid;
 	Datum	   *values;			/* of the segment's row */
 	bool	   *nulls;
@@ -72,6 +75,17 @@ struct DpLogSink
 	Size		bytes;
 	BulkInsertState bistate;
 };
+
+/* A generated column that is not stored is no part of the rows that come. */
+static ExprState *
+compute(DpLogSink *sink, Relation rel, AttrNumber attnum)
+{
+	if (!dp_is_virtual(RelationGetDescr(rel), attnum))
+		return NULL;
+	if (sink->econtext == NULL)
+		sink->econtext = CreateStandaloneExprContext();
+	return ExecInitExpr(expression_planner((Expr *) dp_virtual_expr(rel, attnum)), NULL);
+}
 
 /*
  * Match the segment's columns with those of rel, which is the watched table
@@ -114,6 +128,7 @@ map_columns(DpLogSink *sink, Relation rel)
 		column->to = i;
 		column->typlen = source->attlen;
 		column->typbyval = source->attbyval;
+		column->computed = compute(sink, rel, attnum);
 		sink->ncolumns++;
 	}
 	return misfit;
@@ -226,6 +241,19 @@ flush(DpLogSink *sink)
 	sink->bytes = 0;
 }
 
+/* Of one row, in CurrentMemoryContext when it is computed. */
+static Datum
+value_of(DpLogSink *sink, Column *column, TupleTableSlot *row, bool *isnull)
+{
+	if (column->computed)
+	{
+		sink->econtext->ecxt_scantuple = row;
+		return ExecEvalExpr(column->computed, sink->econtext, isnull);
+	}
+	*isnull = row->tts_isnull[column->from];
+	return row->tts_values[column->from];
+}
+
 /* Add one image; the row's values need not outlive the call. */
 static void
 write_image(DpLogSink *sink, TupleTableSlot *row, int sign)
@@ -247,10 +275,9 @@ write_image(DpLogSink *sink, TupleTableSlot *row, int sign)
 	for (int i = 0; i < sink->ncolumns; i++)
 	{
 		Column	   *c = &sink->columns[i];
-		Datum		value = row->tts_values[c->from];
+		Datum		value = value_of(sink, c, row, &sink->nulls[c->to]);
 
-		sink->nulls[c->to] = row->tts_isnull[c->from];
-		if (row->tts_isnull[c->from])
+		if (sink->nulls[c->to])
 			continue;
 		if (c->typlen == -1 && VARATT_IS_EXTERNAL(DatumGetPointer(value)))
 			value = PointerGetDatum(detoast_external_attr((struct varlena *) DatumGetPointer(value)));
@@ -271,12 +298,14 @@ differs(DpLogSink *sink, TupleTableSlot *a, TupleTableSlot *b)
 	for (int i = 0; i < sink->ncolumns; i++)
 	{
 		Column	   *c = &sink->columns[i];
+		bool		a_null,
+					b_null;
+		Datum		a_value = value_of(sink, c, a, &a_null);
+		Datum		b_value = value_of(sink, c, b, &b_null);
 
-		if (a->tts_isnull[c->from] != b->tts_isnull[c->from])
+		if (a_null != b_null)
 			return true;
-		if (!a->tts_isnull[c->from] &&
-			!datum_image_eq(a->tts_values[c->from], b->tts_values[c->from],
-							c->typbyval, c->typlen))
+		if (!a_null && !datum_image_eq(a_value, b_value, c->typbyval, c->typlen))
 			return true;
 	}
 	return false;
@@ -322,5 +351,7 @@ dp_changelog_close(DpLogSink *sink)
 		index_close(sink->brin, NoLock);
 	}
 	table_close(sink->segment, NoLock);
+	if (sink->econtext)
+		FreeExprContext(sink->econtext, true);
 	MemoryContextDelete(sink->context);
 }

@@ -34,6 +34,7 @@
 #if PG_VERSION_NUM >= 180000
 #include "commands/explain_format.h"
 #include "commands/explain_state.h"
+#include "rewrite/rewriteHandler.h"
 #endif
 
 /* 18 turned pg_attribute_noreturn() behind into pg_noreturn before. */
@@ -372,6 +373,28 @@ dp_alters_expression(const AlterTableCmd *cmd)
 	return cmd->subtype == AT_SetExpression;
 #else
 	return false;
+#endif
+}
+
+/* 18 has generated columns that are not stored: rows of the table hold NULL there. */
+static inline bool
+dp_is_virtual(TupleDesc desc, AttrNumber attnum)
+{
+#if PG_VERSION_NUM >= 180000
+	return TupleDescAttr(desc, attnum - 1)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL;
+#else
+	return false;
+#endif
+}
+
+/* What makes the value of such a column. */
+static inline Node *
+dp_virtual_expr(Relation rel, AttrNumber attnum)
+{
+#if PG_VERSION_NUM >= 180000
+	return build_generation_expression(rel, attnum);
+#else
+	return NULL;
 #endif
 }
 

@@ -34,6 +34,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "common/compat.h"
 #include "common/statement.h"
 #include "pipeline/internal.h"
 
@@ -432,6 +433,19 @@ compare_batches(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
+/* A generated column that is not stored is only to be had by asking the table. */
+static bool
+uses_virtual(TupleDesc desc, const DpQueryInput *used)
+{
+	for (int i = 1; i <= desc->natts; i++)
+	{
+		if (dp_is_virtual(desc, i) &&
+			(used->whole_row || bms_is_member(i - FirstLowInvalidHeapAttributeNumber, used->columns)))
+			return true;
+	}
+	return false;
+}
+
 DpDelta *
 dp_bronze_read(const DpInput *input, const DpQueryInput *used, bool where_they_stand, char **frontier)
 {
@@ -460,6 +474,8 @@ dp_bronze_read(const DpInput *input, const DpQueryInput *used, bool where_they_s
 	source->ranges = palloc(sizeof(Range) * Max(n, 1));
 	delta->source = &source->pub;
 	delta->forget = forget_bronze;
+	for (int i = 0; i < n && uses_virtual(delta->desc, used); i++)
+		batches[i].leaf = InvalidOid;
 	qsort(batches, n, sizeof(Batch), compare_batches);
 	for (int i = 0; i < n;)
 	{
