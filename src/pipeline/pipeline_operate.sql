@@ -371,7 +371,12 @@ BEGIN
           FROM dataplat_internal.pipelines_above(a ->> 'name') AS l GROUP BY l.level ORDER BY l.level
     LOOP
         LOOP
-            behind := ARRAY(SELECT n FROM unnest(step.names) AS n WHERE dataplat_internal.pipeline_has_seen(n, as_of) IS NOT TRUE);
+            BEGIN
+                behind := ARRAY(SELECT n FROM unnest(step.names) AS n WHERE dataplat_internal.pipeline_has_seen(n, as_of) IS NOT TRUE);
+            EXCEPTION WHEN serialization_failure THEN
+                -- a run has read on since this statement took its snapshot: the next one sees it
+                behind := step.names;
+            END;
             EXIT WHEN behind = '{}';
             -- The status counts what waits: not a thing to ask for a hundred times a second.
             IF EXISTS (SELECT FROM dataplat.pipeline AS x JOIN dataplat_internal.pipeline_state AS s ON s.pipeline = x.name
