@@ -37,6 +37,8 @@ INSERT INTO odd_query (name, query, keys) VALUES
 ('a subquery about a group of ROLLUP', $$SELECT g, grouping(g) AS r, (SELECT count(*) FROM e WHERE e.w = a.g) AS c FROM a GROUP BY ROLLUP (g)$$, '{g,r}'),
 ('a collation that is blind for case', $$SELECT word, count(*) AS c FROM a GROUP BY word$$, NULL),
 ('digits of numbers without a key', $$SELECT c, count(*) AS z FROM (SELECT n::text AS s, count(*) AS c FROM loose GROUP BY 1) AS x GROUP BY c$$, NULL),
+('digits of a sum', $$SELECT t, sum(n)::text AS s, scale(sum(n)) AS d FROM b GROUP BY t$$, NULL),
+('digits of a mean', $$SELECT t, avg(n) AS m FROM b GROUP BY t$$, NULL),
 ('the greatest list', $$SELECT g, max(list) AS m FROM a GROUP BY g$$, NULL);
 SELECT dataplat.create_pipeline('odd_' || n, 'odd.t_' || n, query, keys => keys, schedule => 'manual') IS NOT NULL AS made, count(*) FROM odd_query GROUP BY 1;
 
@@ -75,6 +77,11 @@ CALL odd.compare('all in one transaction');
 DELETE FROM a WHERE g = 1;
 INSERT INTO a (id, g) SELECT i, i % 3 FROM generate_series(50, 60) AS i;
 CALL odd.compare('DELETE, and rows of NULL');
+
+UPDATE b SET n = 7.1234567890123456789012345 WHERE k % 9 = 1;
+CALL odd.compare('many digits');
+UPDATE b SET n = 2.50 WHERE k % 9 = 1;
+CALL odd.compare('few digits');
 
 -- Two equal numbers stay, and one of them comes to look different: it takes the place in the table before the one that stays.
 INSERT INTO loose VALUES (0, 5), (1, 1.0), (2, 1.0);

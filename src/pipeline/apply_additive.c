@@ -154,6 +154,48 @@ has_special(const DpAdditive *additive, TupleTableSlot *row)
 	return false;
 }
 
+/*
+ * Rows may have left the group that gave the sum its digits after the point:
+ * how many those of the watched parts have if so, else 0; one a part.
+ */
+static int *
+digits_in_doubt(const DpAdditive *additive, TupleTableSlot *old_row, TupleTableSlot *delta)
+{
+	int		   *doubt = palloc0(sizeof(int) * list_length(additive->scales));
+	int			column = additive->ngroups;
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, additive->scales)
+	{
+		if (lfirst_int(lc) >= 0 && !old_row->tts_isnull[column] && !delta->tts_isnull[column])
+		{
+			int			digits = DatumGetInt32(DirectFunctionCall1(numeric_scale, old_row->tts_values[column]));
+
+			/* With more of them in the delta a new row has them, with fewer no row that left. */
+			if (digits > lfirst_int(lc) &&
+				digits == DatumGetInt32(DirectFunctionCall1(numeric_scale, delta->tts_values[column])))
+				doubt[n] = digits;
+		}
+		column++;
+		n++;
+	}
+	return doubt;
+}
+
+/* A digit at the end of the sum that is not 0 is in one of its rows, too. */
+static bool
+has_lost_digits(const DpAdditive *additive, const int *doubt, TupleTableSlot *merged)
+{
+	for (int n = 0; n < list_length(additive->scales); n++)
+	{
+		if (doubt[n] > 0 &&
+			DatumGetInt32(DirectFunctionCall1(numeric_min_scale, merged->tts_values[additive->ngroups + n])) < doubt[n])
+			return true;
+	}
+	return false;
+}
+
 /* One part of the group: what was there and what comes to it. */
 static void
 merge_part(DpPartKind kind, Form_pg_attribute attr, TupleTableSlot *old_row, TupleTableSlot *new_row, int column)
@@ -205,10 +247,23 @@ merge_row(void *arg, TupleTableSlot *old_row, TupleTableSlot *new_row, int64 tag
 	}
 	if (!TupIsNull(old_row))
 	{
+		int		   *doubt = tag != 0 ? digits_in_doubt(additive, old_row, new_row) : NULL;
+
 		foreach(lc, additive->kinds)
 		{
 			merge_part(lfirst_int(lc), TupleDescAttr(additive->desc, column), old_row, new_row, column);
 			column++;
+		}
+		if (doubt != NULL)
+		{
+			bool		lost = has_lost_digits(additive, doubt, new_row);
+
+			pfree(doubt);
+			if (lost)
+			{
+				ask_again(merge, new_row);
+				return DP_VERDICT_KEEP;
+			}
 		}
 	}
 	/* The first part is the number of rows. */

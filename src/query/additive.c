@@ -214,6 +214,129 @@ final_of(DpAdditive *additive, const Aggref *agg)
 	return (Node *) choice;
 }
 
+/* ---- digits of numeric sums ---- */
+
+/*
+ * The sum of 1.50 and 2 has two digits after the point, and keeps them when
+ * the 1.50 is taken away, unlike a sum of what is left.  The two are equal, so
+ * this matters only where the result tells them apart: by a text of it, say,
+ * or by a quotient, which has as many digits as its operands.  (It has at
+ * least so many of its own, while it is less than 10^12.)
+ */
+#define DIGITS_OF_QUOTIENT 8
+
+typedef struct ScaleContext
+{
+	DpAdditive *additive;
+	int			shown;			/* digits beyond which those of an argument show; -1: never */
+} ScaleContext;
+
+static bool scale_walker(Node *node, ScaleContext *context);
+
+/* Does the value of the function depend on the values of its arguments only? */
+static bool
+by_value_only(Oid function)
+{
+	switch (function)
+	{
+		case F_NUMERIC_ADD:
+		case F_NUMERIC_SUB:
+		case F_NUMERIC_MUL:
+		case F_NUMERIC_UMINUS:
+		case F_NUMERIC_UPLUS:
+		case F_NUMERIC_ABS:
+		case F_ABS_NUMERIC:
+		case F_NUMERIC_EQ:
+		case F_NUMERIC_NE:
+		case F_NUMERIC_LT:
+		case F_NUMERIC_LE:
+		case F_NUMERIC_GT:
+		case F_NUMERIC_GE:
+		case F_ROUND_NUMERIC_INT4:
+		case F_ROUND_NUMERIC:
+		case F_TRUNC_NUMERIC_INT4:
+		case F_TRUNC_NUMERIC:
+		case F_CEIL_NUMERIC:
+		case F_FLOOR_NUMERIC:
+		case F_NUMERIC_NUMERIC_INT4:
+		case F_INT8_NUMERIC:
+		case F_INT4_NUMERIC:
+		case F_FLOAT8_NUMERIC:
+			return true;
+		default:
+			return false;
+	}
+}
+
+static bool
+scale_children(Node *node, ScaleContext *context, int shown)
+{
+	int			before = context->shown;
+
+	context->shown = shown;
+	(void) expression_tree_walker(node, scale_walker, context);
+	context->shown = before;
+	return false;
+}
+
+/* Where digits show in one place they show: the fewest count. */
+static void
+note_scale(DpAdditive *additive, int place, int shown)
+{
+	ListCell   *lc = list_nth_cell(additive->scales, place);
+
+	if (shown >= 0 && (lfirst_int(lc) < 0 || shown < lfirst_int(lc)))
+		lfirst_int(lc) = shown;
+}
+
+static bool
+scale_walker(Node *node, ScaleContext *context)
+{
+	Oid			function;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Aggref))
+	{
+		Recipe		recipe = recipe_of((Aggref *) node);
+		Node	   *arg;
+
+		if (recipe != RECIPE_SUM && recipe != RECIPE_AVG)
+			return false;
+		arg = (Node *) linitial_node(TargetEntry, ((Aggref *) node)->args)->expr;
+		/* All values of numeric(10,2) have two digits. */
+		if (exprType(arg) == NUMERICOID && exprTypmod(arg) < 0)
+			note_scale(context->additive, part_place(context->additive, sum_part((Aggref *) node), DP_PART_SUM),
+					   recipe == RECIPE_AVG ? DIGITS_OF_QUOTIENT : context->shown);
+		return false;
+	}
+	switch (nodeTag(node))
+	{
+		case T_List:
+		case T_CaseExpr:
+		case T_CaseWhen:
+		case T_CoalesceExpr:
+		case T_MinMaxExpr:
+		case T_NullTest:
+		case T_BooleanTest:
+		case T_BoolExpr:
+			return scale_children(node, context, context->shown);
+		case T_OpExpr:
+		case T_NullIfExpr:
+		case T_DistinctExpr:
+			function = get_opcode(((OpExpr *) node)->opno);
+			break;
+		case T_FuncExpr:
+			function = ((FuncExpr *) node)->funcid;
+			break;
+		default:
+			function = InvalidOid;
+	}
+	if (function == F_NUMERIC_DIV)
+		return scale_children(node, context, context->shown == 0 ? 0 : DIGITS_OF_QUOTIENT);
+	return scale_children(node, context, by_value_only(function) ? context->shown : 0);
+}
+
 /* ---- the final expressions ---- */
 
 static Node *
@@ -284,6 +407,7 @@ dp_query_additive(const DpQuery *query, List *columns)
 	Query	   *tree = query->tree;
 	DpAdditive *additive = palloc0(sizeof(DpAdditive));
 	FinalContext context = {additive, NIL, false};
+	ScaleContext scale = {additive, -1};
 	List	   *targets = NIL;
 	ListCell   *lc;
 
@@ -318,6 +442,12 @@ dp_query_additive(const DpQuery *query, List *columns)
 	additive->having = final_mutator(tree->havingQual, &context);
 	if (context.failed)
 		return NULL;
+
+	foreach(lc, additive->parts)
+		additive->scales = lappend_int(additive->scales, -1);
+	foreach(lc, tree->targetList)
+		(void) scale_walker((Node *) lfirst_node(TargetEntry, lc)->expr, &scale);
+	(void) scale_walker(tree->havingQual, &scale);
 
 	/* The query of the parts: the groups, then the parts. */
 	additive->tree = copyObject(tree);

@@ -264,6 +264,7 @@ typedef struct DpAdditive
 	bool		has_extremes;	/* some part is MIN or MAX */
 	List	   *parts;			/* Aggref */
 	List	   *kinds;			/* DpPartKind */
+	List	   *scales;			/* int: digits after the point beyond which those of the part show in the result; -1: never */
 	List	   *finals;			/* the result over the columns of such a row */
 	Node	   *having;
 } DpAdditive;

@@ -460,7 +460,7 @@ class Generator:
         self.n = 0
         s = self.select(self.r.choice([0, 1, 1, 2, 2, 3]))
         sql, columns = s.sql, [n for n, _, _ in s.columns]
-        if self.chance(0.1):
+        if s.columns[0][1] not in (NUM, REAL, JSON) and self.chance(0.12):
             sql = f"WITH w AS (SELECT who, count(*) AS n FROM event GROUP BY who), q AS ({sql}) SELECT q.*, (SELECT max(w.n) FROM w WHERE w.who = length(q.{columns[0]}::text)) AS extra FROM q"
             return sql, s.key or None
         if self.chance(0.08):
