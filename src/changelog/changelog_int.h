@@ -84,6 +84,9 @@ extern void dp_log_ddl_init(void);
 extern void dp_log_merge_init(void);
 extern bool dp_log_merge_unattended(void);
 
+/* ---- stopped.c ---- */
+extern void dp_log_stopped_init(void);
+
 /* ---- carrier.c ---- */
 
 /* How values of a type stand in the log: as such, or as bytes. */

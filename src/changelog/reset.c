@@ -47,6 +47,7 @@ dp_changelog_init(void)
 	dp_log_listen_init();
 	dp_log_ddl_init();
 	dp_log_merge_init();
+	dp_log_stopped_init();
 	dp_log_rotate_init();
 }
 
