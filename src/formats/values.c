@@ -442,6 +442,18 @@ value_from_copy(const DpValueContext *ctx, const DpColumn *col, const char *star
 	return false;
 }
 
+/* Languages with one kind of number spell 2 as 2.0: is it whole? */
+static bool
+drop_zeroes(DpScannedNumber *number)
+{
+	while (number->scale > 0 && number->mantissa % 10 == 0)
+	{
+		number->mantissa /= 10;
+		number->scale--;
+	}
+	return number->scale == 0;
+}
+
 /* A JSON number; other types get its text. */
 static bool
 value_from_number(const DpValueContext *ctx, const DpColumn *col, char **pp,
@@ -458,11 +470,11 @@ value_from_number(const DpValueContext *ctx, const DpColumn *col, char **pp,
 		case INT2OID:
 		case INT4OID:
 		case INT8OID:
-			if (!number.integral)
-				return wrong_type(ctx, col, start, err);
-			if (number.small)
+			if (number.small && drop_zeroes(&number))
 				return put_integer(ctx, col, number.mantissa, number.negative,
 								   start, out, err);
+			if (!number.integral)
+				return wrong_type(ctx, col, start, err);
 			break;
 		case FLOAT4OID:
 		case FLOAT8OID:

@@ -206,7 +206,7 @@ LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT s.format IN ('avro', 'protobuf')
-        OR (s.format = 'json' AND (s.registry IS NOT NULL OR s.value_subject IS NOT NULL OR s.options ->> 'framing' = 'registry'));
+        OR (s.format = 'json' AND (s.registry IS NOT NULL OR s.value_subject IS NOT NULL OR coalesce(s.options ->> 'framing' = 'registry', false)));
 $$;
 COMMENT ON FUNCTION dataplat_internal.has_schema(dataplat.source) IS 'messages are read by registered schemas';
 REVOKE ALL ON FUNCTION dataplat_internal.has_schema(dataplat.source) FROM PUBLIC;
@@ -390,7 +390,7 @@ BEGIN
                     WHERE f.srvname = server_name AND w.fdwname = 'dataplat_kafka') THEN
         RAISE EXCEPTION 'Kafka server "%" does not exist', server_name
             USING ERRCODE = 'undefined_object',
-                  HINT = coalesce((SELECT format('Declared: %s.', string_agg(quote_ident(f.srvname), ', ' ORDER BY f.srvname))
+                  HINT = coalesce((SELECT 'Declared: ' || string_agg(quote_ident(f.srvname), ', ' ORDER BY f.srvname) || '.'
                                      FROM pg_foreign_server AS f JOIN pg_foreign_data_wrapper AS w ON w.oid = f.srvfdw
                                     WHERE w.fdwname = 'dataplat_kafka'),
                                   'CREATE SERVER name FOREIGN DATA WRAPPER dataplat_kafka OPTIONS ("bootstrap.servers" ''host:9092'');');

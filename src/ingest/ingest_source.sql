@@ -185,7 +185,7 @@ RETURNS boolean
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT s.layout <> 'document' AND s.columns IS NULL AND s.format = 'json' AND dataplat_internal.has_schema(s) IS NOT TRUE AND s.topic NOT LIKE '/%'
+    SELECT s.layout <> 'document' AND s.columns IS NULL AND s.format = 'json' AND NOT dataplat_internal.has_schema(s) AND s.topic NOT LIKE '/%'
            AND NOT a ? 'sample' AND dataplat_internal.columns_of_target(s) IS NULL;
 $$;
 COMMENT ON FUNCTION dataplat_internal.wants_sample(dataplat.source, jsonb) IS 'must messages be looked at to know the columns of a source?';

@@ -38,6 +38,7 @@
 #include "kafka/errors.h"
 #include "kafka/options.h"
 #include "kafka/test_connection.h"
+#include "kafka/test_http.h"
 #include "kafka/version.h"
 
 /* All of it must be over by then, milliseconds. */
@@ -658,7 +659,7 @@ find_other(const char *name)
 	for (int i = 0; i < n_others; i++)
 		if (strcmp(others[i].wrapper, wrapper) == 0)
 			return others[i].test;
-	return NULL;
+	return strcmp(wrapper, DP_WRAPPER_HTTP) == 0 ? dp_test_http : NULL;
 }
 
 /* test_connection(server) returns setof (step, ok, detail) */

@@ -251,7 +251,7 @@ BEGIN
                                            WHERE f.srvname = server_name AND w.fdwname = 'dataplat_registry') THEN
         RAISE EXCEPTION 'registry server "%" does not exist', coalesce(server_name, '')
             USING ERRCODE = 'undefined_object',
-                  HINT = coalesce((SELECT format('Declared: %s.', string_agg(quote_ident(f.srvname), ', ' ORDER BY f.srvname))
+                  HINT = coalesce((SELECT 'Declared: ' || string_agg(quote_ident(f.srvname), ', ' ORDER BY f.srvname) || '.'
                                      FROM pg_foreign_server AS f JOIN pg_foreign_data_wrapper AS w ON w.oid = f.srvfdw
                                     WHERE w.fdwname = 'dataplat_registry'),
                                   'CREATE SERVER name FOREIGN DATA WRAPPER dataplat_registry OPTIONS (url ''http://host:8081'');');

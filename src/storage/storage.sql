@@ -166,7 +166,17 @@ BEGIN
     END IF;
 
     IF NOT EXISTS (SELECT FROM pg_namespace AS n WHERE n.nspname = schema_name) THEN
+        IF NOT has_database_privilege(owner, current_database(), 'CREATE') THEN
+            RAISE EXCEPTION 'permission denied to create schema %', quote_ident(schema_name)
+                USING ERRCODE = 'insufficient_privilege',
+                      HINT = format('GRANT CREATE ON DATABASE %I TO %I, or name a target in a schema of the role''s own: target => ''schema.table''.', current_database(), owner);
+        END IF;
         PERFORM dataplat_internal.execute_as(owner, format('CREATE SCHEMA %I', schema_name));
+    END IF;
+    IF NOT has_schema_privilege(owner, schema_name, 'CREATE') THEN
+        RAISE EXCEPTION 'permission denied for schema %', quote_ident(schema_name)
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = format('GRANT USAGE, CREATE ON SCHEMA %I TO %I, or name a target in another schema: target => ''schema.table''.', schema_name, owner);
     END IF;
     IF EXISTS (SELECT FROM pg_settings AS s WHERE s.name = 'default_toast_compression' AND 'lz4' = ANY (s.enumvals)) THEN
         lz4 := ' COMPRESSION lz4';

@@ -82,6 +82,19 @@ like(fetch('1', 'none'), qr/^asked.*registry "none" does not answer: http:\/\/no
 like(query(q{SELECT string_agg(step || ' ' || ok, ', ') FROM dataplat.test_connection('none')}),
 	qr/^options true, connect false, resolve false$/, 'test_connection tries each');
 
+# Other endpoints of HTTP are tried with a GET: an answer is enough, unless it is of trouble or leads elsewhere.
+query("CREATE SERVER hook FOREIGN DATA WRAPPER dataplat_http OPTIONS (url '" . $stub->url . "/hook', timeout_ms '1500')");
+for my $case ([ 'ok', 't', 404 ], [ 'status', 'f', 503, status => 503 ], [ 'redirect', 'f', 30, to => 'http://127.0.0.1:1/' ])
+{
+	my ($mode, $ok, $status, @how) = @$case;
+	$stub->behave(mode => $mode, @how);
+	like(query(q{SELECT string_agg(concat_ws(' ', step, ok, detail), ', ') FROM dataplat.test_connection('hook')}),
+		qr/^options t .*, connect t .*, http $ok GET answers with status $status/, "an endpoint of HTTP: $mode");
+}
+$stub->behave(mode => 'ok');
+query("ALTER SERVER hook OPTIONS (SET url 'http://127.0.0.1:1')");
+like(query(q{SELECT string_agg(concat_ws(' ', step, ok, detail), ', ') FROM dataplat.test_connection('hook')}), qr/connect f .*Check that the server runs/, 'and one that nobody answers');
+
 # What it does wrong is an outage too, never "there is no such schema".
 for my $case (
 	[ 'status 503', 'status 503', mode => 'status', status => 503 ],
