@@ -93,6 +93,47 @@ SELECT topic, next_offset, lag, state = 'not_read' AS not_read FROM dataplat.sou
 SELECT dataplat.alter_source('ow_moved', topic => 'ow_a');
 SELECT dataplat.wait_for_source('ow_moved');
 SELECT count(*), count(DISTINCT value) FROM ow.moved;
+-- More workers, and fewer, while it runs: each partition has one all the time.
+SELECT dataplat.start_dev_broker('{"ow_many": 6}') IS NOT NULL AS started;
+CREATE FUNCTION ow.send_many(first int) RETURNS bigint LANGUAGE sql AS
+    $$ SELECT sum(m.messages)::bigint FROM (SELECT array_agg(jsonb_build_object('i', i)) AS v, array_agg('k' || i) AS k FROM generate_series(first, first + 299) AS i) AS a, LATERAL dataplat.produce_many('ow_shop', 'ow_many', a.v, a.k) AS m $$;
+SELECT ow.send_many(0);
+SELECT dataplat.create_source('ow_many', 'ow_shop', 'ow_many', target => 'ow.many', workers => 3);
+SELECT dataplat.alter_source('ow_many', workers => 1);
+SELECT ow.send_many(300);
+SELECT dataplat.wait_for_source('ow_many');
+SELECT dataplat.alter_source('ow_many', workers => 2);
+SELECT ow.send_many(600);
+SELECT dataplat.wait_for_source('ow_many');
+SELECT dataplat.alter_source('ow_many', workers => 1);
+SELECT ow.send_many(900);
+SELECT dataplat.wait_for_source('ow_many');
+SELECT count(*), count(DISTINCT value), count(DISTINCT _partition) FROM ow.many;
+-- A table that is altered under a source that runs: rows are formed for what it is, and nothing goes around a trigger that is new.
+CREATE TABLE ow.alive (_partition int, _offset bigint, value jsonb);
+SELECT dataplat.create_source('ow_alive', 'ow_shop', 'ow_own', target => 'ow.alive');
+SELECT dataplat.create_source('ow_typed', 'ow_shop', 'ow_own', target => 'ow.typed', layout => 'columns', columns => 'status varchar(9)');
+SELECT dataplat.wait_for_source('ow_alive'), dataplat.wait_for_source('ow_typed');
+CREATE FUNCTION ow.mark() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN new.value := new.value || '{"marked": true}'; RETURN new; END $$;
+CREATE TRIGGER mark BEFORE INSERT ON ow.alive FOR EACH ROW EXECUTE FUNCTION ow.mark();
+ALTER TABLE ow.typed ALTER COLUMN status TYPE jsonb USING to_jsonb(status);
+SELECT ow.send('ow_own', '{"status": "lost"}');
+SELECT dataplat.wait_for_source('ow_alive'), dataplat.wait_for_source('ow_typed');
+DROP TRIGGER mark ON ow.alive;
+ALTER TABLE ow.alive ADD COLUMN size int GENERATED ALWAYS AS (length(value ->> 'status')) STORED, ADD CHECK (value ->> 'status' <> 'bad') NOT VALID;
+ALTER TABLE ow.typed ALTER COLUMN status TYPE text;
+SELECT ow.send('ow_own', '{"status": "bad"}', '{"status": "found"}');
+SELECT dataplat.wait_for_source('ow_alive'), dataplat.wait_for_source('ow_typed');
+SELECT a._offset, a.value, a.size, t.status FROM ow.typed AS t LEFT JOIN ow.alive AS a USING (_offset) ORDER BY t._offset;
+SELECT message_offset, sqlstate FROM dataplat.dead_letter WHERE source = 'ow_alive';
+-- A type that the document cannot have stops it until it is mended.
+ALTER TABLE ow.alive DROP COLUMN size, DROP CONSTRAINT alive_value_check, ALTER COLUMN value TYPE text;
+SELECT ow.send('ow_own', '{"status": "late"}');
+SELECT dataplat.wait_for_source('ow_alive', '1 second');
+ALTER TABLE ow.alive ALTER COLUMN value TYPE jsonb USING value::jsonb;
+SELECT dataplat.resume_source('ow_alive');
+SELECT dataplat.wait_for_source('ow_alive');
+SELECT _offset, value FROM ow.alive ORDER BY 1 DESC LIMIT 2;
 -- Positions name topics that are read.
 SELECT dataplat.seek_source('ow_moved', '{"ow_b": {"0": 1}}');
 SELECT dataplat.create_source('ow_bad', 'ow_shop', 'ow_a', start_from => '{"ow_b": {"0": 1}}', paused => true);

@@ -638,7 +638,7 @@ dp_ingest_open(const char *source, int worker_no, int workers, bool (*stop) (voi
 		dp_kafka_throw(dp_consumer_client(in->consumer), in->source->server, err);
 	insert_new_partitions(in, stop);
 	MemoryContextSwitchTo(context);
-	take_over(in, workers);
+	take_over(in, workers > 0 ? workers : in->source->workers);
 	MemoryContextSwitchTo(context);
 	require_topics(in);
 	check_deleted(in);

@@ -262,6 +262,12 @@ dp_source_load_definition(const char *name)
 	return s;
 }
 
+static Oid
+document_type(DpFormat format)
+{
+	return format == DP_FORMAT_TEXT ? TEXTOID : format == DP_FORMAT_BYTES ? BYTEAOID : JSONBOID;
+}
+
 /* Where each typed column lives in the target, and that its type is still the same. */
 static void
 map_columns(DpSource *s)
@@ -296,6 +302,33 @@ map_columns(DpSource *s)
 	}
 }
 
+/* A bronze column must have the type that it is decoded to. */
+static void
+check_field_types(DpSource *s)
+{
+	Oid			types[DP_FIELD_COUNT] = {
+		[DP_FIELD_TOPIC] = TEXTOID, [DP_FIELD_PARTITION] = INT4OID, [DP_FIELD_OFFSET] = INT8OID,
+		[DP_FIELD_TIMESTAMP] = TIMESTAMPTZOID, [DP_FIELD_KEY] = document_type(s->key_format),
+		[DP_FIELD_HEADERS] = JSONBOID, [DP_FIELD_SCHEMA_ID] = INT4OID, [DP_FIELD_BATCH_ID] = INT8OID,
+		[DP_FIELD_INGESTED_AT] = TIMESTAMPTZOID, [DP_FIELD_VALUE] = document_type(s->format),
+		[DP_FIELD_RAW] = BYTEAOID, [DP_FIELD_RAW_KEY] = BYTEAOID, [DP_FIELD_TOMBSTONE] = BOOLOID,
+		[DP_FIELD_RESCUED] = JSONBOID
+	};
+
+	for (int f = 0; f < DP_FIELD_COUNT; f++)
+	{
+		int			attno = s->target->attno[f];
+		Oid			type = attno > 0 ? TupleDescAttr(s->target->desc, attno - 1)->atttypid : InvalidOid;
+
+		if (attno > 0 && type != types[f] && (f != DP_FIELD_VALUE || s->document))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"%s\" of table \"%s\" is %s, not %s", dp_field_names[f], s->target_name,
+							format_type_be(type), format_type_be(types[f])),
+					 errhint("Give the column its type again, or the source another target with alter_source().")));
+	}
+}
+
 DpSource *
 dp_source_load(const char *name)
 {
@@ -318,6 +351,7 @@ dp_source_load(const char *name)
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("table \"%s\" has no column \"_topic\"", s->target_name),
 				 errhint("A source of several topics needs _topic text.")));
+	check_field_types(s);
 	map_columns(s);
 	MemoryContextSwitchTo(old);
 	return s;

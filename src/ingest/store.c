@@ -592,6 +592,9 @@ classify(DpStore *store, ErrorData *edata)
 	store->detail = edata->detail;
 	if (is_missing_partition(edata))
 		return DP_STORE_NO_PARTITION;
+	/* the messages are read again, into rows for the table as it is now */
+	if (edata->sqlerrcode == DP_ERRCODE_TARGET_CHANGED)
+		return DP_STORE_FENCED;
 	if (class == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION ||
 		class == ERRCODE_FEATURE_NOT_SUPPORTED)
 		return DP_STORE_TARGET_ERROR;

@@ -670,8 +670,8 @@ dp_ingest_worker_main(const DpJob *job)
 	while (!loop.leave)
 	{
 		MemoryContextSwitchTo(context);
-		loop.in = dp_ingest_open(job->object, job->worker_no, job->workers,
-								 dp_job_stop_requested);
+		/* as many workers as the definition says now, not when this one was started */
+		loop.in = dp_ingest_open(job->object, job->worker_no, 0, dp_job_stop_requested);
 		if (loop.in == NULL || loop.in->source->paused)
 			break;
 		run_loop(&loop);

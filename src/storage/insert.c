@@ -273,6 +273,7 @@ dp_target_insert(DpTarget *target, HeapTuple *rows, int nrows,
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("table \"%s\" does not exist any more", target->name)));
+	dp_target_recheck(target, parent);
 	leaf = parent;
 	if (target->path == DP_PATH_MULTI_INSERT && target->partitioned)
 	{

@@ -26,6 +26,7 @@
 #include "partitioning/partdesc.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/partcache.h"
@@ -242,6 +243,76 @@ choose_path(DpTarget *target, Relation rel, bool allow_nonatomic)
 		target->path = DP_PATH_MULTI_INSERT;
 }
 
+/* Tables whose changes count, the latest ones opened; a session has few. */
+#define DP_WATCHED 16
+
+static Oid	watched[DP_WATCHED];
+static int	nwatched = 0;
+static uint64 changes = 0;
+
+static void
+count_change(Datum arg, Oid relid)
+{
+	for (int i = 0; i < Min(nwatched, DP_WATCHED); i++)
+		if (relid == InvalidOid || watched[i] == relid)
+		{
+			changes++;
+			return;
+		}
+}
+
+/* Hear of changes of this table from now on. */
+static void
+watch(Oid relid)
+{
+	if (nwatched == 0)
+		CacheRegisterRelcacheCallback(count_change, (Datum) 0);
+	for (int i = 0; i < Min(nwatched, DP_WATCHED); i++)
+		if (watched[i] == relid)
+			return;
+	watched[nwatched++ % DP_WATCHED] = relid;
+}
+
+/* Would rows be formed for the one as for the other? */
+static bool
+same_columns(TupleDesc a, TupleDesc b)
+{
+	if (a->natts != b->natts)
+		return false;
+	for (int i = 0; i < a->natts; i++)
+	{
+		Form_pg_attribute x = TupleDescAttr(a, i);
+		Form_pg_attribute y = TupleDescAttr(b, i);
+
+		if (x->attisdropped != y->attisdropped || x->atttypid != y->atttypid ||
+			x->atttypmod != y->atttypmod || x->attnotnull != y->attnotnull ||
+			x->atthasdef != y->atthasdef || x->attidentity != y->attidentity ||
+			x->attgenerated != y->attgenerated || x->attalign != y->attalign ||
+			strcmp(NameStr(x->attname), NameStr(y->attname)) != 0)
+			return false;
+	}
+	return true;
+}
+
+void
+dp_target_recheck(DpTarget *target, Relation rel)
+{
+	DpTarget	now = *target;
+	uint64		seen = changes;
+
+	if (target->looked_at == seen)
+		return;
+	now.partitioned = false;
+	choose_path(&now, rel, target->allow_nonatomic);
+	if (now.path != target->path || now.partitioned != target->partitioned ||
+		!same_columns(RelationGetDescr(rel), target->desc))
+		ereport(ERROR,
+				(errcode(DP_ERRCODE_TARGET_CHANGED),
+				 errmsg("table \"%s\" was altered meanwhile", target->name),
+				 errhint("Try again.")));
+	target->looked_at = seen;
+}
+
 DpTarget *
 dp_target_open(const char *name, Oid owner, bool allow_nonatomic)
 {
@@ -259,6 +330,9 @@ dp_target_open(const char *name, Oid owner, bool allow_nonatomic)
 	target->owner = owner;
 	rel = table_openrv(rv, AccessShareLock);
 	target->relid = RelationGetRelid(rel);
+	target->allow_nonatomic = allow_nonatomic;
+	watch(target->relid);
+	target->looked_at = changes;
 	acl = pg_class_aclcheck(target->relid, owner, ACL_INSERT);
 	if (acl != ACLCHECK_OK)
 		aclcheck_error(acl, OBJECT_TABLE, name);

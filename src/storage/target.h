@@ -56,6 +56,8 @@ typedef struct DpTarget
 	TupleDesc	desc;			/* what rows are formed by */
 	int			attno[DP_FIELD_COUNT];	/* 0 = the table has no such column */
 	Oid			leaf;			/* where the last batch went */
+	bool		allow_nonatomic;
+	uint64		looked_at;		/* number of changes of tables that it was looked at after */
 	int			nslots;
 	TupleTableSlot **slots;
 } DpTarget;
@@ -67,6 +69,9 @@ typedef struct DpWriteResult
 	BlockNumber first_block;
 	BlockNumber last_block;
 } DpWriteResult;
+
+/* The table is no longer what the target was opened for: open it again. */
+#define DP_ERRCODE_TARGET_CHANGED MAKE_SQLSTATE('5', '5', 'D', 'P', '1')
 
 extern const char *dp_write_path_name(DpWritePath path);
 
@@ -82,7 +87,8 @@ extern void dp_target_free(DpTarget *target);
 /*
  * Insert rows, in a transaction with an active snapshot.  All rows belong to
  * the partition of "ingested_at".  Returns false, with nothing done, when the
- * table has no partition for that time.  Adds to *result, which the caller
+ * table has no partition for that time.  DP_ERRCODE_TARGET_CHANGED: rows that were
+ * formed before the table was altered must not go into it.  Adds to *result, which the caller
  * zeroes (first_block InvalidBlockNumber) before the first call.
  */
 extern bool dp_target_insert(DpTarget *target, HeapTuple *rows, int nrows,

@@ -15,6 +15,9 @@
 /* Rows in one call of table_multi_insert, as COPY has it. */
 #define DP_INSERT_CHUNK 1000
 
+/* Has the table been altered since the target was opened?  Then this throws.  Needs a lock on it. */
+extern void dp_target_recheck(DpTarget *target, Relation rel);
+
 /* Why this leaf cannot be written directly, or NULL. */
 extern const char *dp_leaf_obstacle(Relation leaf);
 
