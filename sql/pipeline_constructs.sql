@@ -24,7 +24,7 @@ CREATE SERVER con_file FOREIGN DATA WRAPPER file_fdw;
 CREATE FOREIGN TABLE elsewhere (country text, rate numeric) SERVER con_file OPTIONS (program 'echo DE,1; echo FR,2', format 'csv');
 
 INSERT INTO customers SELECT i, 'c' || i, (ARRAY['DE', 'FR', 'NL'])[i % 3 + 1], nullif(i / 3, 0) FROM generate_series(1, 30) AS i;
-INSERT INTO orders SELECT i, nullif(i % 40, 0), (ARRAY['paid', 'sent', 'open'])[i % 3 + 1], i, i / 10.0::float8, '2026-01-01'::timestamptz + i * interval '1 hour',
+INSERT INTO orders SELECT i, nullif(i % 40, 0), (ARRAY['paid', 'sent', 'open'])[i % 3 + 1], i, i / 8.0::float8, '2026-01-01'::timestamptz + i * interval '1 hour',
        jsonb_build_object('lines', (SELECT jsonb_agg(jsonb_build_object('product', 'p' || j, 'n', j)) FROM generate_series(1, 1 + i % 3) AS j)) FROM generate_series(1, 200) AS i;
 INSERT INTO refunds SELECT i, i * 7, i FROM generate_series(1, 20) AS i;
 INSERT INTO rates VALUES ('DE', 1), ('FR', 2);
@@ -163,7 +163,7 @@ CALL ingest(-2, ARRAY['{"id": 1, "country": "FR", "amount": 11, "at": 3, "tags":
 UPDATE orders SET status = 'open', amount = amount + 100 WHERE order_id % 20 = 0;
 UPDATE orders SET customer_id = NULL, doc = '{"lines": [{"product": "x", "n": 1}]}' WHERE order_id % 33 = 0;
 DELETE FROM orders WHERE order_id % 17 = 0;
-INSERT INTO orders SELECT i, i % 35, 'paid', i, 0.1, '2026-03-01', '{}' FROM generate_series(301, 310) AS i;
+INSERT INTO orders SELECT i, i % 35, 'paid', i, 0.125, '2026-03-01', '{}' FROM generate_series(301, 310) AS i;
 UPDATE customers SET country = 'FR', parent_id = 1 WHERE customer_id % 10 = 0;
 DELETE FROM customers WHERE customer_id IN (7, 8);
 INSERT INTO customers VALUES (31, 'c31', 'DE', 31), (32, 'c32', NULL, NULL);
