@@ -12,7 +12,7 @@ BEGIN
         SELECT p.oid::regprocedure FROM pg_catalog.pg_proc AS p
          WHERE p.pronamespace IN ('dataplat'::regnamespace, 'dataplat_internal'::regnamespace)
            AND (p.proname LIKE '%pipeline%'
-                OR p.proname IN ('create_silver', 'command_silver_query', 'check_event_time', 'relation_parts', 'sequence_columns', 'ensure_history_keys', 'analyze_definition', 'can_be_watched', 'bronze_unread', 'bronze_pending',
+                OR p.proname IN ('check_delete_when', 'check_key_range', 'create_silver', 'command_silver_query', 'check_event_time', 'relation_parts', 'sequence_columns', 'ensure_history_keys', 'analyze_definition', 'can_be_watched', 'bronze_unread', 'bronze_pending',
                                  'table_pending', 'time_of_transaction', 'table_has_been_seen', 'snapshot_covers', 'renumber_ledger', 'trace_row'))
     LOOP
         EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
