@@ -110,5 +110,21 @@ SELECT dataplat.create_pipeline('odd_total', 'odd.total', 'SELECT id, total_of(i
 SET client_min_messages = warning;
 SELECT dataplat.create_pipeline('odd_name', 'odd.name', 'SELECT id, g AS ctid FROM a');
 
+-- Texts do not depend on the session that runs the query.
+CREATE TABLE moment (id int PRIMARY KEY, d date, i interval, f float8, b bytea, z timestamptz);
+INSERT INTO moment VALUES (1, '2026-01-02', '1 day 02:00', 0.1::float8 + 0.2::float8, '\x00ff', '2026-01-02 03:04:05+00');
+SELECT dataplat.create_pipeline('odd_texts', 'odd.texts', 'SELECT id, d::text, i::text, f::text, b::text, z::text FROM moment', paused => true, time_zone => 'UTC');
+SET datestyle = 'German';
+SET intervalstyle = 'iso_8601';
+SET extra_float_digits = 0;
+SET bytea_output = 'escape';
+SELECT count(*) FROM dataplat.run_pipeline('odd_texts');
+SELECT * FROM texts;
+RESET datestyle;
+RESET intervalstyle;
+RESET extra_float_digits;
+RESET bytea_output;
+SELECT missing, extra, different FROM dataplat.verify_pipeline('odd_texts');
+
 SELECT count(*), bool_and(dataplat.drop_pipeline(p.name) IS NULL) AS gone FROM (SELECT name FROM dataplat.pipeline WHERE name LIKE 'odd\_%' ORDER BY pipeline_id DESC) AS p;
 DROP SCHEMA odd CASCADE;

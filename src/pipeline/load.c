@@ -20,8 +20,11 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/bytea.h"
+#include "utils/float.h"
 #include "utils/guc.h"
 #include "utils/varlena.h"
+#include "utils/xml.h"
 
 #include "common/statement.h"
 #include "pipeline/internal.h"
@@ -95,6 +98,26 @@ dp_relation_by_name(const char *name)
 }
 
 /*
+ * Texts that a query makes of values must be the same whoever runs it: those
+ * of the server's defaults.  How it reads dates that may be taken in two ways
+ * (the second part of DateStyle) stays.
+ */
+static void
+write_texts_alike(void)
+{
+	if (DateStyle != USE_ISO_DATES)
+		dp_role_set("DateStyle", "ISO");
+	if (IntervalStyle != INTSTYLE_POSTGRES)
+		dp_role_set("IntervalStyle", "postgres");
+	if (extra_float_digits != 1)
+		dp_role_set("extra_float_digits", "1");
+	if (bytea_output != BYTEA_OUTPUT_HEX)
+		dp_role_set("bytea_output", "hex");
+	if (xmlbinary != XMLBINARY_BASE64)
+		dp_role_set("xmlbinary", "base64");
+}
+
+/*
  * Become the owner, in the settings in which the query was written.  Any
  * error restores all with the (sub)transaction.
  */
@@ -102,6 +125,7 @@ void
 dp_enter_owner(const DpPipeline *pipeline, DpRoleScope *scope)
 {
 	dp_role_enter(pipeline->owner, pipeline->search_path, scope);
+	write_texts_alike();
 	if (pipeline->time_zone != NULL)
 		dp_role_set("TimeZone", pipeline->time_zone);
 }
