@@ -74,7 +74,8 @@ typedef struct DpIngest
 /*
  * Connect, find this worker's partitions, take them over, check that nothing
  * was lost, and start to fetch.  It is worker_no of so many; 0: as many as the
- * definition says.  Runs transactions of its own.  Returns NULL when a stop was requested or the source is gone; errors are thrown.
+ * definition says.  Runs transactions of its own.  Returns NULL when a stop
+ * was requested or the source is gone; errors are thrown.
  */
 extern DpIngest *dp_ingest_open(const char *source, int worker_no, int workers,
 								bool (*stop) (void));

@@ -112,13 +112,14 @@ extern PGDLLEXPORT Datum dp_test_connection(PG_FUNCTION_ARGS);
 
 PG_FUNCTION_INFO_V1(dp_test_connection);
 
-static void report(Test *test, const char *step, bool ok, const char *fmt,...) pg_attribute_printf(4, 5);
+/* One step of the test under way. */
+#define report(test, ...) \
+	dp_test_report((ReturnSetInfo *) (test)->fcinfo->resultinfo, (test)->settings, __VA_ARGS__)
 
-/* Add a row; secrets are cut out whatever the text is made of. */
-static void
-report(Test *test, const char *step, bool ok, const char *fmt,...)
+void
+dp_test_report(ReturnSetInfo *rsinfo, const DpKafkaSettings *settings,
+			   const char *step, bool ok, const char *fmt,...)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) test->fcinfo->resultinfo;
 	StringInfoData detail;
 	Datum		values[3];
 	bool		nulls[3] = {false, false, false};
@@ -138,7 +139,7 @@ report(Test *test, const char *step, bool ok, const char *fmt,...)
 	}
 	values[0] = CStringGetTextDatum(step);
 	values[1] = BoolGetDatum(ok);
-	values[2] = CStringGetTextDatum(dp_kafka_redact(test->settings, detail.data));
+	values[2] = CStringGetTextDatum(dp_kafka_redact(settings, detail.data));
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 

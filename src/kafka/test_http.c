@@ -12,46 +12,16 @@
  */
 #include "postgres.h"
 
-#include "funcapi.h"
 #include "miscadmin.h"
-#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "common/compat.h"
 #include "common/hostguard.h"
 #include "kafka/options.h"
-#include "kafka/test_connection.h"
 #include "kafka/test_http.h"
 
 /* What an endpoint may say to a GET before nobody reads on. */
 #define BODY_MAX (1024 * 1024)
-
-/* Add a row; secrets are cut out whatever the text is made of. */
-void
-dp_http_test_report(DpHttpTest *test, const char *step, bool ok, const char *fmt,...)
-{
-	StringInfoData detail;
-	Datum		values[3];
-	bool		nulls[3] = {false, false, false};
-
-	initStringInfo(&detail);
-	for (;;)
-	{
-		va_list		args;
-		int			needed;
-
-		va_start(args, fmt);
-		needed = appendStringInfoVA(&detail, fmt, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&detail, needed);
-	}
-	values[0] = CStringGetTextDatum(step);
-	values[1] = BoolGetDatum(ok);
-	values[2] = CStringGetTextDatum(dp_kafka_redact(test->settings, detail.data));
-	tuplestore_putvalues(test->rsinfo->setResult, test->rsinfo->setDesc, values, nulls);
-}
 
 /* No HTTP answer came: at which step, and what to do. */
 static void

@@ -14,6 +14,7 @@
 
 #include "common/http.h"
 #include "kafka/settings.h"
+#include "kafka/test_connection.h"
 
 typedef struct DpHttpTest
 {
@@ -27,7 +28,9 @@ typedef struct DpHttpTest
 	const char *login;			/* in words; of dp_http_test_options */
 } DpHttpTest;
 
-extern void dp_http_test_report(DpHttpTest *test, const char *step, bool ok, const char *fmt,...) pg_attribute_printf(4, 5);
+/* One step of it: step, ok, and a format with its arguments. */
+#define dp_http_test_report(test, ...) dp_test_report((test)->rsinfo, (test)->settings, __VA_ARGS__)
+
 extern void dp_http_test_options(DpHttpTest *test, bool clear);
 extern DpHttpRequest *dp_http_test_ask(DpHttpTest *test, const char *path, const char *const *headers, int *ms);
 extern bool dp_http_test_login(DpHttpTest *test, const DpHttpRequest *r, const char *forbidden);

@@ -87,9 +87,9 @@ extern void dp_target_free(DpTarget *target);
 /*
  * Insert rows, in a transaction with an active snapshot.  All rows belong to
  * the partition of "ingested_at".  Returns false, with nothing done, when the
- * table has no partition for that time.  DP_ERRCODE_TARGET_CHANGED: rows that were
- * formed before the table was altered must not go into it.  Adds to *result, which the caller
- * zeroes (first_block InvalidBlockNumber) before the first call.
+ * table has no partition for that time.  DP_ERRCODE_TARGET_CHANGED: rows that
+ * were formed before the table was altered must not go into it.  Adds to
+ * *result, which the caller zeroes (first_block InvalidBlockNumber) before the first call.
  */
 extern bool dp_target_insert(DpTarget *target, HeapTuple *rows, int nrows,
 							 TimestampTz ingested_at, DpWriteResult *result);
