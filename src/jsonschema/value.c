@@ -52,6 +52,53 @@ take_text(DpArena *arena, DpJsValue *value, DpJsonbKind kind, const char *s, siz
 	return value->u.text != NULL;
 }
 
+static int
+compare_members(const void *a, const void *b)
+{
+	const DpJsMember *x = *(const DpJsMember *const *) a;
+	const DpJsMember *y = *(const DpJsMember *const *) b;
+	int			order = memcmp(x->key, y->key, Min(x->keylen, y->keylen));
+
+	if (order == 0)
+		order = x->keylen < y->keylen ? -1 : x->keylen > y->keylen;
+
+	/* Of the same name, the one that came later stays later. */
+	return order != 0 ? order : x < y ? -1 : 1;
+}
+
+/* A key that stands there again takes the place of the first one and the value of the last. */
+static bool
+drop_duplicates(DpArena *arena, DpJsValue *object)
+{
+	DpJsMember *members = object->u.members;
+	DpJsMember **sorted = dp_arena_alloc(arena, Max(object->len, 1) * sizeof(DpJsMember *));
+	DpJsMember *first = members;
+	uint32		n = 0;
+
+	if (sorted == NULL)
+		return false;
+	for (uint32 i = 0; i < object->len; i++)
+		sorted[i] = &members[i];
+	qsort(sorted, object->len, sizeof(DpJsMember *), compare_members);
+	for (uint32 i = 0; i < object->len; i++)
+	{
+		if (i == 0 || sorted[i]->keylen != first->keylen || memcmp(sorted[i]->key, first->key, first->keylen) != 0)
+			first = sorted[i];
+		else
+		{
+			first->value = sorted[i]->value;
+			sorted[i]->key = NULL;
+		}
+	}
+	for (uint32 i = 0; i < object->len; i++)
+	{
+		if (members[i].key != NULL)
+			members[n++] = members[i];
+	}
+	object->len = n;
+	return true;
+}
+
 /* Recursion is bounded by DP_SCHEMA_MAX_DEPTH. */
 static bool
 take_node(DpArena *arena, const DpJsonDecoder *d, const DpNode *node, DpJsValue *value)
@@ -108,7 +155,7 @@ take_node(DpArena *arena, const DpJsonDecoder *d, const DpNode *node, DpJsValue 
 					!take_node(arena, d, &children[2 * i + 1], &member->value))
 					return false;
 			}
-			return true;
+			return drop_duplicates(arena, value);
 	}
 	return false;
 }
@@ -176,20 +223,6 @@ dp_js_print_string(const char *s, size_t len, DpBuf *out)
 	}
 	dp_buf_append(out, s + start, len - start);
 	dp_buf_append(out, "\"", 1);
-}
-
-static int
-compare_members(const void *a, const void *b)
-{
-	const DpJsMember *x = *(const DpJsMember *const *) a;
-	const DpJsMember *y = *(const DpJsMember *const *) b;
-	int			order = memcmp(x->key, y->key, Min(x->keylen, y->keylen));
-
-	if (order == 0)
-		order = x->keylen < y->keylen ? -1 : x->keylen > y->keylen;
-
-	/* Of the same name, the one that came later stays later. */
-	return order != 0 ? order : x < y ? -1 : 1;
 }
 
 static void
