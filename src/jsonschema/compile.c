@@ -278,17 +278,25 @@ compare_properties(const void *a, const void *b)
 	const DpJsProperty *x = a;
 	const DpJsProperty *y = b;
 
-	int			order = dp_key_compare(x->key, x->len, y->key, y->len);
+	return dp_key_compare(x->key, x->len, y->key, y->len);
+}
 
-	/* Of the same name, the one that comes first in the text. */
-	return order != 0 ? order : x->place < y->place ? -1 : 1;
+bool
+dp_js_requires(const DpJsSchema *s, const char *key, size_t len)
+{
+	for (uint32 i = 0; i < s->nrequired; i++)
+	{
+		if (s->required[i].kind == DP_JSONB_STRING &&
+			dp_js_same(s->required[i].u.text, s->required[i].len, key, len))
+			return true;
+	}
+	return false;
 }
 
 static bool
 take_properties(DpJsBuild *build, DpJsSchema *s)
 {
 	DpJsValue  *object = get_kind(s, "properties", DP_JSONB_OBJECT);
-	uint32		kept = 0;
 
 	if (object == NULL)
 		return true;
@@ -309,18 +317,7 @@ take_properties(DpJsBuild *build, DpJsSchema *s)
 			return false;
 		s->nproperties++;
 	}
-	for (uint32 i = 0; i < s->nproperties; i++)
-		s->properties[i].place = i;
 	qsort(s->properties, s->nproperties, sizeof(DpJsProperty), compare_properties);
-	for (uint32 i = 0; i < s->nproperties; i++)
-	{
-		/* Of the same name, the last one counts. */
-		if (kept > 0 && s->properties[kept - 1].len == s->properties[i].len &&
-			memcmp(s->properties[kept - 1].key, s->properties[i].key, s->properties[i].len) == 0)
-			kept--;
-		s->properties[kept++] = s->properties[i];
-	}
-	s->nproperties = kept;
 	return true;
 }
 

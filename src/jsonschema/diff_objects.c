@@ -49,18 +49,6 @@ property_of(const DpJsSchema *s, const char *key, uint32 len)
 }
 
 static bool
-requires(const DpJsSchema *s, const char *key, uint32 len)
-{
-	for (uint32 i = 0; i < s->nrequired; i++)
-	{
-		if (s->required[i].kind == DP_JSONB_STRING && s->required[i].len == len &&
-			memcmp(s->required[i].u.text, key, len) == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool
 has_default(const DpJsSchema *s)
 {
 	return dp_js_get(s->source, "default") != NULL;
@@ -156,7 +144,7 @@ static void
 compare_added(DpJsCompare *c, const DpJsSchema *old, const DpJsSchema *new,
 			  const DpJsSchema *property, const char *key, uint32 len)
 {
-	bool		required = requires(new, key, len);
+	bool		required = dp_js_requires(new, key, len);
 	const DpJsSchema *before;
 
 	if (is_open(c, old))
@@ -215,8 +203,8 @@ compare_required(DpJsCompare *c, const DpJsSchema *old, const DpJsSchema *new)
 	for (uint32 i = 0; next_property(old, &i, &member) && goes_on(c, old, new);)
 	{
 		const DpJsSchema *property = property_of(new, member->key, member->keylen);
-		bool		was = requires(old, member->key, member->keylen);
-		bool		is = requires(new, member->key, member->keylen);
+		bool		was = dp_js_requires(old, member->key, member->keylen);
+		bool		is = dp_js_requires(new, member->key, member->keylen);
 
 		if (property == NULL || was == is)
 			continue;

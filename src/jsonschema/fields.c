@@ -244,12 +244,8 @@ is_required(const DpJsSchema *s, const char *key, uint32 len, int hops)
 {
 	if (hops > MAX_HOPS)
 		return false;
-	for (uint32 i = 0; i < s->nrequired; i++)
-	{
-		if (s->required[i].kind == DP_JSONB_STRING && s->required[i].len == len &&
-			memcmp(s->required[i].u.text, key, len) == 0)
-			return true;
-	}
+	if (dp_js_requires(s, key, len))
+		return true;
 	if (s->target != NULL && is_required(s->target, key, len, hops + 1))
 		return true;
 	for (uint32 i = 0; i < s->all_of.n && hops + i < MAX_HOPS; i++)
@@ -292,7 +288,6 @@ tell_properties(Fields *fields, const DpJsSchema *root, const DpJsSchema *s)
 		if (dp_js_has_zero_byte(member->key, member->keylen))
 			continue;
 		if (fields->walk->stopped || property == NULL ||
-			dp_js_get_len(object, member->key, member->keylen) != &member->value ||
 			told_before(fields, member->key, member->keylen))
 			continue;
 		gather(property, &shape, 0);

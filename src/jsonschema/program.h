@@ -82,7 +82,6 @@ typedef struct DpJsProperty
 {
 	const char *key;
 	uint32		len;
-	uint32		place;			/* in the text */
 	DpJsSchema *schema;
 	uint32		nneeds;			/* dependentRequired */
 	const DpJsValue *needs;
@@ -226,6 +225,9 @@ extern DpJsResource *dp_js_find_resource(const DpJsProgram *program, const char 
 
 /* The draft that a document asks for, or "otherwise". */
 extern DpJsDraft dp_js_draft_of(const DpJsValue *document, DpJsDraft otherwise);
+
+/* Does its own "required" name this property? */
+extern bool dp_js_requires(const DpJsSchema *s, const char *key, size_t len);
 
 /* Keyword of the identifier in a draft. */
 #define DP_JS_ID(draft) ((draft) == DP_JS_DRAFT4 ? "id" : "$id")

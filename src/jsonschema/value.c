@@ -82,7 +82,7 @@ drop_duplicates(DpArena *arena, DpJsValue *object)
 	qsort(sorted, object->len, sizeof(DpJsMember *), compare_members);
 	for (uint32 i = 0; i < object->len; i++)
 	{
-		if (i == 0 || sorted[i]->keylen != first->keylen || memcmp(sorted[i]->key, first->key, first->keylen) != 0)
+		if (i == 0 || !dp_js_same(sorted[i]->key, sorted[i]->keylen, first->key, first->keylen))
 			first = sorted[i];
 		else
 		{
@@ -293,11 +293,11 @@ dp_js_get_len(const DpJsValue *object, const char *key, size_t len)
 {
 	if (object == NULL || object->kind != DP_JSONB_OBJECT)
 		return NULL;
-	for (uint32 i = object->len; i-- > 0;)
+	for (uint32 i = 0; i < object->len; i++)
 	{
 		DpJsMember *member = &object->u.members[i];
 
-		if (member->keylen == len && memcmp(member->key, key, len) == 0)
+		if (dp_js_same(member->key, member->keylen, key, len))
 			return &member->value;
 	}
 	return NULL;
