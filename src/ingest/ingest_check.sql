@@ -80,20 +80,6 @@ END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.check_position_topics(text, text) IS 'fail on a position in topics that are not read';
 
--- Does a topic argument mean this topic?  As src/kafka/questions.c has it: a regular
--- expression is of whole names unless it has an anchor of its own.
-CREATE OR REPLACE FUNCTION dataplat_internal.means_topic(argument text, topic text)
-RETURNS boolean
-LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT CASE WHEN argument NOT LIKE '/%' THEN topic = ANY (string_to_array(argument, ','))
-                WHEN argument LIKE '/^%' OR argument LIKE '%$/' THEN topic ~ substr(argument, 2, length(argument) - 2)
-                ELSE topic ~ ('^(?:' || substr(argument, 2, length(argument) - 2) || ')$') END;
-$$;
-COMMENT ON FUNCTION dataplat_internal.means_topic(text, text) IS 'does a topic, list of topics or regular expression mean a topic?';
-REVOKE ALL ON FUNCTION dataplat_internal.means_topic(text, text) FROM PUBLIC;
-
 CREATE OR REPLACE FUNCTION dataplat_internal.check_topic(topic text)
 RETURNS void
 LANGUAGE plpgsql STABLE

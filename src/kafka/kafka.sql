@@ -129,3 +129,13 @@ AS 'MODULE_PATHNAME', 'dp_scram_note';
 COMMENT ON FUNCTION dataplat_internal.scram_note() IS
     'what is wrong with SCRAM logins of this librdkafka; NULL when nothing is';
 REVOKE ALL ON FUNCTION dataplat_internal.scram_note() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION dataplat_internal.means_topic(argument text, topic text)
+RETURNS boolean
+LANGUAGE c
+STRICT IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'dp_means_topic';
+COMMENT ON FUNCTION dataplat_internal.means_topic(text, text) IS
+    'does the argument of a source, one name, several separated by commas or /a regular expression/, mean a topic?';
+REVOKE ALL ON FUNCTION dataplat_internal.means_topic(text, text) FROM PUBLIC;

@@ -21,6 +21,12 @@
 #include "kafka/client_int.h"
 #include "kafka/consumer.h"
 
+#define SEPARATORS ", "			/* of names of topics */
+
+PG_FUNCTION_INFO_V1(dp_means_topic);
+
+extern PGDLLEXPORT Datum dp_means_topic(PG_FUNCTION_ARGS);
+
 typedef struct MetadataQuestion
 {
 	int			timeout_ms;
@@ -62,25 +68,38 @@ add_topic(DpTopicInfo **topics, int *n, int *cap, const char *name,
 	(*n)++;
 }
 
-/* Topics of the metadata whose names match /pattern/: whole names, unless it has an anchor itself. */
-static void
-match_topics(const struct rd_kafka_metadata *md, const char *pattern,
-			 DpTopicInfo **topics, int *n, int *cap)
+/* What stands between the slashes, of whole names unless it has an anchor itself; NULL: names. */
+static text *
+regex_of(const char *pattern)
 {
-	char	   *body = pnstrdup(pattern + 1, strlen(pattern) - 2);
-	bool		anchored = body[0] == '^' || body[strlen(body) - 1] == '$';
-	text	   *re = cstring_to_text(anchored ? body : psprintf("^(?:%s)$", body));
+	size_t		len = strlen(pattern);
+	char	   *body;
+	bool		anchored;
 
+	if (len <= 2 || pattern[0] != '/' || pattern[len - 1] != '/')
+		return NULL;
+	body = pnstrdup(pattern + 1, len - 2);
+	anchored = body[0] == '^' || body[len - 3] == '$';
+	return cstring_to_text(anchored ? body : psprintf("^(?:%s)$", body));
+}
+
+static bool
+matches(const char *topic, text *regex)
+{
+	if (strncmp(topic, "__", 2) == 0)
+		return false;			/* internal topics are never meant */
+	return DatumGetBool(DirectFunctionCall2Coll(textregexeq, DEFAULT_COLLATION_OID,
+												CStringGetTextDatum(topic), PointerGetDatum(regex)));
+}
+
+static void
+match_topics(const struct rd_kafka_metadata *md, text *regex, DpTopicInfo **topics, int *n, int *cap)
+{
 	for (int i = 0; i < md->topic_cnt; i++)
 	{
 		const struct rd_kafka_metadata_topic *t = &md->topics[i];
-		Datum		match;
 
-		if (strncmp(t->topic, "__", 2) == 0)
-			continue;			/* internal topics are never meant */
-		match = DirectFunctionCall2Coll(textregexeq, DEFAULT_COLLATION_OID,
-										CStringGetTextDatum(t->topic), PointerGetDatum(re));
-		if (DatumGetBool(match) && t->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+		if (t->err == RD_KAFKA_RESP_ERR_NO_ERROR && matches(t->topic, regex))
 			add_topic(topics, n, cap, t->topic, t->partition_cnt, 0);
 	}
 }
@@ -93,7 +112,7 @@ name_topics(const struct rd_kafka_metadata *md, const char *pattern,
 	char	   *list = pstrdup(pattern);
 	char	   *save = NULL;
 
-	for (char *name = strtok_r(list, ", ", &save); name; name = strtok_r(NULL, ", ", &save))
+	for (char *name = strtok_r(list, SEPARATORS, &save); name; name = strtok_r(NULL, SEPARATORS, &save))
 	{
 		const struct rd_kafka_metadata_topic *found = NULL;
 
@@ -109,12 +128,31 @@ name_topics(const struct rd_kafka_metadata *md, const char *pattern,
 	}
 }
 
+Datum
+dp_means_topic(PG_FUNCTION_ARGS)
+{
+	char	   *pattern = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *topic = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	text	   *regex = regex_of(pattern);
+	char	   *save = NULL;
+
+	if (regex != NULL)
+		PG_RETURN_BOOL(matches(topic, regex));
+	for (char *name = strtok_r(pattern, SEPARATORS, &save); name; name = strtok_r(NULL, SEPARATORS, &save))
+	{
+		if (strcmp(name, topic) == 0)
+			PG_RETURN_BOOL(true);
+	}
+	PG_RETURN_BOOL(false);
+}
+
 DpTopicInfo *
 dp_kafka_topics(DpKafkaClient *client, const char *pattern, int timeout_ms,
 				bool (*stop) (void), int *n, int *error)
 {
 	MetadataQuestion *q = calloc(1, sizeof(MetadataQuestion));
 	DpTopicInfo *topics = NULL;
+	text	   *regex;
 	int			cap = 0;
 
 	*n = 0;
@@ -129,8 +167,8 @@ dp_kafka_topics(DpKafkaClient *client, const char *pattern, int timeout_ms,
 	}
 	if (q->err != RD_KAFKA_RESP_ERR_NO_ERROR)
 		*error = q->err;
-	else if (pattern[0] == '/' && strlen(pattern) > 2 && pattern[strlen(pattern) - 1] == '/')
-		match_topics(q->metadata, pattern, &topics, n, &cap);
+	else if ((regex = regex_of(pattern)) != NULL)
+		match_topics(q->metadata, regex, &topics, n, &cap);
 	else
 		name_topics(q->metadata, pattern, &topics, n, &cap);
 	free_metadata_question(q);
