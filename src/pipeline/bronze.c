@@ -474,8 +474,11 @@ dp_bronze_read(const DpInput *input, const DpQueryInput *used, bool where_they_s
 	source->ranges = palloc(sizeof(Range) * Max(n, 1));
 	delta->source = &source->pub;
 	delta->forget = forget_bronze;
-	for (int i = 0; i < n && uses_virtual(delta->desc, used); i++)
-		batches[i].leaf = InvalidOid;
+	if (uses_virtual(delta->desc, used))
+	{
+		for (int i = 0; i < n; i++)
+			batches[i].leaf = InvalidOid;
+	}
 	qsort(batches, n, sizeof(Batch), compare_batches);
 	for (int i = 0; i < n;)
 	{

@@ -32,25 +32,11 @@ PG_FUNCTION_INFO_V1(dp_check_delete_when);
 
 extern PGDLLEXPORT Datum dp_check_delete_when(PG_FUNCTION_ARGS);
 
-/* Positions of errors are positions in our text, not in the user's statement. */
-static void
-say_where(void *select)
-{
-	int			position = geterrposition();
-
-	if (position > 0)
-	{
-		errposition(0);
-		internalerrposition(position);
-		internalerrquery(select);
-	}
-}
-
 static Query *
 analyze(const char *what, const char *text, TupleDesc desc)
 {
 	char	   *select = psprintf(SELECT_FORMAT, text);
-	ErrorContextCallback callback = {.callback = say_where, .arg = select};
+	ErrorContextCallback callback = {.callback = dp_say_where, .arg = select};
 	List	   *parsed;
 	EphemeralNamedRelation enr = palloc0(sizeof(EphemeralNamedRelationData));
 	QueryEnvironment *env = create_queryEnv();

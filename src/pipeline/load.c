@@ -109,7 +109,7 @@ write_texts_alike(void)
 		dp_role_set("DateStyle", "ISO");
 	if (IntervalStyle != INTSTYLE_POSTGRES)
 		dp_role_set("IntervalStyle", "postgres");
-	if (extra_float_digits != 1)
+	if (extra_float_digits <= 0)	/* all above write the shortest exact text */
 		dp_role_set("extra_float_digits", "1");
 	if (bytea_output != BYTEA_OUTPUT_HEX)
 		dp_role_set("bytea_output", "hex");

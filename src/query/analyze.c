@@ -144,24 +144,10 @@ dp_query_from_column(DpQuery *query, Oid relid, AttrNumber attno)
 	return NULL;
 }
 
-/* Positions of errors are positions in the query, not in the statement that called us. */
-static void
-say_where(void *text)
-{
-	int			position = geterrposition();
-
-	if (position > 0)
-	{
-		errposition(0);
-		internalerrposition(position);
-		internalerrquery(text);
-	}
-}
-
 static Query *
 parse_select(const char *text)
 {
-	ErrorContextCallback callback = {.callback = say_where, .arg = unconstify(char *, text)};
+	ErrorContextCallback callback = {.callback = dp_say_where, .arg = unconstify(char *, text)};
 	List	   *raw;
 	List	   *trees;
 	Query	   *tree;

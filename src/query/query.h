@@ -60,6 +60,12 @@ extern char *dp_collation_text(Oid collation);
 /* The statement alone: without a semicolon and what follows it. */
 extern char *dp_statement_text(const char *text);
 
+/*
+ * An error context callback for a text that is parsed and analysed: positions
+ * of errors are positions in it, not in the statement that called us.
+ */
+extern void dp_say_where(void *text);
+
 /* What the query reads of a relation; NULL: nothing. */
 extern const DpQueryInput *dp_query_input(const DpQuery *query, Oid relid);
 

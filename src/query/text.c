@@ -29,6 +29,19 @@
 
 #include "query/tree.h"
 
+void
+dp_say_where(void *text)
+{
+	int			position = geterrposition();
+
+	if (position > 0)
+	{
+		errposition(0);
+		internalerrposition(position);
+		internalerrquery(text);
+	}
+}
+
 char *
 dp_relation_text(Oid relid)
 {
