@@ -3,9 +3,9 @@
  * csv.c
  *	  One CSV record to a jsonb of strings.
  *
- * Strict RFC 4180, with the characters of one's choice: a quote may only open a field, be doubled inside one, or
- * close it.  Guessing what a stray quote meant would shift columns silently;
- * such a message is a dead letter instead.
+ * Strict RFC 4180, with the characters of one's choice: a quote may only open
+ * a field, be doubled inside one, or close it.  Guessing what a stray quote
+ * meant would shift columns silently; such a message is a dead letter instead.
  *
  *-------------------------------------------------------------------------
  */

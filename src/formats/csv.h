@@ -20,7 +20,7 @@ typedef struct DpCsvStyle
 {
 	char		delimiter;
 	char		quote;			/* 0: fields are never quoted */
-	const char *null_text;		/* what null looks like when it is not quoted, besides an empty field; NULL: nothing else */
+	const char *null_text;		/* null when not quoted, as an empty field is; NULL: only that */
 } DpCsvStyle;
 
 #define DP_CSV_PLAIN ((DpCsvStyle) {',', '"', NULL})
