@@ -53,6 +53,29 @@ SELECT dataplat.pause_source('live');
 SELECT dataplat.replay_source('live', '{"1": 11}', 'latest');
 SELECT count(*), count(DISTINCT id) FROM live_bronze.orders;
 
+-- Also twice in one transaction, and on both sides of where the present generation began; the account holds.
+SELECT dataplat.produce('live_shop', 'live_orders', '{"id": 24', partition => 1);
+SELECT dataplat.resume_source('live');
+SELECT dataplat.wait_for_source('live', '60 s');
+BEGIN;
+SELECT dataplat.replay_source('live', '{"1": 5}', '{"1": 12}');
+SELECT dataplat.replay_source('live', '{"1": 8}');
+COMMIT;
+SELECT count(*), count(DISTINCT id) FROM live_bronze.orders;
+SELECT partition, first_offset, next_offset, rows, dead_letters, filtered FROM dataplat_internal.source_offset WHERE source = 'live' ORDER BY 1;
+
+-- A topic that was made again has another message at the same offset: its letter is another one, and what was of the old
+-- topic stays in the table.  Where a message is the same, so is its letter.
+UPDATE dataplat.dead_letter SET message_timestamp = message_timestamp - interval '1 day', created_at = created_at - interval '1 day' WHERE source = 'live' AND state = 'open';
+UPDATE dataplat.source SET created_at = clock_timestamp() WHERE name = 'live';
+SELECT dataplat.replay_source('live', '{"1": 11}');
+SELECT id, count(*) FROM live_bronze.orders WHERE _partition = 1 AND _offset >= 11 GROUP BY id ORDER BY id;
+SELECT message_offset, convert_from(value, 'UTF8') AS value, attempts, message_timestamp > now() - interval '1 hour' AS new FROM dataplat.dead_letter
+ WHERE source = 'live' AND state = 'open' ORDER BY message_timestamp;
+UPDATE dataplat.dead_letter SET value = '{old', fixed_value = '{}', reason = 'x', state = 'discarded' WHERE source = 'live' AND state = 'open';
+SELECT dataplat.replay_source('live', '{"1": 11}');
+SELECT convert_from(value, 'UTF8') AS value, fixed_value, state, reason, attempts FROM dataplat.dead_letter WHERE source = 'live' AND partition = 1 ORDER BY message_timestamp;
+
 -- Of a key that stands twice the last one is kept, and that it happened is counted.
 SELECT dataplat.create_source('twice', 'live_shop', 'live_twice', target => 'live_bronze.twice', start_from => 'earliest');
 SELECT dataplat.produce('live_shop', 'live_twice', '{"a": 1, "b": {"c": 2, "c": 3}, "a": 4}', partition => 0);

@@ -269,9 +269,38 @@ store_here(DpSource *source, DpBatch *batch, int64 epoch, const char *kind,
 	dp_batch_reset(batch, store.next_batch_id);
 }
 
+/* A partition of a replay. */
+typedef struct Replay
+{
+	int64		from;
+	int64		to;				/* exclusive */
+	int64		rows;			/* that the replay makes more, for the account */
+	int64		dead;
+	int64		quarantined;
+	char	   *removed;		/* multirange of offsets whose rows were removed; NULL none */
+	StringInfoData lacking;		/* ranges of offsets that have no message, with commas between */
+} Replay;
+
+/* Is it a replay, remember that there is nothing to read in [from, to). */
+static void
+note_lacking(Replay *replay, int tp, int64 from, int64 to)
+{
+	if (replay && to > from)
+		appendStringInfo(&replay[tp].lacking, "%s[" INT64_FORMAT "," INT64_FORMAT ")",
+						 replay[tp].lacking.len > 0 ? "," : "", from, to);
+}
+
+/* This partition is read up to "offset". */
+static void
+note_end(DpBatch *batch, Replay *replay, int tp, int64 offset)
+{
+	note_lacking(replay, tp, batch->parts[tp].next, offset);
+	dp_batch_note_eof(batch, tp, offset);
+}
+
 /* Move polled messages that pass into the batch; returns how many are at their end. */
 static int
-absorb(DpIngest *in, int n, const int64 *to, bool *done)
+absorb(DpIngest *in, int n, Replay *replay, bool *done)
 {
 	DpBatch    *batch = in->batch;
 	int			first = batch->nrecords;
@@ -286,7 +315,7 @@ absorb(DpIngest *in, int n, const int64 *to, bool *done)
 
 		if (r.kind == DP_RECORD_EOF && !done[r.tp] && !broken)
 		{
-			dp_batch_note_eof(batch, r.tp, to ? Min(r.offset, to[r.tp]) : r.offset);
+			note_end(batch, replay, r.tp, replay ? Min(r.offset, replay[r.tp].to) : r.offset);
 			done[r.tp] = true;
 			finished++;
 		}
@@ -294,9 +323,9 @@ absorb(DpIngest *in, int n, const int64 *to, bool *done)
 			ereport(ERROR,
 					(errcode(ERRCODE_FDW_ERROR),
 					 errmsg("could not read from Kafka: %s", dp_kafka_error_text(r.error))));
-		if (keep && to && r.offset >= to[r.tp] && !broken)
+		if (keep && replay && r.offset >= replay[r.tp].to && !broken)
 		{
-			dp_batch_note_eof(batch, r.tp, to[r.tp]);
+			note_end(batch, replay, r.tp, replay[r.tp].to);
 			done[r.tp] = true;
 			finished++;
 			keep = false;
@@ -308,6 +337,8 @@ absorb(DpIngest *in, int n, const int64 *to, bool *done)
 			dp_consumer_release(&r, 1);
 			continue;
 		}
+		if (!broken)
+			note_lacking(replay, r.tp, batch->parts[r.tp].next, r.offset);
 		batch->records[batch->nrecords] = r;
 		if (broken || !dp_batch_add(batch, batch->nrecords))
 		{
@@ -345,7 +376,7 @@ definition_changed(const DpIngest *in)
  * schema changed the definition.  Returns the number of messages.
  */
 static int64
-read_until(DpIngest *in, const int64 *to, int64 max, const char *kind)
+read_until(DpIngest *in, Replay *replay, int64 max, const char *kind)
 {
 	bool	   *done = palloc0(sizeof(bool) * Max(in->nparts, 1));
 	int		   *generations = palloc(sizeof(int) * Max(in->nparts, 1));
@@ -356,7 +387,7 @@ read_until(DpIngest *in, const int64 *to, int64 max, const char *kind)
 	for (int i = 0; i < in->nparts; i++)
 	{
 		generations[i] = in->parts[i].generation;
-		if (to && !in->parts[i].stopped && in->batch->parts[i].next >= to[i])
+		if (replay && !in->parts[i].stopped && in->batch->parts[i].next >= replay[i].to)
 		{
 			done[i] = true;
 			open--;
@@ -377,7 +408,7 @@ read_until(DpIngest *in, const int64 *to, int64 max, const char *kind)
 			continue;
 		}
 		deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), DP_READ_TIMEOUT_MS);
-		open -= absorb(in, n, to, done);
+		open -= absorb(in, n, replay, done);
 		total += in->batch->nrecords - before;
 		dp_progress_update(total);
 		if (definition_changed(in))
@@ -454,119 +485,177 @@ query_int8(const char *sql, int col, int nargs, Oid *types, Datum *values)
 	return result;
 }
 
-/* What the ledger rows of this transaction's replay say of a partition. */
+/* Arguments of the statements about a partition that is replayed. */
+typedef struct RangeArguments
+{
+	Oid			types[10];
+	Datum		values[10];
+} RangeArguments;
+
+enum
+{
+	ARG_SOURCE, ARG_TOPIC, ARG_PARTITION, ARG_FROM, ARG_TO, ARG_SINCE, ARG_START, ARG_LACKING, ARG_TABLE, ARG_FIRST, ARG_COUNT
+};
+
 static int64
-replayed(const char *source, const DpTopicPartition *tp, const char *what)
+count_range(const char *sql, RangeArguments *a)
 {
-	Oid			types[3] = {TEXTOID, TEXTOID, INT4OID};
-	Datum		values[3];
-
-	values[0] = CStringGetTextDatum(source);
-	values[1] = CStringGetTextDatum(tp->topic);
-	values[2] = Int32GetDatum(tp->partition);
-	return query_int8(psprintf("SELECT COALESCE(pg_catalog.sum(b.%s), 0)::bigint FROM dataplat.batch AS b"
-							   " WHERE b.source = $1 AND b.topic = $2 AND b.partition = $3 AND b.kind = 'replay'"
-							   " AND b.committed_at = pg_catalog.now()", what),
-					  1, 3, types, values);
+	return query_int8(sql, 1, ARG_COUNT, a->types, a->values);
 }
-
-/* The first batch of the present generation of a partition. */
-static int64
-generation_start(DpSource *s, const char *topic, int partition)
-{
-	Oid			types[3] = {TEXTOID, TEXTOID, INT4OID};
-	Datum		values[3];
-
-	values[0] = CStringGetTextDatum(s->name);
-	values[1] = CStringGetTextDatum(topic);
-	values[2] = Int32GetDatum(partition);
-	return query_int8("SELECT COALESCE(pg_catalog.min(b.batch_id), 0)::bigint FROM dataplat.batch AS b"
-					  " JOIN dataplat_internal.source_offset AS o USING (source, topic, partition, generation)"
-					  " WHERE b.source = $1 AND b.topic = $2 AND b.partition = $3 AND b.kind = 'live'",
-					  1, 3, types, values);
-}
-
-/* Messages as the account of a partition has them. */
-typedef struct Account
-{
-	int64		rows;
-	int64		dead;
-	int64		quarantined;
-} Account;
 
 /*
- * Take out what earlier readings of [from, to) left.  Counts what was there
- * of the present generation: only that stands in the partition's account.
+ * What is needed to say which rows and letters are of these messages.  A topic
+ * that was made again, or a source before this one, has left others with the
+ * same offsets; "start" is the first batch of the present generation.
  */
 static void
-clear_range(DpSource *s, const char *topic, int partition, int64 from, int64 to,
-			Account *was)
+range_arguments(DpSource *s, const char *table, const DpTopicPartition *tp, const Replay *replay, RangeArguments *a)
 {
-	Oid			types[7] = {INT4OID, INT8OID, INT8OID, TEXTOID, INT8OID, TEXTOID};
-	Datum		values[7];
-	StringInfoData sql;
-	DpRoleScope scope;
-	bool		has_batch = s->target->attno[DP_FIELD_BATCH_ID] > 0;
-	const char *table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(s->target->relid)),
-												   get_rel_name(s->target->relid));
+	static const Oid types[ARG_COUNT] = {TEXTOID, TEXTOID, INT4OID, INT8OID, INT8OID, TIMESTAMPTZOID, INT8OID, TEXTOID, TEXTOID, INT8OID};
 
-	values[0] = Int32GetDatum(partition);
-	values[1] = Int64GetDatum(from);
-	values[2] = Int64GetDatum(to);
-	values[3] = CStringGetTextDatum(topic);
-	values[4] = Int64GetDatum(generation_start(s, topic, partition));
-	values[5] = CStringGetTextDatum(s->name);
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "WITH gone AS (DELETE FROM %s AS t WHERE t._partition = $1 AND t._offset >= $2 AND t._offset < $3"
-					 " AND %s RETURNING %s AS batch_id)"
-					 " SELECT count(*) FILTER (WHERE g.batch_id >= $5) FROM gone AS g",
-					 table,
-					 s->target->attno[DP_FIELD_TOPIC] > 0 ? "t._topic = $4" : "$4 IS NOT NULL",
-					 has_batch ? "t._batch_id" : "$5");
-	dp_role_enter(s->owner, NULL, &scope);
-	was->rows = query_int8(sql.data, 1, 5, types, values);
-	dp_role_leave(&scope);
-	was->dead = query_int8("WITH gone AS (DELETE FROM dataplat.dead_letter AS d WHERE d.partition = $1 AND d.message_offset >= $2"
-					   " AND d.message_offset < $3 AND d.topic = $4 AND d.source = $6 AND d.state = 'open'"
-					   " RETURNING d.batch_id)"
-					   " SELECT count(*) FILTER (WHERE g.batch_id >= $5) FROM gone AS g",
-					   1, 6, types, values);
-
-	/* A requeued one was counted among the rows. */
-	types[6] = TEXTOID;
-	values[6] = CStringGetTextDatum(table);
-	was->quarantined = query_int8("WITH old AS (SELECT q.quarantine_id, q.batch_id, q.state FROM dataplat.quarantine AS q"
-								  " WHERE q.dataset = $7 AND q.object_kind = 'source' AND q.object = $6 AND q.topic = $4 AND q.partition = $1"
-								  " AND q.message_offset >= $2 AND q.message_offset < $3 AND q.state <> 'superseded' FOR UPDATE),"
-								  " past AS (UPDATE dataplat.quarantine AS q SET state = 'superseded', changed_at = pg_catalog.now(), changed_by = NULL"
-								  " FROM old AS o WHERE q.quarantine_id = o.quarantine_id)"
-								  " SELECT count(*) FILTER (WHERE o.batch_id >= $5 AND o.state <> 'requeued') FROM old AS o",
-								  1, 7, types, values);
+	memcpy(a->types, types, sizeof(types));
+	memset(a->values, 0, sizeof(a->values));
+	a->values[ARG_SOURCE] = CStringGetTextDatum(s->name);
+	a->values[ARG_TOPIC] = CStringGetTextDatum(tp->topic);
+	a->values[ARG_PARTITION] = Int32GetDatum(tp->partition);
+	a->values[ARG_FROM] = Int64GetDatum(replay->from);
+	a->values[ARG_TO] = Int64GetDatum(replay->to);
+	a->values[ARG_LACKING] = CStringGetTextDatum("{}");
+	a->values[ARG_TABLE] = CStringGetTextDatum(table);
+	a->values[ARG_SINCE] = TimestampTzGetDatum(
+		count_range("SELECT dataplat_internal.topic_since($1, $2, $3)", a));
+	a->values[ARG_START] = Int64GetDatum(
+		count_range("SELECT COALESCE(pg_catalog.min(b.batch_id), 0)::bigint FROM dataplat.batch AS b"
+					" JOIN dataplat_internal.source_offset AS o USING (source, topic, partition, generation)"
+					" WHERE b.source = $1 AND b.topic = $2 AND b.partition = $3 AND b.kind = 'live' AND b.committed_at >= $6", a));
 }
 
-/* What the replay changed in the account of the partition. */
-static void
-adjust_account(DpSource *s, const char *topic, int partition, const Account *more)
+/* Remove the rows of [from, to); the result is the multirange of their offsets, NULL when there were none. */
+static char *
+remove_rows(DpSource *s, const char *table, RangeArguments *a, int64 *present)
 {
-	Oid			types[6] = {TEXTOID, TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID};
-	Datum		values[6];
+	StringInfoData sql;
+	DpRoleScope scope;
+	MemoryContext context = CurrentMemoryContext;
+	char	   *removed;
+	bool		isnull;
 
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "WITH gone AS (DELETE FROM %s AS t WHERE t._partition = $3 AND t._offset >= $4 AND t._offset < $5"
+					 " AND %s AND %s RETURNING t._offset::bigint AS o, %s AS batch_id),"
+					 " run AS (SELECT pg_catalog.int8range(pg_catalog.min(n.o), pg_catalog.max(n.o), '[]') AS r FROM ("
+					 "SELECT d.o, d.o - pg_catalog.row_number() OVER (ORDER BY d.o) AS nth FROM (SELECT DISTINCT g.o FROM gone AS g) AS d) AS n GROUP BY n.nth)"
+					 " SELECT (SELECT pg_catalog.count(*) FROM gone AS g WHERE g.batch_id >= $7), (SELECT pg_catalog.range_agg(run.r)::text FROM run)",
+					 table,
+					 s->target->attno[DP_FIELD_TOPIC] > 0 ? "t._topic = $2" : "$2 IS NOT NULL",
+					 s->target->attno[DP_FIELD_INGESTED_AT] > 0 ? "t._ingested_at >= $6" : "$6 IS NOT NULL",
+					 s->target->attno[DP_FIELD_BATCH_ID] > 0 ? "t._batch_id" : "$7");
+	dp_role_enter(s->owner, NULL, &scope);
+	SPI_connect();
+	if (SPI_execute_with_args(sql.data, ARG_COUNT, a->types, a->values, NULL, false, 0) != SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "could not run \"%s\"", sql.data);
+	*present = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	removed = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
+	if (removed)
+		removed = MemoryContextStrdup(context, removed);
+	SPI_finish();
+	dp_role_leave(&scope);
+	return removed;
+}
+
+/*
+ * Take out the rows that earlier readings of [from, to) left.  Counts what was
+ * there of the present generation: only that stands in the partition's account.
+ */
+static void
+clear_range(DpSource *s, const char *table, const DpTopicPartition *tp, Replay *replay)
+{
+	RangeArguments a;
+	int64		present;
+
+	range_arguments(s, table, tp, replay, &a);
+	replay->removed = remove_rows(s, table, &a, &present);
+	replay->rows = -present;
+	replay->dead = -count_range("SELECT pg_catalog.count(*) FROM dataplat.dead_letter AS d WHERE d.source = $1 AND d.topic = $2"
+								" AND d.partition = $3 AND d.message_offset >= $4 AND d.message_offset < $5"
+								" AND d.state = 'open' AND d.batch_id >= $7", &a);
+
+	/* A requeued one was counted among the rows. */
+	replay->quarantined = -count_range("WITH old AS (SELECT q.quarantine_id, q.batch_id, q.state FROM dataplat.quarantine AS q"
+									   " WHERE q.dataset = $9 AND q.object_kind = 'source' AND q.object = $1 AND q.topic = $2 AND q.partition = $3"
+									   " AND q.message_offset >= $4 AND q.message_offset < $5 AND q.state <> 'superseded' FOR UPDATE),"
+									   " past AS (UPDATE dataplat.quarantine AS q SET state = 'superseded', changed_at = pg_catalog.now(), changed_by = NULL"
+									   " FROM old AS o WHERE q.quarantine_id = o.quarantine_id)"
+									   " SELECT count(*) FILTER (WHERE o.batch_id >= $7 AND o.state <> 'requeued') FROM old AS o", &a);
+}
+
+/* Rows were removed whose messages cannot be had again: all of it is undone. */
+static void
+refuse_to_lose(const DpTopicPartition *tp, const Replay *replay)
+{
+	Oid			types[2] = {TEXTOID, TEXTOID};
+	Datum		values[2];
+	int64		lost;
+
+	if (replay->removed == NULL || replay->lacking.len == 0)
+		return;
+	values[0] = CStringGetTextDatum(replay->removed);
+	values[1] = CStringGetTextDatum(psprintf("{%s}", replay->lacking.data));
+	lost = query_int8("SELECT COALESCE(pg_catalog.sum(pg_catalog.upper(r) - pg_catalog.lower(r)), 0)::bigint"
+					  " FROM pg_catalog.unnest($1::int8multirange * $2::int8multirange) AS r", 1, 2, types, values);
+	if (lost > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot replay topic \"%s\" partition %d because it no longer has " INT64_FORMAT " of the messages",
+						tp->topic, tp->partition, lost),
+				 errdetail("Their rows are in the table and would be lost; the topic is compacted or was cut."),
+				 errhint("Delete these rows first if they shall go, or read again with seek_source(), which leaves rows where they are.")));
+}
+
+/*
+ * Bring letters and counters in line with what was read again, in batches from
+ * "first" on.  Letters of messages that the topic no longer has stay.
+ */
+static void
+settle_range(DpSource *s, const char *table, const DpTopicPartition *tp, Replay *replay, int64 first)
+{
+	RangeArguments a;
+	Oid			types[7] = {TEXTOID, TEXTOID, INT4OID, INT8OID, INT8OID, INT8OID, INT8OID};
+	Datum		values[7];
+
+	range_arguments(s, table, tp, replay, &a);
+	a.values[ARG_FIRST] = Int64GetDatum(first);
+	a.values[ARG_LACKING] = CStringGetTextDatum(psprintf("{%s}", replay->lacking.data));
+	refuse_to_lose(tp, replay);
+	(void) count_range("WITH gone AS (DELETE FROM dataplat.dead_letter AS d WHERE d.source = $1 AND d.topic = $2 AND d.partition = $3"
+					   " AND d.message_offset >= $4 AND d.message_offset < $5 AND d.state = 'open' AND d.created_at >= $6"
+					   " AND COALESCE(d.batch_id, 0) < $10 AND NOT d.message_offset OPERATOR(pg_catalog.<@) $8::int8multirange RETURNING 1)"
+					   " SELECT pg_catalog.count(*) FROM gone", &a);
+#define REPLAYED "SELECT COALESCE(pg_catalog.sum(b.%s), 0)::bigint FROM dataplat.batch AS b" \
+	" WHERE b.source = $1 AND b.topic = $2 AND b.partition = $3 AND b.kind = 'replay'" \
+	" AND b.xid = pg_catalog.pg_current_xact_id() AND b.batch_id >= $10"
+	replay->rows += count_range(psprintf(REPLAYED, "rows"), &a);
+	replay->dead += count_range(psprintf(REPLAYED, "dead_letters"), &a);
+	replay->quarantined += count_range(psprintf(REPLAYED, "quarantined"), &a);
+#undef REPLAYED
 	values[0] = CStringGetTextDatum(s->name);
-	values[1] = CStringGetTextDatum(topic);
-	values[2] = Int32GetDatum(partition);
-	values[3] = Int64GetDatum(more->rows);
-	values[4] = Int64GetDatum(more->dead);
-	values[5] = Int64GetDatum(more->quarantined);
+	values[1] = CStringGetTextDatum(tp->topic);
+	values[2] = Int32GetDatum(tp->partition);
+	values[3] = Int64GetDatum(replay->rows);
+	values[4] = Int64GetDatum(replay->dead);
+	values[5] = Int64GetDatum(replay->quarantined);
+	values[6] = Int64GetDatum(replay->from);
 	run_count("UPDATE dataplat_internal.source_offset AS o SET rows = o.rows + $4, dead_letters = o.dead_letters + $5,"
 			  " quarantined = o.quarantined + $6, filtered = o.filtered - $4 - $5 - $6"
-			  " WHERE o.source = $1 AND o.topic = $2 AND o.partition = $3 AND ($4 <> 0 OR $5 <> 0 OR $6 <> 0)",
-			  6, types, values);
+			  " WHERE o.source = $1 AND o.topic = $2 AND o.partition = $3 AND o.first_offset <= $7 AND ($4 <> 0 OR $5 <> 0 OR $6 <> 0)",
+			  7, types, values);
 }
 
 /*
  * (source, ranges) -> messages read.  ranges: [{"topic", "partition", "from",
  * "to"}], to exclusive.  Rows and open dead letters of the range are replaced
- * by what the present definition makes of the messages.
+ * by what the present definition makes of the messages.  No range lies on both
+ * sides of the first offset of its generation: the account is of what follows.
  */
 PGDLLEXPORT Datum
 dp_ingest_range(PG_FUNCTION_ARGS)
@@ -577,10 +666,11 @@ dp_ingest_range(PG_FUNCTION_ARGS)
 	int			save_context;
 	DpIngest	in = {0};
 	DpTopicPartition *tps;
-	int64	   *to;
+	Replay	   *replay;
 	int64		total;
+	int64		first;
 	uint64		offsets = 0;
-	Account    *accounts;
+	const char *table;
 	Oid			type = JSONBOID;
 
 	dp_enter_source(name, &save_userid, &save_context);
@@ -595,7 +685,7 @@ dp_ingest_range(PG_FUNCTION_ARGS)
 	in.nparts = (int) SPI_processed;
 	in.parts = MemoryContextAllocZero(in.context, sizeof(DpPartition) * Max(in.nparts, 1));
 	tps = MemoryContextAllocZero(in.context, sizeof(DpTopicPartition) * Max(in.nparts, 1));
-	to = MemoryContextAllocZero(in.context, sizeof(int64) * Max(in.nparts, 1));
+	replay = MemoryContextAllocZero(in.context, sizeof(Replay) * Max(in.nparts, 1));
 	for (int i = 0; i < in.nparts; i++)
 	{
 		HeapTuple	row = SPI_tuptable->vals[i];
@@ -607,7 +697,8 @@ dp_ingest_range(PG_FUNCTION_ARGS)
 		in.parts[i].next_offset = DatumGetInt64(SPI_getbinval(row, desc, 3, &isnull));
 		in.parts[i].generation = 1;
 		in.parts[i].anchor.offset = -1;
-		to[i] = DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull));
+		replay[i].from = in.parts[i].next_offset;
+		replay[i].to = DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull));
 		tps[i].topic = in.parts[i].topic;
 		tps[i].partition = in.parts[i].partition;
 		tps[i].offset = in.parts[i].next_offset;
@@ -618,30 +709,28 @@ dp_ingest_range(PG_FUNCTION_ARGS)
 		dp_leave_source(save_userid, save_context);
 		PG_RETURN_INT64(0);
 	}
-	accounts = palloc0(sizeof(Account) * in.nparts);
+	table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(in.source->target->relid)),
+									   get_rel_name(in.source->target->relid));
 	for (int i = 0; i < in.nparts; i++)
-		offsets += to[i] - tps[i].offset;
-	for (int i = 0; i < in.nparts; i++)
-		clear_range(in.source, tps[i].topic, tps[i].partition, tps[i].offset, to[i],
-					&accounts[i]);
+	{
+		initStringInfo(&replay[i].lacking);
+		offsets += replay[i].to - replay[i].from;
+		clear_range(in.source, table, &tps[i], &replay[i]);
+	}
 
 	in.consumer = dp_consumer_create(in.source->settings, "dataplat-replay", DP_SESSION_FETCH_MEMORY);
 	in.batch = dp_batch_create(in.source, in.nparts);
 	dp_decoder_set_topics(in.batch->decoder, tps, in.nparts);
 	for (int i = 0; i < in.nparts; i++)
 		in.batch->parts[i].next = tps[i].offset;
-	dp_batch_reset(in.batch, query_int8("SELECT pg_catalog.nextval('dataplat_internal.batch_id_seq'::pg_catalog.regclass)", 1, 0, NULL, NULL));
+	first = query_int8("SELECT pg_catalog.nextval('dataplat_internal.batch_id_seq'::pg_catalog.regclass)", 1, 0, NULL, NULL);
+	dp_batch_reset(in.batch, first);
 	dp_consumer_assign(in.consumer, tps, in.nparts);
 	dp_progress_start("replay", name, offsets);
-	total = read_until(&in, to, PG_INT64_MAX, "replay");
+	total = read_until(&in, replay, PG_INT64_MAX, "replay");
 	dp_progress_end();
 	for (int i = 0; i < in.nparts; i++)
-	{
-		accounts[i].rows = replayed(name, &tps[i], "rows") - accounts[i].rows;
-		accounts[i].dead = replayed(name, &tps[i], "dead_letters") - accounts[i].dead;
-		accounts[i].quarantined = replayed(name, &tps[i], "quarantined") - accounts[i].quarantined;
-		adjust_account(in.source, tps[i].topic, tps[i].partition, &accounts[i]);
-	}
+		settle_range(in.source, table, &tps[i], &replay[i], first);
 	dp_batch_free(in.batch);
 	dp_consumer_destroy(in.consumer);
 	dp_leave_source(save_userid, save_context);

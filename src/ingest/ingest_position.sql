@@ -95,6 +95,23 @@ AS $$
 $$;
 COMMENT ON FUNCTION dataplat_internal.forget_settled_loss(text) IS 'forget a data_loss failure once all its events are resolved';
 
+-- Rows that were stored earlier are not of this topic: it was made again, or another source filled the table.
+CREATE OR REPLACE FUNCTION dataplat_internal.topic_since(source_name text, topic text, partition int)
+RETURNS timestamptz
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT greatest(s.created_at,
+                    (SELECT max(e.resolved_at) FROM dataplat.data_loss_event AS e
+                      WHERE e.source = s.name AND e.topic = topic_since.topic AND (e.partition = topic_since.partition OR e.partition IS NULL)
+                        -- a position beyond the end may be a slip that another seek mends
+                        AND (e.class IN ('ANCHOR_MISMATCH', 'TOPIC_DELETED', 'PARTITIONS_DELETED') OR (e.class = 'OFFSET_BEYOND_END' AND e.resolution <> 'seek'))))
+      FROM dataplat.source AS s
+     WHERE s.name = source_name;
+$$;
+COMMENT ON FUNCTION dataplat_internal.topic_since(text, text, int) IS 'time before which rows of a partition are of another topic of that name, or of another source';
+REVOKE ALL ON FUNCTION dataplat_internal.topic_since(text, text, int) FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION dataplat_internal.command_replay_source(caller name, a jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -137,7 +154,19 @@ BEGIN
         RAISE NOTICE 'source "%" has read nothing between position "%" and position "%" yet', s.name, a ->> 'from_position', a ->> 'to_position';
         RETURN to_jsonb(0);
     END IF;
-    n := dataplat_internal.ingest_range(s.name, ranges);
+    -- What lies before the present generation is not in its account.
+    SELECT sum(dataplat_internal.ingest_range(s.name, r.ranges)) INTO n
+      FROM (SELECT jsonb_agg(jsonb_build_object('topic', x.topic, 'partition', x.partition, 'from', x.low, 'to', x.high)
+                             ORDER BY x.topic, x.partition) AS ranges
+              FROM (SELECT o.topic, o.partition, h.half,
+                           CASE h.half WHEN 1 THEN r."from" ELSE greatest(r."from", o.first_offset) END AS low,
+                           CASE h.half WHEN 1 THEN least(r."to", o.first_offset) ELSE r."to" END AS high
+                      FROM jsonb_to_recordset(ranges) AS r (topic text, partition int, "from" bigint, "to" bigint)
+                      JOIN dataplat_internal.source_offset AS o ON o.source = s.name AND o.topic = r.topic AND o.partition = r.partition
+                     CROSS JOIN (VALUES (1), (2)) AS h (half)) AS x
+             WHERE x.high > x.low
+             GROUP BY x.half
+             ORDER BY x.half) AS r;
     PERFORM dataplat_internal.note_source_event(caller, s.name, 'replay', jsonb_build_object('ranges', ranges, 'messages', n));
     RETURN to_jsonb(n);
 END;

@@ -180,10 +180,10 @@ CREATE TABLE dataplat.dead_letter (
     resolved_at       timestamptz,
     resolved_by       text,
     reason            text,
-    UNIQUE (source, topic, partition, message_offset)
+    UNIQUE NULLS NOT DISTINCT (source, topic, partition, message_offset, message_timestamp)
 );
 CREATE INDEX dead_letter_open_idx ON dataplat.dead_letter (source, fingerprint) WHERE state = 'open';
-COMMENT ON TABLE dataplat.dead_letter IS 'messages that could not become rows, with their bytes as they came';
+COMMENT ON TABLE dataplat.dead_letter IS 'messages that could not become rows, with their bytes as they came; a topic that is made again has other messages at the same offsets';
 COMMENT ON COLUMN dataplat.dead_letter.stage IS 'where it failed: key, value, headers, insert, size (over the limit), worker_crash (it killed its worker twice), schema (the registry does not know its schema)';
 COMMENT ON COLUMN dataplat.dead_letter.fingerprint IS 'same for failures of the same kind: stage, sqlstate and message';
 COMMENT ON COLUMN dataplat.dead_letter.truncated IS 'value holds only the head of the message';

@@ -70,14 +70,19 @@
 	" AS u(topic, partition, base, next, rows, dead, filtered, quarantined, gaps, bytes, generation, spare, min_ts, max_ts)"
 #define LEDGER_NARGS 20
 
+/* A message that is read again has its letter already, and its place may be another message's by now. */
+#define SAME_MESSAGE "(d.key, d.value) IS NOT DISTINCT FROM (EXCLUDED.key, EXCLUDED.value)"
 #define DEAD_LETTER_QUERY \
 	"INSERT INTO dataplat.dead_letter AS d (source, topic, partition, message_offset, message_timestamp, key, value," \
 	" headers, stage, sqlstate, message, detail, fingerprint, value_bytes, truncated, batch_id, schema_id)" \
 	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)" \
-	" ON CONFLICT (source, topic, partition, message_offset) DO UPDATE" \
+	" ON CONFLICT (source, topic, partition, message_offset, message_timestamp) DO UPDATE" \
 	" SET attempts = d.attempts + 1, state = 'open', stage = EXCLUDED.stage, sqlstate = EXCLUDED.sqlstate," \
 	" message = EXCLUDED.message, detail = EXCLUDED.detail, fingerprint = EXCLUDED.fingerprint," \
-	" batch_id = EXCLUDED.batch_id, resolved_at = NULL, resolved_by = NULL, resolved_batch_id = NULL"
+	" key = EXCLUDED.key, value = EXCLUDED.value, headers = EXCLUDED.headers, value_bytes = EXCLUDED.value_bytes," \
+	" truncated = EXCLUDED.truncated, schema_id = EXCLUDED.schema_id," \
+	" fixed_value = CASE WHEN " SAME_MESSAGE " THEN d.fixed_value END," \
+	" batch_id = EXCLUDED.batch_id, resolved_at = NULL, resolved_by = NULL, resolved_batch_id = NULL, reason = NULL"
 #define DEAD_LETTER_NARGS 17
 
 /* Parts and failures as one attempt changes them; the batch stays as it was. */

@@ -85,6 +85,12 @@ my $end = (split ' ', kafka_tool('offsets', 'compacted'))[2];
 source('compacted');
 next_is('compacted', $end, 'compaction: all is read');
 is(sql(q{SELECT rows + gaps = next_offset AND gaps > 0 AND state = 'ok' FROM dataplat_internal.source_offset WHERE source = 'compacted'}), 't', 'and what is gone is a gap');
+# A replay does not take away rows whose messages cannot be read again.
+sql(q{INSERT INTO bronze.compacted (_partition, _offset, _batch_id, _ingested_at, value) VALUES (0, 0, 0, now(), '{"n": "compacted away"}')});
+like($node->psql_error(q{SELECT dataplat.replay_source('compacted', 'earliest')}), qr/no longer has 1 of the messages/, 'compaction: a replay that would lose a row is refused');
+is(sql('SELECT count(*) FROM bronze.compacted WHERE _offset = 0'), '1', 'compaction: and it is there');
+sql('DELETE FROM bronze.compacted WHERE _offset = 0');
+is(sql(q{SELECT dataplat.replay_source('compacted', 'earliest')}), sql('SELECT count(*) FROM bronze.compacted'), 'compaction: without it, all is read again');
 
 # Partitions that are added are read from their beginning.
 kafka_tool('topic-create', 'grows', 1);
