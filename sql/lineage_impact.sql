@@ -41,6 +41,23 @@ DELETE FROM dataplat.data_product WHERE name = 'li product';
 SELECT dataplat.drop_expectation(e.expectation_id) FROM dataplat.expectation AS e WHERE e.dataset = 'li.orders';
 DELETE FROM dataplat.expectation_suite AS s WHERE NOT EXISTS (SELECT FROM dataplat.expectation AS e WHERE e.suite = s.name);
 
+-- a partition is a part of its table; a function without a search_path of its own finds names as sessions do, then beside itself, and is a source wherever it is called
+CREATE TABLE li.part (id integer, day date, price numeric) PARTITION BY RANGE (day);
+CREATE TABLE li.part_1 PARTITION OF li.part FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+CREATE VIEW li.january AS SELECT price FROM li.part_1;
+SET search_path = li;
+CREATE FUNCTION price_of(integer) RETURNS numeric LANGUAGE sql STABLE AS 'SELECT price FROM part WHERE id = $1';
+RESET search_path;
+CREATE FUNCTION li.twice(numeric) RETURNS numeric LANGUAGE sql IMMUTABLE AS 'SELECT 2 * $1';
+CREATE VIEW li.priced AS SELECT order_id, li.twice(li.price_of(order_id::integer)) AS price FROM li.orders;
+SELECT object, kind, severity, reason FROM dataplat.impact('li.part', 'price');
+SELECT node, depth, via, type FROM dataplat.upstream('li.priced.price');
+SELECT node, depth, via, type FROM dataplat.downstream('li.part_1.price');
+DROP VIEW li.january, li.priced;
+DROP FUNCTION li.price_of;
+DROP FUNCTION li.twice;
+DROP TABLE li.part;
+
 -- other rooms add what they know
 CREATE FUNCTION li.impact(dataset text, field text) RETURNS SETOF dataplat_internal.lineage_impact LANGUAGE sql
     AS $$ SELECT 'a contract', 'contract', 'wrong', 'promises ' || coalesce(field, 'it'), ARRAY[dataset] WHERE dataset = 'li.orders' $$;

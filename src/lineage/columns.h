@@ -76,6 +76,7 @@ extern DpLineageKind dp_lineage_merge(DpLineageKind outer, DpLineageKind inner);
 
 /* A relation's node: 'schema.table', quoted where it must be; pg_temp for temporary ones. */
 extern char *dp_lineage_relation_name(Oid relid);
+extern char *dp_lineage_node_of(Oid relid);
 
 /* NULL: there is none, or it was dropped. */
 extern char *dp_lineage_column_name(Oid relid, AttrNumber attno);

@@ -9,8 +9,10 @@
 
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
+#include "nodes/pg_list.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -72,6 +74,20 @@ dp_lineage_relation_name(Oid relid)
 	if (name == NULL)
 		return NULL;
 	return quote_qualified_identifier(isTempNamespace(schema) ? "pg_temp" : get_namespace_name(schema), name);
+}
+
+/* A partition is a part of the table that people know. */
+char *
+dp_lineage_node_of(Oid relid)
+{
+	if (get_rel_relispartition(relid))
+	{
+		List	   *ancestors = get_partition_ancestors(relid);
+
+		if (ancestors != NIL)
+			relid = llast_oid(ancestors);
+	}
+	return dp_lineage_relation_name(relid);
 }
 
 AttrNumber

@@ -12,8 +12,11 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_language.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -22,6 +25,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "common/compat.h"
 #include "lineage/columns_int.h"
@@ -147,23 +151,42 @@ add_values_column(RangeTblEntry *rte, AttrNumber attno, const DpValue *value)
 	}
 }
 
+/* A function as a source. */
+static void
+add_function(Oid funcid, const DpValue *value)
+{
+	dp_flow_add(value->into, InvalidOid, 0,
+				psprintf("function:%s", quote_qualified_identifier(get_namespace_name(get_func_namespace(funcid)),
+																   get_func_name(funcid))),
+				dp_lineage_merge(value->kind, DP_LINEAGE_TRANSFORMATION), value->masking);
+}
+
+/* May a function that stands in an expression have read tables?  Those in C, and the immutable ones, are computing. */
+static bool
+may_read(Oid funcid)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
+	bool		result = false;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(tuple);
+
+		result = proc->pronamespace != PG_CATALOG_NAMESPACE && proc->provolatile != PROVOLATILE_IMMUTABLE &&
+			proc->prolang != INTERNALlanguageId && proc->prolang != ClanguageId;
+		ReleaseSysCache(tuple);
+	}
+	return result;
+}
+
 /* The arguments of a function in FROM, and the function itself unless the server brings it. */
 void
 dp_flow_function_args(RangeTblFunction *function, DpValue value)
 {
 	Node	   *call = function->funcexpr;
 
-	if (call && IsA(call, FuncExpr))
-	{
-		Oid			funcid = ((FuncExpr *) call)->funcid;
-		Oid			schema = get_func_namespace(funcid);
-
-		if (schema != PG_CATALOG_NAMESPACE)
-			dp_flow_add(value.into, InvalidOid, 0,
-						psprintf("function:%s", quote_qualified_identifier(get_namespace_name(schema),
-																		   get_func_name(funcid))),
-						dp_lineage_merge(value.kind, DP_LINEAGE_TRANSFORMATION), value.masking);
-	}
+	if (call && IsA(call, FuncExpr) && get_func_namespace(((FuncExpr *) call)->funcid) != PG_CATALOG_NAMESPACE)
+		add_function(((FuncExpr *) call)->funcid, &value);
 	step_to(call, &value, DP_LINEAGE_TRANSFORMATION);
 }
 
@@ -556,5 +579,7 @@ value_walker(Node *node, void *context)
 	hashed = *value;
 	if (IsA(node, FuncExpr) && is_hash(((FuncExpr *) node)->funcid))
 		hashed.masking = true;
+	if (IsA(node, FuncExpr) && may_read(((FuncExpr *) node)->funcid))
+		add_function(((FuncExpr *) node)->funcid, value);
 	return step_into(node, &hashed, DP_LINEAGE_TRANSFORMATION);
 }

@@ -154,16 +154,23 @@ lineage_of_function(HeapTuple tuple)
 	return result;
 }
 
-/* Of a function's settings, the one that decides what its names mean. */
+/*
+ * Of a function's settings, the one that decides what its names mean.  Without
+ * it that is the caller's, whom nobody knows: then what the database says to
+ * all, and beside the function.
+ */
 static void
 set_search_path_of(HeapTuple tuple)
 {
 	static const char key[] = "search_path=";
 	bool		isnull;
 	Datum		settings = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proconfig, &isnull);
+	const char *usual = GetConfigOptionResetString("search_path");
+	const char *schema = quote_identifier(get_namespace_name(((Form_pg_proc) GETSTRUCT(tuple))->pronamespace));
 	Datum	   *items;
 	int			nitems;
 
+	dp_role_set("search_path", usual == NULL || *usual == '\0' ? schema : psprintf("%s, %s", usual, schema));
 	if (isnull)
 		return;
 	deconstruct_array(DatumGetArrayTypeP(settings), TEXTOID, -1, false, TYPALIGN_INT, &items, NULL, &nitems);
@@ -256,7 +263,7 @@ put_facts(ReturnSetInfo *rsinfo, const char *job, const char *output, Oid column
 	if (lineage == NULL)
 		return;
 	if (OidIsValid(lineage->target))
-		output = dp_lineage_relation_name(lineage->target);
+		output = dp_lineage_node_of(lineage->target);
 	else if (lineage->target_name != NULL)
 		output = lineage->target_name;
 	set_text(values, nulls, FACT_JOB, job);
@@ -271,7 +278,7 @@ put_facts(ReturnSetInfo *rsinfo, const char *job, const char *output, Oid column
 		if (OidIsValid(columns_of) && source->output > 0)
 			name = get_attname(columns_of, source->output, true);
 		set_text(values, nulls, FACT_OUTPUT_COLUMN, source->output == 0 ? NULL : name);
-		set_text(values, nulls, FACT_INPUT_NODE, OidIsValid(source->relid) ? dp_lineage_relation_name(source->relid) : source->other);
+		set_text(values, nulls, FACT_INPUT_NODE, OidIsValid(source->relid) ? dp_lineage_node_of(source->relid) : source->other);
 		set_text(values, nulls, FACT_INPUT_COLUMN, input_column(source));
 		set_text(values, nulls, FACT_TYPE, dp_lineage_type(source->kind));
 		set_text(values, nulls, FACT_SUBTYPE, dp_lineage_subtype(source->kind));

@@ -185,13 +185,13 @@ add_edges(List **edges, DpLineage *lineage)
 			continue;
 		edge = palloc0(sizeof(DpObservedEdge));
 		edge->target = lineage->target;
-		edge->target_name = OidIsValid(lineage->target) ? dp_lineage_relation_name(lineage->target) :
+		edge->target_name = OidIsValid(lineage->target) ? dp_lineage_node_of(lineage->target) :
 			pstrdup(lineage->target_name);
 		edge->output = source->output;
 		edge->output_name = source->output_name ? pstrdup(source->output_name) : NULL;
 		edge->source = source->relid;
 		edge->attno = source->attno;
-		edge->source_name = OidIsValid(source->relid) ? dp_lineage_relation_name(source->relid) :
+		edge->source_name = OidIsValid(source->relid) ? dp_lineage_node_of(source->relid) :
 			pstrdup(source->other ? source->other : "");
 		if (OidIsValid(source->relid) && source->attno != 0)
 			edge->source_column = dp_lineage_column_name(source->relid, source->attno);

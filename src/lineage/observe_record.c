@@ -256,7 +256,7 @@ put_field(StringInfo json, const char *name, const char *value)
 static const char *
 relation_now(Oid relid, const char *then)
 {
-	char	   *now = OidIsValid(relid) ? dp_lineage_relation_name(relid) : NULL;
+	char	   *now = OidIsValid(relid) ? dp_lineage_node_of(relid) : NULL;
 
 	return now ? now : then;
 }
