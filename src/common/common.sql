@@ -54,5 +54,8 @@ CREATE OR REPLACE FUNCTION dataplat_internal.is_member(role name, of_role text)
 RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT coalesce((SELECT pg_has_role(role, r.oid, 'MEMBER') FROM pg_roles AS r WHERE r.rolname = of_role), false); $$;
-COMMENT ON FUNCTION dataplat_internal.is_member(name, text) IS 'membership in a role that may not exist';
+AS $$
+    SELECT coalesce((SELECT pg_has_role(role, r.oid, 'MEMBER') FROM pg_roles AS r WHERE r.rolname = of_role),
+                    (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = role), false);
+$$;
+COMMENT ON FUNCTION dataplat_internal.is_member(name, text) IS 'membership in a role that may not exist; superusers are members of those, too';

@@ -37,6 +37,7 @@
 #include "utils/varlena.h"
 
 #include "catalog/catalog.h"
+#include "common/attempt.h"
 #include "common/role.h"
 #include "ingest/ingest.h"
 #include "ingest/schemas.h"
@@ -153,28 +154,43 @@ dp_topic_watermarks(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* (source) -> 'multi_insert' | 'executor' | 'sql' and why; NULL when it cannot be written */
-PGDLLEXPORT Datum
-dp_source_write_path(PG_FUNCTION_ARGS)
+/* How a source is written to; NULL when it cannot be. */
+typedef struct WritePath
 {
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	DpSource   *s = dp_source_load_definition(name);
+	const char *source;
+	const char *name;
+} WritePath;
+
+static void
+find_write_path(void *arg)
+{
+	WritePath  *path = arg;
+	DpSource   *s = dp_source_load_definition(path->source);
 	Oid			owner;
 	Oid			relid;
 
 	if (s == NULL)
-		PG_RETURN_NULL();
+		return;
 	owner = get_role_oid(s->owner_name, true);
 	relid = RangeVarGetRelid(makeRangeVarFromNameList(
 		textToQualifiedNameList(cstring_to_text(s->target_name))), NoLock, true);
-	if (!OidIsValid(owner) || !OidIsValid(relid) ||
-		pg_class_aclcheck(relid, owner, ACL_INSERT) != ACLCHECK_OK)
-		PG_RETURN_NULL();
 	/* who looks at the state of a locked target must not wait for the lock */
-	if (!ConditionalLockRelationOid(relid, AccessShareLock))
+	if (OidIsValid(owner) && OidIsValid(relid) && ConditionalLockRelationOid(relid, AccessShareLock))
+		path->name = dp_write_path_name(dp_target_open(s->target_name, owner, true)->path);
+}
+
+/* (source) -> 'multi_insert' | 'executor' | 'sql'; one that is in trouble must not hide the others' state */
+PGDLLEXPORT Datum
+dp_source_write_path(PG_FUNCTION_ARGS)
+{
+	WritePath	path = {.source = text_to_cstring(PG_GETARG_TEXT_PP(0))};
+	ErrorData  *error = dp_attempt(find_write_path, &path);
+
+	if (error != NULL && ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+		ReThrowError(error);
+	if (error != NULL || path.name == NULL)
 		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(cstring_to_text(dp_write_path_name(
-		dp_target_open(s->target_name, owner, true)->path)));
+	PG_RETURN_TEXT_P(cstring_to_text(path.name));
 }
 
 void

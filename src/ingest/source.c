@@ -338,7 +338,13 @@ dp_source_load(const char *name)
 	if (s == NULL)
 		return NULL;
 	old = MemoryContextSwitchTo(s->context);
-	s->owner = get_role_oid(s->owner_name, false);
+	s->owner = get_role_oid(s->owner_name, true);
+	if (!OidIsValid(s->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("owner \"%s\" of source \"%s\" does not exist", s->owner_name, s->name),
+				 errhint("Give the role its name back, or let a superuser name another: UPDATE dataplat.source SET owner = '...' WHERE name = %s;",
+						 quote_literal_cstr(s->name))));
 	s->settings = dp_kafka_settings_load(s->server, s->owner);
 	s->target = dp_target_open(s->target_name, s->owner, s->allow_nonatomic);
 	if (s->target->attno[DP_FIELD_PARTITION] == 0 || s->target->attno[DP_FIELD_OFFSET] == 0)

@@ -25,6 +25,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/latch.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -585,6 +586,27 @@ tend_schemas(DpLoop *loop)
 		loop->tend_at = 0;
 }
 
+/*
+ * Has somebody altered the server, the user mapping or the role, or taken a
+ * right away?  Then the source is opened anew, which says what is lacking.
+ */
+static void
+check_connection(DpLoop *loop)
+{
+	const DpSource *s = loop->in->source;
+	MemoryContext context = CurrentMemoryContext;
+
+	StartTransactionCommand();	/* hears of changes */
+	if (loop->settings_seen != dp_kafka_settings_changes())
+	{
+		loop->settings_seen = dp_kafka_settings_changes();
+		loop->reopen = get_role_oid(s->owner_name, true) != s->owner || s->registry != NULL ||
+			!dp_kafka_settings_equal(dp_kafka_settings_load(s->server, s->owner), s->settings);
+	}
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(context);
+}
+
 /* What is done about once a second, and the check of the topics less often. */
 static void
 housekeeping(DpLoop *loop)
@@ -597,6 +619,9 @@ housekeeping(DpLoop *loop)
 	if (!TimestampDifferenceExceeds(loop->last_report, now, report_interval(loop, now)))
 		return;
 	loop->last_report = now;
+	check_connection(loop);
+	if (loop->reopen)
+		return;
 	dp_kafka_client_serve(client);
 	report_state(loop, now);
 	report_progress(loop);
@@ -670,6 +695,7 @@ dp_ingest_worker_main(const DpJob *job)
 	while (!loop.leave)
 	{
 		MemoryContextSwitchTo(context);
+		loop.settings_seen = dp_kafka_settings_changes();
 		/* as many workers as the definition says now, not when this one was started */
 		loop.in = dp_ingest_open(job->object, job->worker_no, 0, dp_job_stop_requested);
 		if (loop.in == NULL || loop.in->source->paused)

@@ -29,6 +29,7 @@ typedef struct DpLoop
 	bool		answer_comes;	/* a registry's answer is on its way */
 	bool		hold_more;		/* messages that waited did not fit into the batch */
 	const char *schema_problem; /* why the registry does not answer */
+	uint64		settings_seen;	/* dp_kafka_settings_changes() when the source was opened */
 	int64		suspect_left;	/* messages to take one by one after a crash */
 	bool		reopen;
 	bool		leave;

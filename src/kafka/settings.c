@@ -23,6 +23,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/syscache.h"
 
 #include "common/compat.h"
@@ -266,6 +267,45 @@ dp_kafka_settings_load(const char *name, Oid roleid)
 	s->allow_loopback = superuser_arg(server->owner) &&
 		all_loopback(dp_kafka_settings_get(s, "bootstrap.servers"));
 	return s;
+}
+
+static uint64 changes = 1;
+
+static void
+count_change(Datum arg, int cacheid, uint32 hashvalue)
+{
+	changes++;
+}
+
+uint64
+dp_kafka_settings_changes(void)
+{
+	static bool listening = false;
+
+	if (!listening)
+	{
+		CacheRegisterSyscacheCallback(FOREIGNSERVEROID, count_change, (Datum) 0);
+		CacheRegisterSyscacheCallback(USERMAPPINGOID, count_change, (Datum) 0);
+		CacheRegisterSyscacheCallback(AUTHOID, count_change, (Datum) 0);
+		CacheRegisterSyscacheCallback(AUTHMEMMEMROLE, count_change, (Datum) 0);
+		listening = true;
+	}
+	return changes;
+}
+
+bool
+dp_kafka_settings_equal(const DpKafkaSettings *a, const DpKafkaSettings *b)
+{
+	if (a->n != b->n || a->allow_loopback != b->allow_loopback)
+		return false;
+	for (int i = 0; i < a->n; i++)
+	{
+		const char *other = dp_kafka_settings_get(b, a->items[i].name);
+
+		if (other == NULL || strcmp(other, a->items[i].value) != 0)
+			return false;
+	}
+	return true;
 }
 
 /* The same for "http://host:port/path,https://...". */

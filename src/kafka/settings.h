@@ -32,6 +32,14 @@ typedef struct DpKafkaSettings
  */
 extern DpKafkaSettings *dp_kafka_settings_load(const char *server, Oid roleid);
 
+/*
+ * A number that is another one once a server, a user mapping, a role or a
+ * right on one of them may have changed.  As new as the transaction.
+ */
+extern uint64 dp_kafka_settings_changes(void);
+
+extern bool dp_kafka_settings_equal(const DpKafkaSettings *a, const DpKafkaSettings *b);
+
 /* Value of a setting, or NULL. */
 extern const char *dp_kafka_settings_get(const DpKafkaSettings *s, const char *name);
 

@@ -294,6 +294,15 @@ same_columns(TupleDesc a, TupleDesc b)
 	return true;
 }
 
+static void
+check_right(const DpTarget *target)
+{
+	AclResult	acl = pg_class_aclcheck(target->relid, target->owner, ACL_INSERT);
+
+	if (acl != ACLCHECK_OK)
+		aclcheck_error(acl, OBJECT_TABLE, target->name);
+}
+
 void
 dp_target_recheck(DpTarget *target, Relation rel)
 {
@@ -303,6 +312,7 @@ dp_target_recheck(DpTarget *target, Relation rel)
 	if (target->looked_at == seen)
 		return;
 	now.partitioned = false;
+	check_right(target);
 	choose_path(&now, rel, target->allow_nonatomic);
 	if (now.path != target->path || now.partitioned != target->partitioned ||
 		!same_columns(RelationGetDescr(rel), target->desc))
@@ -323,7 +333,6 @@ dp_target_open(const char *name, Oid owner, bool allow_nonatomic)
 	DpTarget   *target = palloc0(sizeof(DpTarget));
 	RangeVar   *rv = makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(name)));
 	Relation	rel;
-	AclResult	acl;
 
 	target->context = context;
 	target->name = pstrdup(name);
@@ -333,9 +342,7 @@ dp_target_open(const char *name, Oid owner, bool allow_nonatomic)
 	target->allow_nonatomic = allow_nonatomic;
 	watch(target->relid);
 	target->looked_at = changes;
-	acl = pg_class_aclcheck(target->relid, owner, ACL_INSERT);
-	if (acl != ACLCHECK_OK)
-		aclcheck_error(acl, OBJECT_TABLE, name);
+	check_right(target);
 	map_fields(target, rel);
 	choose_path(target, rel, allow_nonatomic);
 	target->desc = CreateTupleDescCopyConstr(RelationGetDescr(rel));

@@ -53,6 +53,30 @@ source_is($node, 'orders', 'blocked_lock', 'a locked target is told');
 $locker->query_safe('COMMIT');
 all_there('after the lock');
 
+# The server is altered under the worker: it follows, to where nobody listens and back.
+sql(q{ALTER SERVER k OPTIONS (SET "bootstrap.servers" '127.0.0.1:1')});
+more('orders');
+source_is($node, 'orders', 'retrying', 'an altered server is used by a worker that runs');
+sql(qq{ALTER SERVER k OPTIONS (SET "bootstrap.servers" '$mock->{bootstrap}')});
+all_there('and the one that it is altered to next');
+
+# Rights are taken from the owner under the worker.
+sql(q{CREATE ROLE etl; GRANT USAGE ON FOREIGN SERVER k TO etl; GRANT INSERT ON bronze.orders TO etl; GRANT USAGE ON SCHEMA bronze TO etl});
+sql(q{UPDATE dataplat.source SET owner = 'etl' WHERE name = 'orders'; SELECT dataplat.pause_source('orders'), dataplat.resume_source('orders')});
+more('orders');
+all_there('with another owner');
+sql('REVOKE USAGE ON FOREIGN SERVER k FROM etl');
+source_is($node, 'orders', 'retrying', 'a right on the server that is taken away counts at once');
+more('orders');
+sql('GRANT USAGE ON FOREIGN SERVER k TO etl');
+all_there('after the right is back');
+sql('REVOKE INSERT ON bronze.orders FROM etl');
+more('orders');
+wait_until($node, q{SELECT state IN ('failed', 'retrying') FROM dataplat.source_status}, 'and a right on the table');
+sql(q{GRANT INSERT ON bronze.orders TO etl; SELECT dataplat.resume_source('orders')});
+all_there('after that one is back, too');
+sql(q{UPDATE dataplat.source SET owner = CURRENT_USER WHERE name = 'orders'; SELECT dataplat.pause_source('orders'), dataplat.resume_source('orders')});
+
 # The settings are read again in the middle of it.
 more('orders');
 sql(q{ALTER SYSTEM SET dataplat.batch_max_rows = 10});
