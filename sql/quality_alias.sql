@@ -91,6 +91,10 @@ SELECT * FROM qal.judge('aggregation_to_equal_other_table', '{"expression": "sum
 SELECT * FROM qal.judge('aggregation_to_equal_other_table', '{"expression": "sum(a", "compare_model": "o"}');
 SELECT * FROM qal.judge('grouped_recent_data', '{"column": "at", "group_by": ["s"]}');
 
+-- The end of a kind's name is a name of it.
+SELECT n.name, (dataplat_internal.find_expectation_kind(n.name)).kind
+  FROM unnest('{be_between,be_unique,in_set,not_be_null,pair_values_to_be_equal,value_lengths_to_equal,values_to_be_null,row_count_to_equal}'::text[]) AS n (name);
+
 DELETE FROM dataplat.expectation WHERE dataset LIKE 'qal.%';
 DELETE FROM dataplat.validation WHERE dataset LIKE 'qal.%';
 DELETE FROM dataplat.quality_metric WHERE dataset LIKE 'qal.%';

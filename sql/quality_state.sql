@@ -105,6 +105,7 @@ SELECT a.name, a.result AS incremental, b.result AS whole FROM pg_temp.found(tru
 
 -- A view has no changes that can be told: it is read as a whole, and says so.
 CREATE VIEW qstate.v AS SELECT * FROM qstate.orders;
+SELECT count(*) FROM dataplat.validate('qstate.v', incremental => true);
 SELECT dataplat.add_expectation('qstate.v', 'not_null', '{"column": "paid"}') > 0 AS added;
 SELECT outcome, result -> 'incremental' AS incremental, result ->> 'not_incremental_because' AS because FROM dataplat.validate('qstate.v', incremental => true);
 

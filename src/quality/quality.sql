@@ -64,9 +64,11 @@ DECLARE
     snake text := ltrim(lower(regexp_replace(plain, '([A-Z]+)', '_\1', 'g')), '_');
     close text;
 BEGIN
+    -- its name, another name, or the end of its name
     SELECT * INTO k FROM dataplat_internal.expectation_kind AS x
      WHERE x.kind IN (plain, 'expect_' || plain, lower(plain), snake) OR x.aliases && ARRAY[plain, lower(plain), snake, regexp_replace(plain, '^expect_', '')]
-     ORDER BY x.kind = plain DESC, x.kind = 'expect_' || plain DESC, x.kind
+        OR x.kind IN ('expect_column_' || snake, 'expect_column_values_to_' || snake, 'expect_table_' || snake)
+     ORDER BY x.kind = plain DESC, x.kind = 'expect_' || plain DESC, x.aliases && ARRAY[plain, lower(plain), snake, regexp_replace(plain, '^expect_', '')] DESC, x.kind
      LIMIT 1;
     IF NOT FOUND THEN
         close := dataplat_internal.closest_word(plain, ARRAY(

@@ -574,7 +574,7 @@ BEGIN
     END IF;
     INSERT INTO dataplat.validation (validation_id, dataset, suite, trigger, object, run_id, batch_id, incremental, success, started_at)
     VALUES (number, run_expectations.dataset, run_expectations.suite, run_expectations.trigger, run_expectations.object, run_expectations.run_id,
-            run_expectations.batch_id, run_expectations.incremental AND (SELECT bool_and(r.outcome = 'ERROR' OR coalesce((r.result -> 'incremental')::boolean, false)) FROM unnest(results) AS r),
+            run_expectations.batch_id, run_expectations.incremental AND coalesce((SELECT bool_and(r.outcome = 'ERROR' OR coalesce((r.result -> 'incremental')::boolean, false)) FROM unnest(results) AS r), false),
             (SELECT bool_and(r.outcome IN ('PASSED', 'WARN')) FROM unnest(results) AS r), began);
     INSERT INTO dataplat.validation_result
     SELECT number, r.expectation_id, r.dataset, r.name, r.kind, r.dimension, r.severity, r.weight, r.success, r.outcome, r.evaluated, r.passed,
