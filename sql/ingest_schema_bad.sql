@@ -58,7 +58,8 @@ SELECT count(*) FROM (SELECT dataplat.produce('sb_shop', 'sb_cdc', v) FROM (VALU
     (2, '{"before": null, "after": {"id": 1, "text": "__debezium_unavailable_value"}, "source": {"ts_ms": 1}, "op": "u", "ts_ms": 6}'),
     (3, '{"before": {"id": 1}, "after": null, "op": "d", "ts_ms": 7}'), (4, NULL), (5, '{"schema": null, "payload": null}'),
     (6, '{"status": "BEGIN", "id": "571:53", "event_count": null, "ts_ms": 8}'), (7, '{"source": {"db": "x"}, "ddl": "CREATE TABLE t ()", "tableChanges": []}'), (8, '{"ts_ms": 9}'),
-    (9, '{"id": 1, "text": "flat"}'), (10, '[1]'), (11, '{"op": "x"}')) AS x (n, v)) AS p;
+    (9, '{"id": 1, "text": "flat"}'), (10, '[1]'), (11, '{"op": "x"}'),
+    (12, '{"schema": null, "payload": {"before": null, "after": {"id": 2}, "op": "c", "ts_ms": 10}}'), (13, '{"payload": {"id": 3}}')) AS x (n, v)) AS p;
 SELECT dataplat.create_source('sb_cdc', 'sb_shop', 'sb_cdc', target => 'sb.cdc', envelope => 'debezium', max_error_ratio => 1);
 SELECT dataplat.create_source('sb_cdc_cols', 'sb_shop', 'sb_cdc', target => 'sb.cdc_cols', envelope => 'debezium', layout => 'columns', columns => 'op text, before jsonb, after jsonb, ts_ms bigint', max_error_ratio => 1);
 SELECT dataplat.wait_for_source('sb_cdc'), dataplat.wait_for_source('sb_cdc_cols');

@@ -25,6 +25,8 @@ SELECT e.* FROM (VALUES (1, '{"id": 1, "v": "a"}'::jsonb, 'x'), (2, '{"v": "a"}'
 SELECT dataplat.debezium_time(t) FROM unnest('{1700000000123,1700000000123456,1700000000123456789,-86400000,"\"2023-11-14T22:13:20Z\"",null}'::jsonb[]) AS t;
 \set VERBOSITY default
 \set SHOW_CONTEXT never
+-- nothing, and a key, as a converter without a schema writes them
+SELECT e.n, d.row_data, d.deleted FROM (VALUES (1, NULL::jsonb, $${"schema": null, "payload": {"id": 7}}$$), (2, $${"schema": null, "payload": null}$$, $${"id": 7}$$), (3, $${"payload": null}$$, $${"schema": "a", "payload": {"id": 7}}$$)) AS e (n, value, key), dataplat.debezium_event(e.value, e.key) AS d ORDER BY 1;
 SELECT dataplat.debezium_event('{"id": 1}');
 SELECT dataplat.debezium_event('[1]');
 SELECT dataplat.debezium_event('{"op": "t"}');

@@ -56,14 +56,18 @@ is_object(const JsonbValue *value)
 	return value && value->type == jbvBinary && JsonContainerIsObject(value->val.binary.data);
 }
 
-/* The object in {"schema", "payload"}; NULL when the message is no such thing. */
+/*
+ * The object in {"schema", "payload"}; NULL when the message is no such thing.
+ * The schema of a converter that was given none is null.
+ */
 static JsonbContainer *
 payload_of(JsonbContainer *root)
 {
 	JsonbValue	room;
 	JsonbValue *value;
 
-	if (member(root, "op", &room) || !member(root, "schema", &room))
+	if (member(root, "op", &room) ||
+		!getKeyJsonValueFromContainer(root, "schema", strlen("schema"), &room))
 		return NULL;
 	value = member(root, "payload", &room);
 	return is_object(value) ? value->val.binary.data : NULL;
@@ -90,7 +94,7 @@ is_debezium(JsonbContainer *object)
 	if (member(object, "ts_ms", &room) && JsonContainerSize(object) <= 2)
 		return true;
 	return getKeyJsonValueFromContainer(object, "payload", strlen("payload"), &room) &&
-		JsonContainerSize(object) <= 2;
+		room.type == jbvNull && JsonContainerSize(object) <= 2;
 }
 
 static char *

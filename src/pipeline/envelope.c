@@ -74,6 +74,24 @@ member_object(JsonbContainer *object, const char *name)
 	return NULL;
 }
 
+/* A schema and no payload, or an empty one: what a converter made of nothing. */
+static bool
+is_wrapped_nothing(JsonbContainer *object)
+{
+	JsonbValue *payload = getKeyJsonValueFromContainer(object, "payload", strlen("payload"), NULL);
+
+	return member(object, "schema") || (payload && payload->type == jbvNull);
+}
+
+/* {"schema", "payload"}, with the schema that a converter had, or null. */
+static bool
+has_schema(JsonbContainer *object)
+{
+	JsonbValue *schema = getKeyJsonValueFromContainer(object, "schema", strlen("schema"), NULL);
+
+	return schema && (schema->type == jbvNull || member_object(object, "schema"));
+}
+
 static int64
 member_int64(JsonbContainer *object, const char *name, int64 otherwise)
 {
@@ -114,7 +132,7 @@ row_of_key(text *key, ArrayType *names)
 		Jsonb	   *parsed = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(string)));
 		JsonbValue *payload = member_object(&parsed->root, "payload");
 
-		return payload && member_object(&parsed->root, "schema") ? JsonbValueToJsonb(payload) : parsed;
+		return payload && has_schema(&parsed->root) ? JsonbValueToJsonb(payload) : parsed;
 	}
 	if (names)
 		deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &elems, NULL, &n);
@@ -315,7 +333,7 @@ dp_debezium_event(PG_FUNCTION_ARGS)
 	if (!is_nothing(value))
 	{
 		payload = member(&value->root, "op") ? NULL : member_object(&value->root, "payload");
-		if (payload || member(&value->root, "op") || member(&value->root, "schema") == NULL)
+		if (payload || member(&value->root, "op") || !is_wrapped_nothing(&value->root))
 		{
 			read_change(&event, payload ? payload->val.binary.data : &value->root, key,
 						text_to_cstring(PG_GETARG_TEXT_PP(2)));
