@@ -1,7 +1,7 @@
 -- What is wrong with a message gets its error: nothing stops, nothing is lost, and what can be mended is retried.
 \set VERBOSITY terse
 SET client_min_messages = warning;
-SELECT dataplat.start_dev_broker('{"sb_avro": 2, "sb_proto": 1, "sb_cdc": 1}') AS bootstrap \gset
+SELECT dataplat.start_dev_broker('{"sb_avro": 2, "sb_proto": 1, "sb_cdc": 1, "sb_req": 1}') AS bootstrap \gset
 CREATE SERVER sb_shop FOREIGN DATA WRAPPER dataplat_kafka OPTIONS ("bootstrap.servers" :'bootstrap');
 CREATE SCHEMA sb;
 SELECT dataplat.register_schema('sb_avro-value', '{"type": "record", "name": "R", "fields": [{"name": "id", "type": "long"}, {"name": "name", "type": "string"}, {"name": "kind", "type": {"type": "enum", "name": "K", "symbols": ["A", "B"]}}, {"name": "list", "type": {"type": "array", "items": "null"}}, {"name": "u", "type": ["null", "int"]}]}') AS id \gset
@@ -40,6 +40,12 @@ SELECT dataplat.create_source('sb_proto', 'sb_shop', 'sb_proto', target => 'sb.p
 SELECT dataplat.wait_for_source('sb_proto');
 SELECT _offset, value FROM sb.proto;
 SELECT message_offset, sqlstate, message FROM dataplat.dead_letter WHERE source = 'sb_proto' ORDER BY 1;
+-- A required field that is not there, in columns.
+SELECT dataplat.register_schema('sb_req-value', 'syntax = "proto2"; message Q { required string name = 1; optional int32 n = 2; }', 'PROTOBUF') AS req_id \gset
+SELECT count(*) FROM dataplat.produce('sb_shop', 'sb_req', dataplat.wire_encode('\x1005'::bytea, :req_id, '{}'));
+SELECT dataplat.create_source('sb_req', 'sb_shop', 'sb_req', target => 'sb.req', format => 'protobuf', layout => 'columns', max_error_ratio => 1);
+SELECT dataplat.wait_for_source('sb_req');
+SELECT message_offset, sqlstate, message FROM dataplat.dead_letter WHERE source = 'sb_req' ORDER BY 1;
 
 -- An id that nobody knows: from a session the message goes to the dead letters at once, and can be retried when the schema is there.
 SELECT dataplat.pause_source('sb_avro');
@@ -71,7 +77,7 @@ SELECT count(*) FROM (SELECT dataplat.drop_source(name, drop_target => true) FRO
 DELETE FROM dataplat.dead_letter WHERE source LIKE 'sb\_%';
 DELETE FROM dataplat.batch WHERE source LIKE 'sb\_%';
 DELETE FROM dataplat.source_event WHERE source LIKE 'sb\_%';
-SELECT count(dataplat.delete_subject(s, p)) FROM (VALUES (false), (true)) AS x (p), unnest('{sb_avro-value,sb_deep-value,sb_proto-value,sb_late-value}'::text[]) AS s;
+SELECT count(dataplat.delete_subject(s, p)) FROM (VALUES (false), (true)) AS x (p), unnest('{sb_avro-value,sb_deep-value,sb_proto-value,sb_req-value,sb_late-value}'::text[]) AS s;
 DROP SCHEMA sb CASCADE;
 DROP SERVER sb_shop;
 SELECT dataplat.stop_dev_broker();

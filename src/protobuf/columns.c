@@ -717,7 +717,8 @@ check_required(DpPbReader *r, const DpPbCodeMessage *m, uint32 base)
 	{
 		if (m->codes[i].required && r->slots[base + i].count == 0)
 			return dp_error_set(r->err, DP_PB_BAD, DP_NO_POSITION,
-								"required field \"%.60s\" is missing", m->codes[i].name);
+								"required field \"%.*s\" is missing",
+								(int) Min(m->codes[i].namelen, DP_LABEL_SHOWN), m->codes[i].name);
 	}
 	return true;
 }
