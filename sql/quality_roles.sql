@@ -38,6 +38,7 @@ SELECT index FROM dataplat.detect_anomalies('{1,2,1,9}', 'simple_threshold', '{"
 SELECT count(*) > 0 AS described FROM dataplat.describe('qroles.patient');
 SELECT result FROM dataplat.validation_result;
 SELECT original FROM dataplat.quarantine;
+SELECT value FROM dataplat.quality_metric;
 SELECT dataplat.quality_report('qroles.patient');
 SELECT * FROM dataplat.validate('qroles.patient');
 SELECT r FROM dataplat.expectation AS e, dataplat.unexpected_rows(e.expectation_id) AS r WHERE e.dataset = 'qroles.patient';
@@ -56,6 +57,13 @@ SELECT dataplat.add_expectation('qroles_v.mine', 'unexpected_rows', '{"query": "
 SELECT dataplat.add_expectation('qroles_v.mine', 'satisfies', '{"expression": "id NOT IN (SELECT id FROM qroles.patient)"}', 'sly too') > 0 AS added;
 RESET ROLE;
 SELECT name, outcome, exception_info ->> 'exception_message' AS error FROM dataplat.validate('qroles_v.mine') ORDER BY name;
+-- Events tell no value of a row: not the greatest one.
+SELECT dataplat.drop_expectation(expectation_id) FROM dataplat.expectation WHERE dataset = 'qroles_v.mine';
+SELECT count(dataplat.add_expectation('qroles_v.mine', kind, '{"column": "id", "max_value": 0}', kind)) FROM unnest('{max,mean}'::text[]) AS kind;
+SELECT count(*) FROM dataplat.validate('qroles_v.mine');
+SELECT t ->> 'name' AS name, t ->> 'actual' AS actual
+  FROM (SELECT max(validation_id) AS id FROM dataplat.validation WHERE dataset = 'qroles_v.mine') AS v,
+       jsonb_array_elements(dataplat.openlineage_event('validation:' || v.id) #> '{run,facets,test,tests}') AS t ORDER BY 1;
 
 -- An operator sees contents and mends; what is expected is not his.
 SET ROLE regress_q_operator;

@@ -303,7 +303,7 @@ DECLARE
     -- Relations with contents of messages and rows, for operators only.
     contents CONSTANT text[] := '{dead_letter,quarantine,column_profile}';
     -- Columns that may hold some; of the others viewers may read all.
-    withheld CONSTANT jsonb := '{"validation_result": ["result", "exception_info"], "observed_statement": ["statement"]}';
+    withheld CONSTANT jsonb := '{"validation_result": ["result", "exception_info"], "observed_statement": ["statement"], "quality_metric": ["value"]}';
     -- Looking, and saying something of what one owns: those functions ask whose the object is.
     viewer CONSTANT text[] := '{command,show_create,version,wait_for_source,wait_for_pipeline,metrics,lookup_schema,schema_by_id,
         schema_by_guid,schema_versions,schema_subjects,check_compatibility,check_schema_files,schema_diff,validate_schema,get_compatibility,
