@@ -95,6 +95,16 @@ SELECT node, depth, kind FROM dataplat.upstream('lg_silver.customers.id');
 SELECT node, depth, kind FROM dataplat.downstream('lg_silver.loop.a');
 SELECT node, depth FROM dataplat.upstream('lg_silver.loop');
 
+-- edges that come with a dump when some were read already: none is lost, none is there twice
+CREATE TEMP TABLE lg_dump AS SELECT * FROM dataplat_internal.lineage_edge WHERE output_node LIKE 'lg\_%' AND origin <> 'observed' AND valid_to IS NULL;
+SELECT count(*) > 0 AS some FROM lg_dump;
+INSERT INTO dataplat_internal.lineage_edge SELECT * FROM lg_dump;
+SELECT count(*) = 2 * (SELECT count(*) FROM lg_dump) AS both, count(DISTINCT edge_id) = count(*) AS different
+  FROM dataplat_internal.lineage_edge WHERE output_node LIKE 'lg\_%' AND origin <> 'observed' AND valid_to IS NULL;
+SELECT count(*) FROM dataplat.refresh_lineage() WHERE problem IS NOT NULL;
+SELECT count(*) = (SELECT count(*) FROM lg_dump) AS once FROM dataplat_internal.lineage_edge WHERE output_node LIKE 'lg\_%' AND origin <> 'observed' AND valid_to IS NULL;
+DROP TABLE lg_dump;
+
 -- describe's section
 SELECT * FROM dataplat_internal.describe_lineage('lg_gold.shares');
 

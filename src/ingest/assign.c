@@ -145,12 +145,13 @@ insert_new_partitions(DpIngest *in, bool (*stop) (void))
 		begin();
 		values[0] = CStringGetTextDatum(in->source->name);
 		values[1] = CStringGetTextDatum(topic->name);
-		run_sql("SELECT count(*) FROM dataplat_internal.source_offset AS o"
-				" WHERE o.source = $1 AND o.topic = $2", 2, types, values, true);
+		values[2] = Int32GetDatum(topic->partitions);
+		run_sql("SELECT count(*) FILTER (WHERE o.partition < $3), count(*) FROM dataplat_internal.source_offset AS o"
+				" WHERE o.source = $1 AND o.topic = $2", 3, types, values, true);
 		known = (int) result_int8(0, 1, 0);
+		new_topic = result_int8(0, 2, 0) == 0;
 		finish();
 		MemoryContextSwitchTo(in->context);
-		new_topic = known == 0;
 		if (known >= topic->partitions)
 		{
 			MemoryContextSwitchTo(old);
@@ -163,16 +164,11 @@ insert_new_partitions(DpIngest *in, bool (*stop) (void))
 		for (int p = 0; p < n; p++)
 		{
 			Oid			ins_types[4] = {TEXTOID, TEXTOID, INT4OID, INT8OID};
-			Datum		ins[4];
-			int64		offset = from[p].offset;
-			bool		lost = !new_topic && offset > 0;
+			bool		lost = !new_topic && from[p].offset > 0;
+			/* even if 0 is gone already */
+			int64		offset = new_topic ? from[p].offset : 0;
+			Datum		ins[4] = {CStringGetTextDatum(in->source->name), CStringGetTextDatum(topic->name), Int32GetDatum(p), Int64GetDatum(offset)};
 
-			if (!new_topic)
-				offset = 0;		/* even if 0 is gone already */
-			ins[0] = CStringGetTextDatum(in->source->name);
-			ins[1] = CStringGetTextDatum(topic->name);
-			ins[2] = Int32GetDatum(p);
-			ins[3] = Int64GetDatum(offset);
 			run_sql("INSERT INTO dataplat_internal.source_offset (source, topic, partition, next_offset, first_offset)"
 					" VALUES ($1, $2, $3, $4, $4) ON CONFLICT DO NOTHING", 4, ins_types, ins, false);
 			if (lost && SPI_processed > 0)
@@ -240,12 +236,8 @@ take_over(DpIngest *in, int workers)
 	for (int i = 0; i < in->nparts; i++)
 	{
 		Oid			up_types[4] = {TEXTOID, TEXTOID, INT4OID, INT8OID};
-		Datum		up[4];
+		Datum		up[4] = {values[0], CStringGetTextDatum(in->parts[i].topic), Int32GetDatum(in->parts[i].partition), Int64GetDatum(in->owner_epoch)};
 
-		up[0] = values[0];
-		up[1] = CStringGetTextDatum(in->parts[i].topic);
-		up[2] = Int32GetDatum(in->parts[i].partition);
-		up[3] = Int64GetDatum(in->owner_epoch);
 		run_sql("UPDATE dataplat_internal.source_offset AS o SET owner_epoch = $4"
 				" WHERE o.source = $1 AND o.topic = $2 AND o.partition = $3", 4, up_types, up, false);
 	}
@@ -435,17 +427,15 @@ is_missing_for_good(DpIngest *in, const DpPartition *p)
 }
 
 /*
- * A topic that was there again: forget that it was missing.  One that had
- * been written off as deleted is a new topic under the old name.
+ * A topic that is there again: forget that it was missing.  Written off as
+ * deleted, or accepted as such, it is a new topic under the old name.
  */
 static void
 note_present(DpIngest *in, const DpTopicInfo *topic)
 {
-	Oid			types[2] = {TEXTOID, TEXTOID};
-	Datum		values[2];
+	Oid			types[3] = {TEXTOID, TEXTOID, INT4OID};
+	Datum		values[3] = {CStringGetTextDatum(in->source->name), CStringGetTextDatum(topic->name), Int32GetDatum(topic->partitions)};
 
-	values[0] = CStringGetTextDatum(in->source->name);
-	values[1] = CStringGetTextDatum(topic->name);
 	begin();
 	run_sql("UPDATE dataplat_internal.source_offset AS o SET missing_since = NULL"
 			" WHERE o.source = $1 AND o.topic = $2 AND o.missing_since IS NOT NULL",
@@ -454,6 +444,11 @@ note_present(DpIngest *in, const DpTopicInfo *topic)
 			" evidence = e.evidence || '{\"topic\": \"deleted, and made again under the same name\"}'::pg_catalog.jsonb"
 			" WHERE e.source = $1 AND e.topic = $2 AND e.class = 'TOPIC_DELETED' AND e.resolved_at IS NULL",
 			2, types, values, false);
+	run_sql("WITH back AS (UPDATE dataplat_internal.source_offset AS o SET state = 'data_loss', updated_at = pg_catalog.now()"
+			" WHERE o.source = $1 AND o.topic = $2 AND o.partition < $3 AND o.state = 'deleted' RETURNING o.partition, o.next_offset)"
+			" INSERT INTO dataplat.data_loss_event (source, topic, partition, class, from_offset, evidence)"
+			" SELECT $1, $2, b.partition, 'ANCHOR_MISMATCH', 0, pg_catalog.jsonb_build_object('next_offset', b.next_offset,"
+			" 'topic', 'its deletion was accepted, and it is there again') FROM back AS b", 3, types, values, false);
 	finish();
 }
 

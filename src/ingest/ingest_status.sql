@@ -116,6 +116,7 @@ AS $$
                 WHEN f.source IS NOT NULL THEN coalesce(f.hint, 'Mend the cause, then dataplat.resume_source().')
                 WHEN l.source IS NOT NULL THEN 'Look at dataplat.data_loss_event, then dataplat.accept_data_loss().'
                 WHEN s.paused AND s.paused_by = 'row rules' THEN 'Mend the messages where they come from and seek past them, or let the rules drop or quarantine rows with dataplat.alter_expectation(); then dataplat.resume_source().'
+                WHEN s.paused AND s.paused_by = 'error budget' THEN 'Look at dataplat.dead_letter_summary, mend the cause or raise max_errors or max_error_ratio, then dataplat.resume_source().'
                 WHEN s.paused THEN 'dataplat.resume_source() goes on where it stopped.'
                 WHEN w.object_id IS NULL AND NOT i.loaded THEN 'Add it to shared_preload_libraries and restart the server.'
                 ELSE w.hint END,

@@ -89,6 +89,24 @@ END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.ask_lineage_provider(text) IS 'the facts of a provider';
 
+-- A dump is restored while the maintenance worker reads lineage already: edges
+-- that come with it have the ids of some that are there, and get others.
+CREATE OR REPLACE FUNCTION dataplat_internal.free_edge_id()
+RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    WHILE EXISTS (SELECT FROM dataplat_internal.lineage_edge AS e WHERE e.edge_id = NEW.edge_id) LOOP
+        NEW.edge_id := nextval('dataplat_internal.lineage_edge_edge_id_seq');
+    END LOOP;
+    RETURN NEW;
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.free_edge_id() IS 'trigger: an id that no edge has';
+REVOKE ALL ON FUNCTION dataplat_internal.free_edge_id() FROM PUBLIC;
+CREATE OR REPLACE TRIGGER free_edge_id BEFORE INSERT ON dataplat_internal.lineage_edge FOR EACH ROW EXECUTE FUNCTION dataplat_internal.free_edge_id();
+
 -- Close what holds no more, open what is new.  Of a job that could not be
 -- read stays what was known.
 CREATE OR REPLACE FUNCTION dataplat_internal.store_lineage(origin text, facts dataplat_internal.lineage_fact[], OUT opened bigint, OUT closed bigint)
@@ -105,6 +123,12 @@ BEGIN
            AND ROW(e.job, e.output_node, e.output_column, e.input_node, e.input_column, e.type, e.subtype, e.masking, e.description)::dataplat_internal.lineage_fact::text
                NOT IN (SELECT f::text FROM unnest(facts) AS f WHERE f.output_node IS NOT NULL));
     closed := cardinality(gone);
+    -- read here before they came with a dump
+    DELETE FROM dataplat_internal.lineage_edge AS e
+     USING (SELECT x.edge_id, row_number() OVER (PARTITION BY x.job, x.output_node, x.output_column, x.input_node, x.input_column, x.type, x.subtype, x.masking, x.description
+                                                 ORDER BY x.valid_from, x.edge_id) AS nth
+              FROM dataplat_internal.lineage_edge AS x WHERE x.origin = store_lineage.origin AND x.valid_to IS NULL) AS again
+     WHERE again.nth > 1 AND e.edge_id = again.edge_id;
     -- what came and went in one transaction never held
     DELETE FROM dataplat_internal.lineage_edge AS e WHERE e.edge_id = ANY (gone) AND e.valid_from = now();
     UPDATE dataplat_internal.lineage_edge AS e SET valid_to = now() WHERE e.edge_id = ANY (gone);
