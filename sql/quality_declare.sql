@@ -34,6 +34,8 @@ SELECT dataplat.add_expectation('orders', 'not_null', '{"column": "amount"}', mo
 SELECT dataplat.add_expectation('orders', 'not_null', '{"column": "amount"}', severity => 'eror');
 SELECT dataplat.add_expectation('orders', 'unique', '{"column": "amount"}', action => 'quarantine');
 SELECT dataplat.add_expectation('orders', 'not_null', '{"column": "amount"}', warn_if => 'many');
+SELECT dataplat.add_expectation('orders', 'not_null', '{"column": "Odd Name"}', error_if => 'between 5 and 1');
+SELECT dataplat.add_expectation('orders', 'not_null', '{"column": "Odd Name"}', weight => 'Infinity');
 SELECT dataplat.add_expectation('orders', 'not_null', '{"column": "amount"}', suite => 'nowhere');
 SELECT dataplat.add_expectation('orders', 'not_null', '{"column": "amount"}', name => 'not_null_amount');
 SELECT dataplat.add_expectation('orders_pkey', 'not_null', '{"column": "id"}');

@@ -57,4 +57,8 @@ DELETE FROM dataplat.quality_metric WHERE dataset = 'qs.event';
 DELETE FROM dataplat.validation WHERE dataset = 'qs.event';
 DELETE FROM dataplat.expectation WHERE dataset = 'qs.event';
 SET client_min_messages = warning;
+-- A name alone is one of public's.
+CREATE TABLE public.qs_here ();
+SELECT dataplat_internal.quality_dataset('qs_here') AS here, dataplat_internal.quality_dataset('qs_nowhere') AS nowhere, dataplat_internal.quality_dataset('qs.event') AS event;
+DROP TABLE public.qs_here;
 DROP SCHEMA qs CASCADE;

@@ -44,7 +44,7 @@ BEGIN
     ELSIF e.mostly IS NOT NULL AND k.class NOT IN ('row', 'group') THEN
         RAISE EXCEPTION '% takes no mostly', k.kind
             USING ERRCODE = 'invalid_parameter_value', HINT = 'It is for expectations that judge rows.';
-    ELSIF e.weight < 0 OR e.weight = 'NaN' THEN
+    ELSIF e.weight < 0 OR e.weight IN ('NaN', 'Infinity') THEN
         RAISE EXCEPTION 'weight is out of range: %', e.weight
             USING ERRCODE = 'invalid_parameter_value', HINT = 'It is 0 or more.';
     END IF;

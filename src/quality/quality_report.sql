@@ -123,7 +123,7 @@ DECLARE
     known text := dataplat_internal.quality_dataset(quality_report.dataset);
     title text := dataplat_internal.html_text(known);
 BEGIN
-    IF to_regclass(quality_report.dataset) IS NULL
+    IF to_regclass(known) IS NULL
        AND NOT EXISTS (SELECT FROM dataplat.expectation AS e WHERE e.dataset = known) AND NOT EXISTS (SELECT FROM dataplat.validation AS v WHERE v.dataset = known) THEN
         RAISE EXCEPTION 'dataset "%" does not exist', quality_report.dataset
             USING ERRCODE = 'undefined_table', HINT = 'See dataplat.expectation for the datasets that have expectations.';

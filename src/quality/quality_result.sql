@@ -127,6 +127,10 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = 'It compares the number of failures: ''!= 0'', ''> 10'', ''>= 5%'', ''between 1 and 5'', ''not between 0 and 5''.';
     END IF;
+    IF span[2]::numeric > span[4]::numeric THEN
+        RAISE EXCEPTION 'invalid threshold "%"', threshold
+            USING ERRCODE = 'invalid_parameter_value', DETAIL = format('Nothing is between %s and %s.', span[2], span[4]);
+    END IF;
     IF coalesce(part[3], span[3], span[5]) IS NOT NULL THEN
         n := coalesce(failures * 100.0 / NULLIF(judged, 0), 0);
     END IF;

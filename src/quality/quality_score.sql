@@ -23,7 +23,7 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    found regclass := to_regclass(dataset);
+    found regclass := coalesce(to_regclass(dataset), CASE WHEN cardinality(parse_ident(dataset, false)) = 1 THEN to_regclass('public.' || dataset) END);
 BEGIN
     RETURN CASE WHEN found IS NULL THEN dataset ELSE dataplat_internal.dataset_name(found) END;
 END;
