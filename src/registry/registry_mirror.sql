@@ -3,7 +3,8 @@
  *
  * Everything is asked for first, and stored afterwards, because storing locks
  * the registry and the other side may be slow.  Ids, versions, references,
- * deletions, levels and modes are kept.  Doing it again takes what is new.
+ * deletions, levels and the modes of subjects are kept.  Doing it again takes
+ * what is new.
  * What is here already with another content is a conflict, reported and left
  * as it is: nothing here is ever overwritten.
  */
@@ -90,7 +91,28 @@ $$;
 COMMENT ON FUNCTION dataplat_internal.read_registry(name, text, text) IS 'all versions of an external registry';
 REVOKE ALL ON FUNCTION dataplat_internal.read_registry(name, text, text) FROM PUBLIC;
 
--- Level and mode of these subjects and, when all are wanted, of the whole:
+-- Scopes of the contexts of an external registry, and of what counts for all of
+-- them.  Older ones have no contexts.
+CREATE OR REPLACE FUNCTION dataplat_internal.remote_context_scopes(role_name name, server text)
+RETURNS text[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    r record;
+BEGIN
+    SELECT * INTO r FROM dataplat_internal.registry_request(role_name, server, 'GET', '/contexts');
+    IF r.status <> 200 OR jsonb_typeof(r.answer) <> 'array' THEN
+        RETURN '{}';
+    END IF;
+    RETURN ARRAY(SELECT ':' || x.context || ':' FROM (SELECT btrim(e, ':') AS context FROM jsonb_array_elements_text(r.answer) AS e UNION SELECT '.__GLOBAL') AS x
+                  WHERE x.context LIKE '.%' AND x.context <> '.' ORDER BY 1);
+END;
+$$;
+COMMENT ON FUNCTION dataplat_internal.remote_context_scopes(name, text) IS 'contexts of an external registry, as scopes of settings';
+REVOKE ALL ON FUNCTION dataplat_internal.remote_context_scopes(name, text) FROM PUBLIC;
+
+-- Level and mode of these subjects and contexts and, when all are wanted, of the whole:
 -- [{subject (null: the whole), config, mode}, ...].
 CREATE OR REPLACE FUNCTION dataplat_internal.read_registry_settings(role_name name, server text, subjects text[], global boolean)
 RETURNS jsonb
@@ -104,7 +126,7 @@ DECLARE
     config  record;
     mode    record;
 BEGIN
-    FOREACH subject IN ARRAY CASE WHEN global THEN NULL::text || subjects ELSE subjects END LOOP
+    FOREACH subject IN ARRAY CASE WHEN global THEN NULL::text || dataplat_internal.remote_context_scopes(role_name, server) || subjects ELSE subjects END LOOP
         tail := coalesce('/' || dataplat_internal.url_encode(subject), '');
         SELECT * INTO config FROM dataplat_internal.registry_request(role_name, server, 'GET', '/config' || tail);
         SELECT * INTO mode FROM dataplat_internal.registry_request(role_name, server, 'GET', '/mode' || tail);
@@ -159,7 +181,7 @@ $$;
 COMMENT ON FUNCTION dataplat_internal.import_version(name, jsonb) IS 'store a version of an external registry under its own id and number';
 REVOKE ALL ON FUNCTION dataplat_internal.import_version(name, jsonb) FROM PUBLIC;
 
--- Take level or mode of a subject, or of the whole, where none is set here.
+-- Take level or mode of a subject, a context or the whole, where none is set here.
 -- A row of the answer; NULL when there is nothing to say.
 CREATE OR REPLACE FUNCTION dataplat_internal.import_setting(caller name, subject text, what text, there text, body jsonb)
 RETURNS jsonb
@@ -184,6 +206,9 @@ BEGIN
     END IF;
     PERFORM dataplat_internal.registry_rest(caller, 'set_' || what, jsonb_strip_nulls(jsonb_build_object('subject', subject, 'force', true, 'body', body)));
     RETURN dataplat_internal.mirror_row(subject, NULL, NULL, 'taken', what || ' ' || there);
+EXCEPTION WHEN object_not_in_prerequisite_state THEN
+    -- read-only here
+    RETURN dataplat_internal.mirror_row(subject, NULL, NULL, 'conflict', format('%s %s: %s', what, there, SQLERRM));
 END;
 $$;
 COMMENT ON FUNCTION dataplat_internal.import_setting(name, text, text, text, jsonb) IS 'take a level or a mode of an external registry';
@@ -235,6 +260,11 @@ BEGIN
         pending := again;
     END LOOP;
     rows := rows || failed;
+    -- While the subjects are in import mode: a read-only one takes no level.
+    FOR v IN SELECT x FROM jsonb_array_elements(settings) AS x LOOP
+        rows := rows || coalesce(dataplat_internal.import_setting(caller, v ->> 'subject', 'config', v -> 'config' ->> 'compatibilityLevel',
+                    CASE WHEN v ->> 'config' IS NOT NULL THEN (v -> 'config') - 'compatibilityLevel'::text || jsonb_build_object('compatibility', v -> 'config' -> 'compatibilityLevel') END), '[]');
+    END LOOP;
     FOREACH s IN ARRAY names LOOP
         IF modes ? s THEN
             PERFORM dataplat_internal.registry_rest(caller, 'set_mode', jsonb_build_object('subject', s, 'force', true, 'body', jsonb_build_object('mode', modes -> s)));
@@ -242,11 +272,9 @@ BEGIN
             PERFORM dataplat_internal.registry_rest(caller, 'delete_mode', jsonb_build_object('subject', s));
         END IF;
     END LOOP;
-
-    FOR v IN SELECT x FROM jsonb_array_elements(settings) AS x LOOP
-        rows := rows || coalesce(dataplat_internal.import_setting(caller, v ->> 'subject', 'config', v -> 'config' ->> 'compatibilityLevel',
-                    CASE WHEN v ->> 'config' IS NOT NULL THEN (v -> 'config') - 'compatibilityLevel'::text || jsonb_build_object('compatibility', v -> 'config' -> 'compatibilityLevel') END), '[]')
-                     || coalesce(dataplat_internal.import_setting(caller, v ->> 'subject', 'mode', v ->> 'mode', jsonb_build_object('mode', v -> 'mode')), '[]');
+    -- Not the mode of the whole or of a context: it was set to READONLY for the move.
+    FOR v IN SELECT x FROM jsonb_array_elements(settings) AS x WHERE x ->> 'subject' = ANY (names) LOOP
+        rows := rows || coalesce(dataplat_internal.import_setting(caller, v ->> 'subject', 'mode', v ->> 'mode', jsonb_build_object('mode', v -> 'mode')), '[]');
     END LOOP;
     PERFORM dataplat_internal.note_registry_state(server_name, true, NULL);
     RETURN rows;
@@ -307,7 +335,10 @@ DECLARE
     r           record;
 BEGIN
     SELECT * INTO r FROM dataplat_internal.registry_request(role_name, server, 'GET', path || '/' || the_version || '?deleted=true');
-    IF r.status = 200 AND (r.answer ->> 'id')::int <> the_id THEN
+    -- Of a subject that is not there, one of its name in another context is shown.
+    IF r.status = 200 AND r.answer ->> 'subject' <> the_subject THEN
+        r.status := 404;
+    ELSIF r.status = 200 AND (r.answer ->> 'id')::int <> the_id THEN
         RETURN dataplat_internal.mirror_row(the_subject, the_version, the_id, 'conflict', format('the version is there with id %s', r.answer ->> 'id'));
     ELSIF r.status = 200 THEN
         -- Not every registry tells GUIDs, and each prints in its own way.
@@ -430,7 +461,11 @@ BEGIN
         END IF;
     END LOOP;
     IF a ->> 'subjects' IS NULL THEN
+        -- the whole, contexts, and subjects without versions, such as aliases
         rows := rows || dataplat_internal.export_setting(caller, server_name, NULL);
+        FOR s IN SELECT c.subject FROM dataplat.registry_config AS c WHERE c.subject <> ':.:' AND NOT c.subject = ANY (names) ORDER BY 1 LOOP
+            rows := rows || dataplat_internal.export_setting(caller, server_name, s);
+        END LOOP;
     END IF;
     RETURN rows;
 END;

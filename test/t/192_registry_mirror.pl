@@ -37,6 +37,8 @@ SELECT dataplat.set_compatibility('NONE', 'clicks');
 SELECT dataplat.set_schema_mode('READONLY', 'clicks');
 SELECT dataplat.set_compatibility('BACKWARD_TRANSITIVE');
 SELECT dataplat.configure_registry('{"normalize": true}', 'form');
+SELECT dataplat.register_schema(':.staging:orders-value', '"string"');
+SELECT dataplat.configure_registry('{"compatibility": "FULL", "normalize": true}', ':.staging:');
 EOQ
 
 my $all = q{SELECT v.subject, v.version, v.id, v.deleted, c.guid, c.schema_type, c.refs, c.metadata, dataplat.get_compatibility(v.subject, true), dataplat.get_schema_mode(v.subject, true)
@@ -53,16 +55,29 @@ CREATE USER MAPPING FOR PUBLIC SERVER first OPTIONS (username 'mirror', password
 CREATE USER MAPPING FOR PUBLIC SERVER third OPTIONS (username 'mirror', password 'canary-71d2');
 EOQ
 wait_until($node, q{SELECT bool_and(ok) FROM dataplat.test_connection('first')}, 'test_connection passes', db => 'second');
-is($node->safe_psql('second', sprintf $summary, q{dataplat.import_registry('first')}), 'taken 14', 'all is taken');
+is($node->safe_psql('second', sprintf $summary, q{dataplat.import_registry('first')}), 'taken 16', 'all is taken');
 is($node->safe_psql('second', $all), $original, 'and is the same');
-is($node->safe_psql('second', sprintf $summary, q{dataplat.import_registry('first')}), 'same 14', 'nothing happens the second time');
+is($node->safe_psql('second', sprintf $summary, q{dataplat.import_registry('first')}), 'same 16', 'nothing happens the second time');
 is($node->safe_psql('second', q{SELECT answer || ' ' || schema_type FROM dataplat_internal.fetch_schema('first', 2)}), 'found AVRO', 'readers of messages understand it, too');
 
+# Read-only for the move, as it is now to stay there: a level is taken that a read-only subject got, a mode of all is not.
+$node->safe_psql('postgres', q{SELECT dataplat.set_schema_mode('READWRITE', 'clicks'), dataplat.set_compatibility('FULL', 'clicks'), dataplat.set_schema_mode('READONLY', 'clicks'),
+	dataplat.set_compatibility('FULL', 'form'), dataplat.set_schema_mode('READONLY')});
+$node->safe_psql('second', q{SELECT dataplat.set_schema_mode('READWRITE', 'clicks'), dataplat.set_compatibility(NULL, 'clicks'), dataplat.set_schema_mode('READONLY', 'clicks')});
+is($node->safe_psql('second', q{SELECT subject, detail FROM dataplat.import_registry('first') WHERE result <> 'same' ORDER BY 1}),
+	"clicks|config FULL\nform|config FULL is BACKWARD_TRANSITIVE here", 'from a registry that is read-only');
+is($node->safe_psql('second', q{SELECT dataplat.get_schema_mode(NULL, true), dataplat.get_schema_mode('clicks')}), 'READWRITE|READONLY', 'to one that is not');
+$node->safe_psql('second', q{SELECT dataplat.configure_registry('{"alias": "money"}', 'cash')});
+$original = $node->safe_psql('second', $all);
+
 # Out.
-is($node->safe_psql('second', sprintf $summary, q{dataplat.export_registry('third')}), 'taken 13', 'all moves out');
+is($node->safe_psql('second', sprintf $summary, q{dataplat.export_registry('third')}), 'taken 16', 'all moves out');
 is($node->safe_psql('third', $all), $original, 'and is the same');
 is($node->safe_psql('third', q{SELECT dataplat.get_compatibility() || ' ' || normalize FROM dataplat.registry_config WHERE subject = 'form'}), 'BACKWARD_TRANSITIVE true', 'with the level of all, and what else was configured');
-is($node->safe_psql('second', sprintf $summary, q{dataplat.export_registry('third')}), 'same 13', 'nothing happens the second time');
+is($node->safe_psql('second', sprintf $summary, q{dataplat.export_registry('third')}), 'same 16', 'nothing happens the second time');
+
+is($node->safe_psql('third', q{SELECT string_agg(subject || ' ' || concat_ws(' ', compatibility_level, normalize, alias), ', ' ORDER BY subject) FROM dataplat.registry_config WHERE subject IN (':.staging:', 'cash')}),
+	':.staging: FULL t, cash money', 'and of a context, and an alias');
 
 # What differs is told and left alone.
 $node->safe_psql('third', q{SELECT dataplat.register_schema('new', '"bytes"')});
