@@ -36,6 +36,7 @@ SELECT dataplat.add_expectation('orders', 'unique', '{"column": "amount"}', acti
 SELECT dataplat.add_expectation('orders', 'not_null', '{"column": "amount"}', warn_if => 'many');
 SELECT dataplat.add_expectation('orders', 'not_null', '{"column": "Odd Name"}', error_if => 'between 5 and 1');
 SELECT dataplat.add_expectation('orders', 'not_null', '{"column": "Odd Name"}', weight => 'Infinity');
+SELECT dataplat.add_expectation(NULL, 'not_null', '{"column": "Odd Name"}');
 SELECT dataplat.add_expectation('orders', 'not_null', '{"column": "amount"}', suite => 'nowhere');
 SELECT dataplat.add_expectation('orders', 'not_null', '{"column": "amount"}', name => 'not_null_amount');
 SELECT dataplat.add_expectation('orders_pkey', 'not_null', '{"column": "id"}');

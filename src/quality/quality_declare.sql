@@ -100,7 +100,9 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF NOT dataplat_internal.may_expect(caller, dataset) THEN
+    IF dataset IS NULL THEN
+        RAISE EXCEPTION 'dataset must not be NULL' USING ERRCODE = 'null_value_not_allowed';
+    ELSIF NOT dataplat_internal.may_expect(caller, dataset) THEN
         RAISE EXCEPTION 'must be owner of dataset "%"', dataset
             USING ERRCODE = 'insufficient_privilege', HINT = 'Members of dataplat_pipeline_admin may do it too.';
     END IF;
