@@ -32,6 +32,7 @@ SELECT dataplat.create_source('bad', 'bad_shop', 't', batch_delay => '2 hours', 
 SELECT dataplat.create_source('bad', 'bad_shop', 't', rate_limit => 0, paused => true);
 SELECT dataplat.create_source('bad', 'bad_shop', 't', max_error_ratio => 2, paused => true);
 SELECT dataplat.create_source('bad', 'bad_shop', 't', retention => '-1 day', paused => true);
+SELECT dataplat.create_source('bad', 'bad_shop', 't', retention => '1000000 years', paused => true);
 SELECT dataplat.create_source('bad', 'bad_shop', 't', options => '{"delimeter": ";"}', paused => true);
 SELECT dataplat.create_source('bad', 'bad_shop', 't', format => 'csv', options => '{"delimiter": ";;"}', paused => true);
 SELECT dataplat.create_source('bad', 'bad_shop', 't', options => '{"delimiter": ";"}', paused => true);

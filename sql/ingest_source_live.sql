@@ -64,6 +64,11 @@ COMMIT;
 SELECT count(*), count(DISTINCT id) FROM live_bronze.orders;
 SELECT partition, first_offset, next_offset, rows, dead_letters, filtered FROM dataplat_internal.source_offset WHERE source = 'live' ORDER BY 1;
 
+-- A row that somebody deleted comes back, and is counted once.
+DELETE FROM live_bronze.orders WHERE _partition = 1 AND _offset = 11;
+SELECT dataplat.replay_source('live', '{"1": 11}', '{"1": 12}');
+SELECT partition, first_offset, next_offset, rows, dead_letters, filtered FROM dataplat_internal.source_offset WHERE source = 'live' AND partition = 1;
+
 -- A topic that was made again has another message at the same offset: its letter is another one, and what was of the old
 -- topic stays in the table.  Where a message is the same, so is its letter.
 UPDATE dataplat.dead_letter SET message_timestamp = message_timestamp - interval '1 day', created_at = created_at - interval '1 day' WHERE source = 'live' AND state = 'open';

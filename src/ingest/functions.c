@@ -661,8 +661,9 @@ settle_range(DpSource *s, const char *table, const DpTopicPartition *tp, Replay 
 	values[4] = Int64GetDatum(replay->dead);
 	values[5] = Int64GetDatum(replay->quarantined);
 	values[6] = Int64GetDatum(replay->from);
-	run_count("UPDATE dataplat_internal.source_offset AS o SET rows = o.rows + $4, dead_letters = o.dead_letters + $5,"
-			  " quarantined = o.quarantined + $6, filtered = o.filtered - $4 - $5 - $6"
+	/* rows that somebody deleted come back: they are in the account as rows already */
+	run_count("UPDATE dataplat_internal.source_offset AS o SET rows = o.rows + $4 - greatest($4 + $5 + $6 - o.filtered, 0), dead_letters = o.dead_letters + $5,"
+			  " quarantined = o.quarantined + $6, filtered = greatest(o.filtered - $4 - $5 - $6, 0)"
 			  " WHERE o.source = $1 AND o.topic = $2 AND o.partition = $3 AND o.first_offset <= $7 AND ($4 <> 0 OR $5 <> 0 OR $6 <> 0)",
 			  7, types, values);
 }

@@ -285,7 +285,7 @@ BEGIN
                    ('rate_limit', s.rate_limit::text, s.rate_limit > 0, '1 or more'),
                    ('max_errors', s.max_errors::text, s.max_errors >= 0, '0 or more'),
                    ('max_error_ratio', s.max_error_ratio::text, s.max_error_ratio BETWEEN 0 AND 1, '0 to 1'),
-                   ('retention', s.retention::text, s.retention > interval '0', 'more than 0')) AS l (argument, value, fits, allowed)
+                   ('retention', s.retention::text, s.retention > interval '0' AND s.retention <= interval '1000 years', 'more than 0, at most 1000 years')) AS l (argument, value, fits, allowed)
      WHERE NOT l.fits
      LIMIT 1;
     IF FOUND THEN

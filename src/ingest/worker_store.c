@@ -206,6 +206,10 @@ dp_worker_store(DpLoop *loop)
 				return;
 			case DP_STORE_NO_PARTITION:
 				make_partition(in);
+				/* a table of another kind waits for somebody to make it */
+				if (wait_ms > DP_STORE_RETRY_MIN_MS)
+					dp_job_report(DP_STATE_RETRYING, psprintf("table \"%s\" has no partition for these rows", in->source->target_name),
+								  "Make one, or a default partition; the batch is kept and tried again.");
 				if (!wait_before_retry(loop, &wait_ms))
 					return;
 				break;

@@ -374,7 +374,7 @@ BEGIN
     FOR leaf, low, high IN
         SELECT b.leaf, b.low, b.high
           FROM dataplat_internal.partition_bounds(relation) AS b
-         WHERE b.high <= clock_timestamp() - retention AND b.high <= date_trunc('day', clock_timestamp(), 'UTC')
+         WHERE b.high <= clock_timestamp() - least(retention, interval '1000 years') AND b.high <= date_trunc('day', clock_timestamp(), 'UTC')
          ORDER BY b.low
     LOOP
         SELECT string_agg(r.reader, ', ' ORDER BY r.reader) INTO needed_by

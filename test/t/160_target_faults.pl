@@ -139,6 +139,15 @@ is(sql(q{SELECT from_offset, to_offset FROM dataplat.seek_source('seek', '{"0": 
 wait_until($node, 'SELECT count(*) || \' \' || count(DISTINCT _offset) FROM bronze.seek', 'seek: forty are read again', expected => '140 100');
 is(sql(q{SELECT rows, generation, next_offset - first_offset FROM dataplat_internal.source_offset WHERE source = 'seek'}), '40|2|40', 'seek: as a new generation');
 
+# A table of somebody's, partitioned in another way: a partition that it lacks is told and waited for.
+sql(q{CREATE TABLE bronze.listed (_partition int, _offset bigint, value jsonb) PARTITION BY LIST (_partition);
+	SELECT dataplat.create_source('listed', 'k', 'seek', target => 'bronze.listed')});
+source_is($node, 'listed', 'retrying', 'a partition that is not there is told');
+is(sql(q{SELECT reason FROM dataplat.source_status WHERE source = 'listed'}), 'table "bronze.listed" has no partition for these rows', 'with the reason');
+sql('CREATE TABLE bronze.listed_0 PARTITION OF bronze.listed FOR VALUES IN (0)');
+wait_until($node, 'SELECT count(*) FROM bronze.listed', 'and its rows come when it is', expected => '100');
+sql(q{SELECT dataplat.drop_source('listed')});
+
 # Databases and the extension itself can be dropped while rows come in.
 sql('CREATE DATABASE other');
 $node->safe_psql('other', 'CREATE EXTENSION dataplat');
