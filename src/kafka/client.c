@@ -177,6 +177,54 @@ copy_settings(const DpKafkaSettings *from)
 	return to;
 }
 
+/* Handles of this process whose threads may be running. */
+static int	handles = 0;
+
+static void
+leave_at_once(int status, void *arg)
+{
+	_exit(status);
+}
+
+/*
+ * A process that ends by an error or by FATAL may not have reset the contexts
+ * that its clients live in.  Beside their threads no handler of a library may
+ * run: OpenSSL's takes away what a handshake stands on, and the signal that
+ * follows would restart the whole server.  OpenSSL may have been initialized
+ * by a thread, so what must run before its handler is registered as late as
+ * this, after which all of the server's own have run.
+ */
+static void
+exit_beside_threads(int code, Datum arg)
+{
+	if (handles > 0)
+		(void) on_exit(leave_at_once, NULL);
+}
+
+#ifdef DATAPLAT_INJECTION
+/* Stands for any library's handler. */
+static void
+tell_threads(int status, void *arg)
+{
+	if (handles > 0)
+		write_stderr("exit handlers run beside threads of %d Kafka clients\n", handles);
+}
+#endif
+
+static void
+watch_exit(void)
+{
+	static bool registered = false;
+
+	if (registered)
+		return;
+	on_proc_exit(exit_beside_threads, (Datum) 0);
+#ifdef DATAPLAT_INJECTION
+	(void) on_exit(tell_threads, NULL);
+#endif
+	registered = true;
+}
+
 DpKafkaClient *
 dp_kafka_client_create(DpKafkaClientKind kind, const DpKafkaSettings *settings,
 					   const char *const *overrides)
@@ -190,6 +238,7 @@ dp_kafka_client_create(DpKafkaClientKind kind, const DpKafkaSettings *settings,
 				old;
 
 	dp_kafka_version_check();
+	watch_exit();
 	reap_busy_clients();
 	client = calloc(1, sizeof(DpKafkaClient));
 	if (client == NULL)
@@ -239,6 +288,7 @@ dp_kafka_client_create(DpKafkaClientKind kind, const DpKafkaSettings *settings,
 				 errmsg("could not create a Kafka client for server \"%s\"", settings->server),
 				 errdetail("%s", dp_kafka_redact(settings, errstr))));
 	}
+	handles++;
 	rd_kafka_set_log_queue(client->rk, NULL);
 	client->main_queue = rd_kafka_queue_get_main(client->rk);
 	return client;
@@ -293,25 +343,6 @@ static int	clients_left = 0;
 /* Those of them that only wait for their task. */
 static DpKafkaClient *busy_clients = NULL;
 
-/* Last of all: while library threads are alive, run no exit handlers. */
-static void
-exit_beside_threads(int code, Datum arg)
-{
-	if (clients_left > 0)
-		_exit(code);
-}
-
-static void
-leave_client(void)
-{
-	static bool registered = false;
-
-	clients_left++;
-	if (!registered)
-		on_proc_exit(exit_beside_threads, (Datum) 0);
-	registered = true;
-}
-
 /*
  * Destroy the handle on a thread and wait a while.  librdkafka 2.0 can wait
  * for ever in there, for a broker thread that still counts a partition of a
@@ -332,7 +363,7 @@ destroy_handle(rd_kafka_t *rk)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (rc != 0)
 	{
-		leave_client();
+		clients_left++;
 		return;
 	}
 	clock_gettime(CLOCK_REALTIME, &until);
@@ -340,8 +371,10 @@ destroy_handle(rd_kafka_t *rk)
 	if (pthread_timedjoin_np(thread, NULL, &until) != 0)
 	{
 		pthread_detach(thread);
-		leave_client();
+		clients_left++;
 	}
+	else
+		handles--;
 }
 
 int
@@ -391,7 +424,7 @@ client_reset_callback(void *arg)
 		destroy_client(client);
 	else
 	{
-		leave_client();
+		clients_left++;
 		client->next_busy = busy_clients;
 		busy_clients = client;
 	}
