@@ -45,6 +45,10 @@ type_name(Oid type)
 			return "timestamp";
 		case TIMESTAMPTZOID:
 			return "timestamp with time zone";
+		case TIMEOID:
+			return "time";
+		case TIMETZOID:
+			return "time with time zone";
 		case UUIDOID:
 			return "uuid";
 		case JSONOID:
@@ -365,8 +369,44 @@ uuid_from_text(const DpValueContext *ctx, char *text, size_t len,
 	return true;
 }
 
+/*
+ * The input functions take "now" and "yesterday", which mean another time
+ * whenever the message is read.
+ */
 static bool
-datetime_from_text(const DpColumn *col, char *text, size_t len, DpColumnValue *out)
+is_relative_time(const char *text, size_t len)
+{
+	static const char *const words[] = {"now", "today", "tomorrow", "yesterday"};
+	const char *end = text + len;
+
+	while (text < end)
+	{
+		const char *word = text;
+
+		while (text < end && ((*text | 0x20) >= 'a' && (*text | 0x20) <= 'z'))
+			text++;
+		for (int i = 0; i < lengthof(words); i++)
+		{
+			if ((size_t) (text - word) == strlen(words[i]) &&
+				pg_strncasecmp(word, words[i], text - word) == 0)
+				return true;
+		}
+		if (text == word)
+			text++;
+	}
+	return false;
+}
+
+static bool
+defer_datetime(const DpValueContext *ctx, const DpColumn *col, char *text, size_t len,
+			   DpColumnValue *out, DpError *err)
+{
+	return is_relative_time(text, len) ? wrong_type(ctx, col, text, err) : defer(text, len, out);
+}
+
+static bool
+datetime_from_text(const DpValueContext *ctx, const DpColumn *col, char *text, size_t len,
+				   DpColumnValue *out, DpError *err)
 {
 	int32		days;
 	int64		micros;
@@ -374,13 +414,13 @@ datetime_from_text(const DpColumn *col, char *text, size_t len, DpColumnValue *o
 	if (col->type == DATEOID)
 	{
 		if (!dp_parse_date(text, len, &days))
-			return defer(text, len, out);
+			return defer_datetime(ctx, col, text, len, out, err);
 		out->value = Int32GetDatum(days);
 		return true;
 	}
 	if (!dp_parse_timestamp(text, len, col->typmod, col->type == TIMESTAMPTZOID,
 							&micros))
-		return defer(text, len, out);
+		return defer_datetime(ctx, col, text, len, out, err);
 	out->value = Int64GetDatum(micros);
 	return true;
 }
@@ -415,7 +455,10 @@ dp_value_from_text(const DpValueContext *ctx, const DpColumn *col, char *text,
 		case DATEOID:
 		case TIMESTAMPOID:
 		case TIMESTAMPTZOID:
-			return datetime_from_text(col, text, len, out);
+			return datetime_from_text(ctx, col, text, len, out, err);
+		case TIMEOID:
+		case TIMETZOID:
+			return defer_datetime(ctx, col, text, len, out, err);
 		case UUIDOID:
 			return uuid_from_text(ctx, text, len, out, err);
 		case JSONOID:
