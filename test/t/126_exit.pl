@@ -41,13 +41,15 @@ for my $call (q{dataplat.peek_topic('silent', 'orders')}, q{dataplat.test_connec
 	q{dataplat.produce('silent', 'orders', 'x')}, q{dataplat.produce('k', 'orders', '{}')})
 {
 	my $name = 'session' . ++$nth;
-	my ($out, $err) = ('', '');
-	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') . " application_name=$name",
-		'-c', "SELECT FROM $call", '-c', 'SELECT pg_sleep(1000)' ], '<', \undef, '>', \$out, '2>', \$err);
+	my ($in, $out, $err) = ("SELECT FROM $call;\n", '', '');
+	my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') . " application_name=$name" ],
+		'<', \$in, '>', \$out, '2>', \$err);
 
-	wait_until($node, "SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE application_name = '$name' AND query LIKE '%"
-		. ($call =~ /'k'/ ? 'pg_sleep' : 'silent') . "%' AND wait_event IS NOT NULL", "$call: waits", expected => '1');
+	$session->pump while length $in;
+	wait_until($node, "SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE application_name = '$name' AND query LIKE '%dataplat.%'
+		AND state = '" . ($call =~ /'k'/ ? 'idle' : 'active') . "' AND wait_event IS NOT NULL", "$call: waits", expected => '1');
 	$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE application_name = '$name'");
+	$in = "SELECT 1;\n";
 	$session->finish;
 	like($err, qr/terminating connection/, "$call: was terminated");
 }
