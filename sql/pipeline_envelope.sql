@@ -16,11 +16,13 @@ SELECT m.note, e.*
     (6, 'null', 'null', '{"schema": {"type": "struct"}, "payload": {"id": 7}}'),
     (7, 'with schema', '{"schema": {"type": "struct"}, "payload": {"op": "c", "after": {"id": 8}}}', NULL),
     (8, 'tombstone without key', NULL, NULL),
-    (9, 'decoder message', '{"op": "m", "message": {}}', NULL)) AS m (n, note, value, key)
+    (9, 'decoder message', '{"op": "m", "message": {}}', NULL),
+    (10, 'tombstone, key no JSON', NULL, '{7')) AS m (n, note, value, key)
  CROSS JOIN LATERAL dataplat.debezium_event(m.value, m.key) AS e
  ORDER BY m.n;
 SELECT row_data, missing FROM dataplat.debezium_event('{"op": "u", "after": {"a": "<same>", "b": 1}}', NULL, '<same>');
-SELECT e.* FROM (VALUES (1, '{"id": 1, "v": "a"}'::jsonb, 'x'), (2, '{"v": "a"}', '5'), (3, '{"v": "a"}', '{"id": 6}'), (4, NULL, '7'), (5, 'null', '"a b"'), (6, NULL, NULL)) AS m (n, value, key)
+SELECT e.* FROM (VALUES (1, '{"id": 1, "v": "a"}'::jsonb, 'x'), (2, '{"v": "a"}', '5'), (3, '{"v": "a"}', '{"id": 6}'), (4, NULL, '7'), (5, 'null', '"a b"'), (6, NULL, NULL),
+    (7, '{"v": "a"}', '{0b9f3c1e-66a4-4c3a-9a6e-1f0f6f1d2a77}'), (8, NULL, '{not json'), (9, NULL, '"a" and "b"')) AS m (n, value, key)
  CROSS JOIN LATERAL dataplat.upsert_event(m.value, m.key, '{id}') AS e ORDER BY m.n;
 SELECT dataplat.debezium_time(t) FROM unnest('{1700000000123,1700000000123456,1700000000123456789,-86400000,"\"2023-11-14T22:13:20Z\"",null}'::jsonb[]) AS t;
 \set VERBOSITY default

@@ -29,6 +29,7 @@
 #include "utils/timestamp.h"
 
 #include "common/compat.h"
+#include "formats/sql.h"
 
 extern PGDLLEXPORT Datum dp_debezium_event(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum dp_upsert_event(PG_FUNCTION_ARGS);
@@ -110,15 +111,28 @@ time_of_micros(int64 micros)
 
 /* ------------------------------------------------------------------- keys */
 
+/* A text as jsonb; NULL when it is none. */
+static Jsonb *
+parse(FunctionCallInfo fcinfo, text *json)
+{
+	DpError		err;
+	size_t		len;
+	const char *jsonb = dp_json_to_jsonb(dp_sql_decoder(fcinfo), VARDATA_ANY(json), VARSIZE_ANY_EXHDR(json), &len, &err);
+
+	return jsonb ? DatumGetJsonbP(dp_sql_copy(jsonb, len, &err)) : NULL;
+}
+
 /*
  * The row that a message's key makes: an object is one (within "payload"
  * perhaps), anything else is the value of the only key column.  NULL when
  * there is no key, or no way to tell its columns.
  */
 static Jsonb *
-row_of_key(text *key, ArrayType *names)
+row_of_key(FunctionCallInfo fcinfo, text *key, ArrayType *names)
 {
 	char	   *string = key ? text_to_cstring(key) : NULL;
+	char		first = string ? string[strspn(string, " \t\r\n")] : '\0';
+	Jsonb	   *parsed = first == '{' || first == '"' ? parse(fcinfo, key) : NULL;
 	Datum	   *elems;
 	int			n = 0;
 	JsonbParseState *state = NULL;
@@ -127,9 +141,8 @@ row_of_key(text *key, ArrayType *names)
 
 	if (string == NULL)
 		return NULL;
-	if (string[strspn(string, " \t\r\n")] == '{')
+	if (parsed && JB_ROOT_IS_OBJECT(parsed))
 	{
-		Jsonb	   *parsed = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(string)));
 		JsonbValue *payload = member_object(&parsed->root, "payload");
 
 		return payload && has_schema(&parsed->root) ? JsonbValueToJsonb(payload) : parsed;
@@ -139,13 +152,8 @@ row_of_key(text *key, ArrayType *names)
 	if (n != 1)
 		return NULL;
 	/* a key that was stored as jsonb comes with its quotes */
-	if (string[0] == '"' && string[strlen(string) - 1] == '"' && strlen(string) > 1)
-	{
-		Jsonb	   *parsed = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(string)));
-		JsonbValue *scalar = getIthJsonbValueFromContainer(&parsed->root, 0);
-
-		value = *scalar;
-	}
+	if (parsed)
+		value = *getIthJsonbValueFromContainer(&parsed->root, 0);
 	else
 	{
 		value.val.string.val = string;
@@ -245,7 +253,7 @@ refuse(const char *message, const char *hint)
 }
 
 static void
-read_change(Event *event, JsonbContainer *change, text *key, const char *placeholder)
+read_change(FunctionCallInfo fcinfo, Event *event, JsonbContainer *change, text *key, const char *placeholder)
 {
 	JsonbValue *op = member(change, "op");
 	JsonbValue *source = member_object(change, "source");
@@ -272,7 +280,7 @@ read_change(Event *event, JsonbContainer *change, text *key, const char *placeho
 			break;
 		case 'd':
 			event->deleted = true;
-			event->row = before ? JsonbValueToJsonb(before) : row_of_key(key, NULL);
+			event->row = before ? JsonbValueToJsonb(before) : row_of_key(fcinfo, key, NULL);
 			if (event->row == NULL)
 				refuse("a delete event of Debezium says neither what was there nor its key",
 					   "Let the source keep the key of messages, or give the table a replica identity.");
@@ -282,7 +290,7 @@ read_change(Event *event, JsonbContainer *change, text *key, const char *placeho
 		case 't':
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("the source table was truncated, which a stream of rows cannot follow"),
+					 errmsg("the change stream says that the table it comes from was truncated, which rows cannot follow"),
 					 errhint("Leave truncates out with WHERE value ->> 'op' <> 't' and take a new snapshot of the table.")));
 			break;
 		default:
@@ -335,14 +343,14 @@ dp_debezium_event(PG_FUNCTION_ARGS)
 		payload = member(&value->root, "op") ? NULL : member_object(&value->root, "payload");
 		if (payload || member(&value->root, "op") || !is_wrapped_nothing(&value->root))
 		{
-			read_change(&event, payload ? payload->val.binary.data : &value->root, key,
+			read_change(fcinfo, &event, payload ? payload->val.binary.data : &value->root, key,
 						text_to_cstring(PG_GETARG_TEXT_PP(2)));
 			return make_result(fcinfo, &event);
 		}
 	}
 	/* no value, or a schema without payload: the tombstone after a delete */
 	event.deleted = true;
-	event.row = row_of_key(key, NULL);
+	event.row = row_of_key(fcinfo, key, NULL);
 	return make_result(fcinfo, &event);
 }
 
@@ -359,7 +367,7 @@ dp_upsert_event(PG_FUNCTION_ARGS)
 
 	if (event.deleted)
 	{
-		event.row = row_of_key(key, names);
+		event.row = row_of_key(fcinfo, key, names);
 		return make_result(fcinfo, &event);
 	}
 	if (!JB_ROOT_IS_OBJECT(value))
@@ -370,7 +378,7 @@ dp_upsert_event(PG_FUNCTION_ARGS)
 	for (int i = 0; i < n; i++)
 		if (member(&value->root, TextDatumGetCString(elems[i])) == NULL)
 		{
-			Jsonb	   *from_key = row_of_key(key, names);
+			Jsonb	   *from_key = row_of_key(fcinfo, key, names);
 
 			if (from_key)
 				event.row = DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(value),

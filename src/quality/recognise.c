@@ -14,7 +14,7 @@
 #include "fmgr.h"
 
 #include "common/compat.h"
-#include "formats/json.h"
+#include "formats/sql.h"
 #include "quality/quality.h"
 
 extern PGDLLEXPORT Datum dp_is_json(PG_FUNCTION_ARGS);
@@ -27,33 +27,6 @@ PG_FUNCTION_INFO_V1(dp_is_credit_card);
 #define CARD_MIN_DIGITS 12
 #define CARD_MAX_DIGITS 19
 
-static void
-destroy_decoder(void *decoder)
-{
-	dp_json_decoder_destroy(decoder);
-}
-
-/* One for each call site, since making one costs more than a short text. */
-static DpJsonDecoder *
-decoder_of(FmgrInfo *site)
-{
-	if (site->fn_extra == NULL)
-	{
-		MemoryContextCallback *callback = MemoryContextAllocZero(site->fn_mcxt, sizeof(*callback));
-		DpJsonDecoder *decoder = dp_json_decoder_create(NULL);
-
-		if (decoder == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_OUT_OF_MEMORY),
-					 errmsg("out of memory")));
-		callback->func = destroy_decoder;
-		callback->arg = decoder;
-		MemoryContextRegisterResetCallback(site->fn_mcxt, callback);
-		site->fn_extra = decoder;
-	}
-	return site->fn_extra;
-}
-
 /* dataplat.is_json(text) */
 Datum
 dp_is_json(PG_FUNCTION_ARGS)
@@ -62,7 +35,7 @@ dp_is_json(PG_FUNCTION_ARGS)
 	size_t		length;
 	DpError		err;
 
-	PG_RETURN_BOOL(dp_json_to_jsonb(decoder_of(fcinfo->flinfo), VARDATA_ANY(value),
+	PG_RETURN_BOOL(dp_json_to_jsonb(dp_sql_decoder(fcinfo), VARDATA_ANY(value),
 									VARSIZE_ANY_EXHDR(value), &length, &err) != NULL);
 }
 
