@@ -99,9 +99,19 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    r record;
+    r      record;
+    detail text;
 BEGIN
-    SELECT * INTO r FROM dataplat_internal.registry_request(role_name, server, 'GET', '/contexts');
+    BEGIN
+        SELECT * INTO r FROM dataplat_internal.registry_request(role_name, server, 'GET', '/contexts');
+    EXCEPTION WHEN connection_failure THEN
+        GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+        -- an unknown path; all else is trouble
+        IF detail NOT LIKE '%status 404 %' THEN
+            RAISE;
+        END IF;
+        RETURN '{}';
+    END;
     IF r.status <> 200 OR jsonb_typeof(r.answer) <> 'array' THEN
         RETURN '{}';
     END IF;
